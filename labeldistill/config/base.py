@@ -1,0 +1,9 @@
+"""The common behaviour of every settings class: unknown keys are errors, values never change after reading."""
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Settings(BaseModel):
+    """Base of all settings: frozen, strict about unknown keys, hashable through `model_dump`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)

@@ -1,0 +1,127 @@
+"""A study: data, networks, optimisation, variants, seeds; and the settings of each single run in it."""
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from labeldistill.config.base import Settings
+from labeldistill.config.data import DataSettings
+from labeldistill.config.grid import GridSettings
+from labeldistill.config.model import (
+    BevAugmentationSettings,
+    DistillationSettings,
+    LabelEncoderSettings,
+    StudentSettings,
+    TeacherSettings,
+)
+from labeldistill.config.switches import STAGES_OF_SWITCH, Switches
+from labeldistill.config.training import TrainingSettings
+
+Term = Literal["detection", "depth", "lidar_feature", "label_feature", "response"]
+Stage = Literal["teacher", "label-encoder", "student"]
+Split = Literal["train", "val", "tuning"]
+
+
+class VariantSettings(Settings):
+    """A row of loss terms with their weights; `overrides` changes any other setting of the run by dotted key."""
+
+    terms: dict[Term, float]
+    overrides: dict[str, Any] = {}
+
+    @model_validator(mode="after")
+    def _terms(self) -> "VariantSettings":
+        if "detection" not in self.terms:
+            raise ValueError("`terms` must hold `detection`")
+        return self
+
+    @property
+    def needs_teacher(self) -> bool:
+        """Whether training sees the LiDAR teacher."""
+        return bool({"lidar_feature", "response"} & set(self.terms))
+
+    @property
+    def needs_label_encoder(self) -> bool:
+        """Whether training sees the label encoder."""
+        return "label_feature" in self.terms
+
+
+class RunSettings(Settings):
+    """Everything one training run depends on, and nothing else: what the run key hashes.
+
+    Built by `labeldistill.config.runs`; parts that a stage does not use are None.
+    """
+
+    stage: Stage
+    seed: int = Field(ge=0)
+    data: DataSettings
+    grid: GridSettings
+    bev_augmentation: BevAugmentationSettings
+    training: TrainingSettings
+    switches: dict[str, str]
+    """The switches that act on this stage (see STAGES_OF_SWITCH)."""
+    teacher: TeacherSettings | None = None
+    label_encoder: LabelEncoderSettings | None = None
+    student: StudentSettings | None = None
+    distillation: DistillationSettings | None = None
+    terms: dict[Term, float] = {}
+
+    def released(self, switch: str) -> bool:
+        """Whether `switch` has its released value in this run; a switch that does not act on the stage is an error."""
+        return self.switches[switch] == "released"
+
+
+class BenchmarkSettings(Settings):
+    """What `benchmark` measures."""
+
+    warmup: int = Field(2, ge=0)
+    repeats: int = Field(10, ge=1)
+
+
+class StudySettings(Settings):
+    """One YAML file of workflow/config, after inheritance."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    description: str
+    data: DataSettings
+    grid: GridSettings = GridSettings()
+    bev_augmentation: BevAugmentationSettings = BevAugmentationSettings()
+    teacher: TeacherSettings = TeacherSettings()
+    label_encoder: LabelEncoderSettings = LabelEncoderSettings()
+    student: StudentSettings = StudentSettings()
+    distillation: DistillationSettings = DistillationSettings()
+    teacher_training: TrainingSettings
+    label_encoder_training: TrainingSettings
+    student_training: TrainingSettings
+    switches: Switches = Switches()
+    variants: dict[str, VariantSettings]
+    baseline: str = "baseline"
+    """The variant that deltas are taken against."""
+    seeds: tuple[int, ...]
+    teacher_seed: int = Field(0, ge=0)
+    evaluation_split: Split = "val"
+    benchmark: BenchmarkSettings = BenchmarkSettings()
+    claims: dict[str, str] = {}
+    """Variant -> id of the published claim (workflow/claims) that it is set beside."""
+    comparable: bool = False
+    """Whether this study's data and configuration are the published ones; otherwise every claim is NOT COMPARABLE."""
+    not_comparable_because: str = "another data set than the published one"
+    assumed: dict[str, str] = {}
+    """Dotted setting -> why it is assumed (the paper never published it)."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    devices_per_run: int = Field(1, ge=1)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "StudySettings":
+        if self.baseline not in self.variants:
+            raise ValueError(f"`baseline` names `{self.baseline}`, which is none of {sorted(self.variants)}")
+        if len(set(self.seeds)) != len(self.seeds) or not self.seeds:
+            raise ValueError(f"`seeds` must be given once each, got {list(self.seeds)}")
+        if any(seed < 0 for seed in self.seeds):
+            raise ValueError(f"`seeds` must not be negative, got {list(self.seeds)}")
+        unknown = {"teacher", "label-encoder"} & set(self.variants)
+        if unknown:
+            raise ValueError(f"a variant can't be called {sorted(unknown)}: the name is a stage's")
+        if self.evaluation_split not in self.data.splits:
+            raise ValueError(f"`evaluation_split` {self.evaluation_split} is none of `data.splits`")
+        assert set(STAGES_OF_SWITCH) == set(Switches.model_fields)
+        return self
