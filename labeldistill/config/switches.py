@@ -1,4 +1,4 @@
-"""Every oddity of the released code that changes numbers, as a switch: `released` does what it does, `corrected` mends it.
+"""Every oddity of the released code that changes numbers, as a switch: `released` keeps it, `corrected` mends it.
 
 What each does, where it stands in the released code and its measured effect: workflow/claims/deviations.yaml.
 """

@@ -69,7 +69,7 @@ def gradient(what: str, ours: Any, theirs: Any, limit: float = GRADIENT_LIMIT) -
 
 
 def exact(what: str, ours: Any, theirs: Any) -> Comparison:
-    """Zero when equal in every element (integers, masks, indices, keys, random draws), else the count of differences."""
+    """Zero when equal in every element (integers, masks, keys, random draws), else the count of differences."""
     if isinstance(theirs, (str, dict)) or (
         isinstance(theirs, Sequence) and not isinstance(theirs, Tensor) and any(isinstance(t, str) for t in theirs)
     ):

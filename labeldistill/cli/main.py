@@ -1,0 +1,82 @@
+"""The `labeldistill` command: one verb a file, imported only when called; errors become one line and an exit code."""
+
+import functools
+import importlib
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+# One thread a process unless told otherwise, before NumPy or torch are imported: two single-thread jobs side by side
+# do several times the work of one job with two threads on a loaded machine.
+for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(_name, os.environ.get("LABELDISTILL_THREADS", "1"))
+
+import typer  # noqa: E402
+
+from labeldistill import __version__  # noqa: E402
+from labeldistill.cli.verbs import VERBS  # noqa: E402
+from labeldistill.errors import LabelDistillError  # noqa: E402
+
+INTERRUPTED = 130
+
+Verb = Callable[..., Any]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def _root(
+    version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Print the version."),
+) -> None:
+    """Reproduce LabelDistill (ECCV 2024): four variants across seeds, scored by the devkit, with verdicts.
+
+    Exit codes: 0 good, 1 a verdict, check or gate failed, 2 bad input, 130 interrupted.
+    """
+
+
+def ending_well(verb: Verb) -> Verb:
+    """Wrap a verb: a LabelDistillError is one line on stderr and its exit code, Ctrl-C is 130."""
+
+    @functools.wraps(verb)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return verb(*args, **kwargs)
+        except LabelDistillError as error:
+            typer.echo(f"labeldistill: {error}", err=True)
+            raise typer.Exit(error.exit_code) from error
+        except KeyboardInterrupt as error:
+            typer.echo("labeldistill: interrupted; nothing half-written counts as a result", err=True)
+            raise typer.Exit(INTERRUPTED) from error
+
+    return wrapped
+
+
+def _unloaded() -> None:
+    """Stand in for a verb that was not called: it only fills a line of the help page."""
+
+
+def build(wanted: str | None) -> typer.Typer:
+    """The application with verb `wanted` imported and every other one known by its line of help."""
+    app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    app.callback()(_root)
+    for name, (module, summary) in VERBS.items():
+        if name == wanted:
+            verb = getattr(importlib.import_module(module), name.replace("-", "_"))
+            app.command(name, short_help=summary)(ending_well(verb))
+        else:
+            app.command(name, short_help=summary)(_unloaded)
+    return app
+
+
+def run() -> None:
+    """Entry point of the console script."""
+    wanted = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), None)
+    build(wanted)()
+
+
+if __name__ == "__main__":
+    run()

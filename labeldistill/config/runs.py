@@ -1,0 +1,70 @@
+"""From a study to the settings of each single run: teacher, label encoder, student of a variant and seed."""
+
+from typing import Any
+
+from labeldistill.config.load import validated
+from labeldistill.config.study import RunSettings, Stage, StudySettings
+from labeldistill.config.switches import STAGES_OF_SWITCH
+from labeldistill.errors import InputError
+
+
+def with_overrides(study: StudySettings, variant: str) -> StudySettings:
+    """The study as `variant` sees it: its dotted `overrides` applied and validated again.
+
+    Raises:
+        InputError: unknown variant, or an override that names no setting.
+    """
+    if variant not in study.variants:
+        raise InputError(f"unknown variant; there are {', '.join(study.variants)}", key=f"variants.{variant}")
+    overrides = study.variants[variant].overrides
+    if not overrides:
+        return study
+    tree: dict[str, Any] = study.model_dump()
+    for dotted, value in overrides.items():
+        node = tree
+        *path, last = dotted.split(".")
+        for part in path:
+            node = node.get(part) or {}
+        if not isinstance(node, dict) or last not in node:
+            raise InputError("names no setting of the study", key=f"variants.{variant}.overrides.{dotted}")
+        node[last] = value
+    return validated(tree, [(_pseudo_file(study, variant), {})])
+
+
+def _pseudo_file(study: StudySettings, variant: str) -> Any:
+    return f"study {study.name}, variant {variant}, overrides"
+
+
+def run_settings(study: StudySettings, stage: Stage, variant: str | None, seed: int) -> RunSettings:
+    """Settings of one run. `variant` may be None for teacher and label encoder: the study without overrides.
+
+    Raises:
+        InputError: unknown variant; a student without a variant.
+    """
+    if variant is None and stage == "student":
+        raise InputError("a student run needs a variant", key="variant")
+    seen = study if variant is None else with_overrides(study, variant)
+    training = {
+        "teacher": seen.teacher_training,
+        "label-encoder": seen.label_encoder_training,
+        "student": seen.student_training,
+    }[stage]
+    student = stage == "student"
+    terms = seen.variants[variant].terms if student and variant is not None else {}
+    teacher_seen = stage != "student" or bool({"lidar_feature", "response"} & set(terms))
+    label_seen = stage == "label-encoder" or "label_feature" in terms
+    acting = {k: v for k, v in seen.switches.model_dump().items() if stage in STAGES_OF_SWITCH[k]}
+    return RunSettings(
+        stage=stage,
+        seed=seed,
+        data=seen.data,
+        grid=seen.grid,
+        bev_augmentation=seen.bev_augmentation,
+        training=training,
+        switches=acting,
+        teacher=seen.teacher if teacher_seen or label_seen else None,
+        label_encoder=seen.label_encoder if label_seen else None,
+        student=seen.student if student else None,
+        distillation=seen.distillation if {"lidar_feature", "label_feature"} & set(terms) else None,
+        terms=dict(terms),
+    )
