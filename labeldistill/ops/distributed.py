@@ -1,0 +1,25 @@
+"""Averages over the processes of a distributed run; every function is the identity in a single process."""
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+
+def world_size() -> int:
+    """Number of processes that train together."""
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+def reduce_mean(value: Tensor) -> Tensor:
+    """Mean of `value` over all processes, without gradient.
+
+    A loss that divides its local sum by `reduce_mean(local normaliser)` gives, once gradients are averaged over the
+    processes, the loss of the whole global batch: the released head does so with its number of positives
+    (bev_depth_head.py).
+    """
+    size = world_size()
+    if size == 1:
+        return value
+    mean = value.detach().clone().to(torch.float32) / size
+    dist.all_reduce(mean)
+    return mean.to(value.dtype) if value.is_floating_point() else mean
