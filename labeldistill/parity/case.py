@@ -52,10 +52,10 @@ _CASES: dict[str, Case] = {}
 
 
 def case(name: str, *more_files: str) -> Callable[[CaseFunction], CaseFunction]:
-    """Register a function as the case for file `name` (with suffix); `more_files` are other files it reads."""
+    """Register the case of file `name` (`file.pt`, or `file.pt#part`); `more_files` are other files it reads."""
 
     def register(function: CaseFunction) -> CaseFunction:
-        _CASES[name] = Case(name, (name, *more_files), function)
+        _CASES[name] = Case(name, (name.split("#")[0], *more_files), function)
         return function
 
     return register

@@ -11,7 +11,7 @@ from pathlib import Path
 from labeldistill import __version__
 from labeldistill.config.load import load_study
 from labeldistill.config.run_key import digest, run_key
-from labeldistill.config.runs import run_settings, with_overrides
+from labeldistill.config.runs import run_settings
 from labeldistill.config.study import RunSettings, Stage, StudySettings
 from labeldistill.errors import InputError
 from labeldistill.records.code_hash import code_hash
@@ -87,6 +87,11 @@ class StudyPlan:
         return self.world if self.study.data.dataroot is None else Path(self.study.data.dataroot).expanduser()
 
     @property
+    def data_check(self) -> Path:
+        """What the data check found; its presence means that the data root is whole."""
+        return self.results / "data" / f"check-{self.infos_key}.json"
+
+    @property
     def infos(self) -> Path:
         """Folder of the columnar index and depth maps."""
         return self.results / "data" / f"infos-{self.infos_key}"
@@ -105,8 +110,8 @@ class StudyPlan:
             settings,
             infos=self.infos_key,
             code=code_hash(stage),
-            teacher=teacher and teacher.key,
-            label_encoder=encoder and encoder.key,
+            teacher=teacher.key if teacher else None,
+            label_encoder=encoder.key if encoder else None,
         )
         folder = self.folder / unit / f"seed-{seed}" / key
         return PlannedRun(stage, unit, seed, settings, key, folder, teacher, encoder)
@@ -153,10 +158,6 @@ class StudyPlan:
                 return run
         raise InputError(f"the run key of {unit} seed {seed} is {found[0].key} now, not {key}", key="key")
 
-    def dataroot_key(self, unit: str) -> StudySettings:
-        """The study as variant `unit` sees it (its overrides applied)."""
-        return with_overrides(self.study, unit) if unit in self.study.variants else self.study
-
     # -- what is made of a run ----------------------------------------------------------------------------------------
 
     def predictions(self, run: PlannedRun) -> Path:
@@ -168,10 +169,15 @@ class StudyPlan:
         """Folder of a run's scores, inside its predictions."""
         return self.predictions(run) / f"metrics-{digest(code_hash('evaluate'))}"
 
+    @cached_property
+    def benchmarked(self) -> list[PlannedRun]:
+        """The runs whose throughput is measured: the study's teacher and each variant's first seed."""
+        return [self._teacher_of(None), *(run for run in self.students if run.seed == self.study.seeds[0])]
+
     @property
     def benchmark(self) -> Path:
         """The throughput record of the study: every variant in one process, so that ratios are of one run."""
-        runs = [run.key for run in self.runs if run.seed in (self.study.seeds[0], self.study.teacher_seed)]
+        runs = [run.key for run in self.benchmarked]
         parts = {"runs": runs, "settings": self.study.benchmark.model_dump(), "code": code_hash("benchmark")}
         return self.folder / f"benchmark-{digest(parts)}.json"
 

@@ -1,0 +1,28 @@
+"""Options that several verbs share, so that they read and mean the same everywhere."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Format(StrEnum):
+    """How a verb prints what it found."""
+
+    table = "table"
+    json = "json"
+    csv = "csv"
+
+
+StudyOption = Annotated[str, typer.Option("--study", "-s", help="Name of a study, or a YAML file.")]
+UnitArgument = Annotated[str, typer.Argument(help="`teacher`, `label-encoder` or the name of a variant.")]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of the run.")]
+KeyOption = Annotated[
+    str | None,
+    typer.Option("--key", help="Run key that is asked for; refused where settings, data or code give another."),
+]
+ResultsOption = Annotated[Path, typer.Option("--results", help="Folder of results.")]
+ReportsOption = Annotated[Path, typer.Option("--reports", help="Folder of reports.")]
+FormatOption = Annotated[Format, typer.Option("--format", "-f", help="table for people; json or csv for programs.")]
+DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]

@@ -1,0 +1,35 @@
+"""Verb `predict`: detections of one run on the evaluation split, with raw and with EMA weights."""
+
+from pathlib import Path
+
+from labeldistill.cli.options import DeviceOption, KeyOption, ResultsOption, SeedOption, StudyOption, UnitArgument
+
+
+def predict(
+    unit: UnitArgument,
+    study: StudyOption,
+    seed: SeedOption = 0,
+    key: KeyOption = None,
+    device: DeviceOption = "auto",
+    results: ResultsOption = Path("results"),
+) -> None:
+    """Detect on the study's evaluation split with a finished run.
+
+    Example: labeldistill predict full --study smoke --seed 1
+    """
+    from labeldistill.evaluation.predict import predict as predict_run
+    from labeldistill.records.plan import StudyPlan
+
+    plan = StudyPlan.load(study, results)
+    run = plan.run(unit, seed, key)
+    predict_run(
+        run.settings,
+        run.folder,
+        plan.infos,
+        plan.study.evaluation_split,
+        plan.predictions(run),
+        run_key=run.key,
+        device=device if device != "auto" else plan.study.device,
+        teacher_dir=run.teacher.folder if run.teacher else None,
+        label_encoder_dir=run.label_encoder.folder if run.label_encoder else None,
+    )

@@ -1,0 +1,26 @@
+"""Verb `synth`: the study's synthetic world, written as a nuScenes folder."""
+
+from pathlib import Path
+
+from labeldistill.cli.options import ResultsOption, StudyOption
+from labeldistill.cli.progress import bar
+
+
+def synth(study: StudyOption, results: ResultsOption = Path("results"), workers: int = 1) -> None:
+    """Write the synthetic world of a study; nothing is done when it is there already.
+
+    Example: labeldistill synth --study smoke
+    """
+    from labeldistill.errors import InputError
+    from labeldistill.nuscenes.synth.write import write_world
+    from labeldistill.records.plan import StudyPlan
+
+    plan = StudyPlan.load(study, results)
+    if plan.study.data.synth is None:
+        raise InputError(f"study {plan.study.name} reads a data root; it has no world to write", key="data.synth")
+    if plan.world.is_dir():
+        return
+    with bar("synth") as progress:
+        write_world(
+            plan.study.data.synth, plan.world, version=plan.study.data.version, workers=workers, progress=progress
+        )

@@ -1,0 +1,40 @@
+"""Verb `train`: one training run of the teacher, the label encoder or a variant."""
+
+from pathlib import Path
+
+from labeldistill.cli.options import DeviceOption, KeyOption, ResultsOption, SeedOption, StudyOption, UnitArgument
+
+
+def train(
+    unit: UnitArgument,
+    study: StudyOption,
+    seed: SeedOption = 0,
+    key: KeyOption = None,
+    device: DeviceOption = "auto",
+    devices: int = 1,
+    results: ResultsOption = Path("results"),
+) -> None:
+    """Train one run. Killed and called again it goes on from its last checkpoint and ends with the same weights.
+
+    Example: labeldistill train full --study smoke --seed 1
+    """
+    from labeldistill.records.plan import StudyPlan
+
+    plan = StudyPlan.load(study, results)
+    run = plan.run(unit, seed, key)
+    if run.record.is_file():
+        return
+    from labeldistill.training.train import train as train_run
+
+    train_run(
+        run.settings,
+        plan.infos,
+        run.folder,
+        run_key=run.key,
+        study=plan.study.name,
+        variant=unit,
+        teacher_dir=run.teacher.folder if run.teacher else None,
+        label_encoder_dir=run.label_encoder.folder if run.label_encoder else None,
+        device=device if device != "auto" else plan.study.device,
+        devices=devices,
+    )

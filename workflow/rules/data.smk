@@ -1,0 +1,34 @@
+# nuScenes tables and sensor files -> columnar index and depth maps
+
+if plan.study.data.synth is not None:
+
+    rule synth:
+        output:
+            directory(plan.world),
+        log:
+            f"{plan.folder}/logs/synth.log",
+        threads: workflow.cores
+        shell:
+            "labeldistill synth --study {STUDY} --results {plan.results} --workers {threads} > {log} 2>&1"
+
+
+rule check_data:
+    input:
+        plan.world if plan.study.data.synth is not None else [],
+    output:
+        plan.data_check,
+    log:
+        f"{plan.folder}/logs/check-data.log",
+    shell:
+        "labeldistill check-data --study {STUDY} --results {plan.results} > {log} 2>&1"
+
+
+rule infos:
+    input:
+        plan.data_check,
+    output:
+        directory(plan.infos),
+    log:
+        f"{plan.folder}/logs/infos.log",
+    shell:
+        "labeldistill infos --study {STUDY} --results {plan.results} > {log} 2>&1"

@@ -1,0 +1,38 @@
+# scores and throughput of all runs -> one table -> one report
+
+# throughput is measured alone on the machine, all variants in one process, so that ratios mean something
+rule benchmark:
+    input:
+        [run.record for run in plan.benchmarked],
+    output:
+        plan.benchmark,
+    log:
+        f"{plan.folder}/logs/benchmark.log",
+    threads: workflow.cores
+    resources:
+        gpu=GPUS,
+    shell:
+        "labeldistill benchmark --study {STUDY} --results {plan.results} > {log} 2>&1"
+
+
+rule gather:
+    input:
+        [plan.metrics(run) / "metrics.json" for run in plan.runs],
+        plan.benchmark,
+    output:
+        plan.table,
+    log:
+        f"{plan.folder}/logs/gather.log",
+    shell:
+        "labeldistill gather {STUDY} --results {plan.results} --write > {log} 2>&1"
+
+
+rule report:
+    input:
+        plan.table,
+    output:
+        report(plan.report, category="Study", caption="../report/study.rst"),
+    log:
+        f"{plan.folder}/logs/report.log",
+    shell:
+        "labeldistill report {STUDY} --results {plan.results} --reports {plan.reports} > {log} 2>&1"

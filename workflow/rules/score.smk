@@ -1,0 +1,25 @@
+# a trained run -> predictions -> scores
+
+rule predict:
+    input:
+        f"{RUN}/record.json",
+        plan.infos,
+    output:
+        directory(f"{RUN}/predictions-{{split}}-{{code}}/detections"),
+    log:
+        f"{plan.folder}/logs/predict-{{unit}}-{{seed}}-{{key}}-{{split}}-{{code}}.log",
+    resources:
+        gpu=GPUS,
+    shell:
+        "labeldistill predict {wildcards.unit} --seed {wildcards.seed} --key {wildcards.key} --study {STUDY} --results {plan.results} > {log} 2>&1"
+
+
+rule evaluate:
+    input:
+        f"{RUN}/predictions-{{split}}-{{code}}/detections",
+    output:
+        f"{RUN}/predictions-{{split}}-{{code}}/metrics-{{scorer}}/metrics.json",
+    log:
+        f"{plan.folder}/logs/score-{{unit}}-{{seed}}-{{key}}-{{split}}-{{code}}-{{scorer}}.log",
+    shell:
+        "labeldistill score {wildcards.unit} --seed {wildcards.seed} --key {wildcards.key} --study {STUDY} --results {plan.results} > {log} 2>&1"
