@@ -1,0 +1,52 @@
+"""Which key frames each micro-batch of each process holds: a pure function of (seed, epoch, step, rank)."""
+
+from collections.abc import Iterator
+
+import torch
+
+from labeldistill.training.schedule import Length
+from labeldistill.training.seeding import derived_seed
+
+Key = tuple[int, int]
+"""Epoch and index of an item; the item's augmentation is seeded from (seed, epoch, index)."""
+
+
+def epoch_order(seed: int, epoch: int, samples: int) -> list[int]:
+    """The shuffled indices of one epoch."""
+    generator = torch.Generator().manual_seed(derived_seed(seed, "order", epoch))
+    return torch.randperm(samples, generator=generator).tolist()
+
+
+class MicroBatches:
+    """Batch sampler: keys of every micro-batch that process `rank` sees from optimiser step `start` to the end.
+
+    A step takes the next `batch` indices of its epoch; they are dealt out to micro-batches, then to processes, so that
+    any number of processes trains on the same key frames at the same step. A split smaller than the batch is repeated.
+    """
+
+    def __init__(self, length: Length, seed: int, *, rank: int = 0, world: int = 1, start: int = 0) -> None:
+        self.length, self.seed, self.rank, self.world, self.start = length, seed, rank, world, start
+
+    def __len__(self) -> int:
+        return (self.length.steps - self.start) * self.length.accumulation
+
+    def __iter__(self) -> Iterator[list[Key]]:
+        order: list[int] = []
+        known = -1
+        for step in range(self.start, self.length.steps):
+            epoch, position = divmod(step, self.length.steps_per_epoch)
+            if epoch != known:
+                order, known = self._order(epoch), epoch
+            chosen = order[position * self.length.batch : (position + 1) * self.length.batch]
+            yield from self._dealt([(epoch, index) for index in chosen])
+
+    def _order(self, epoch: int) -> list[int]:
+        order = epoch_order(self.seed, epoch, self.length.samples)
+        repeats = -(-self.length.batch // len(order))
+        return order * repeats
+
+    def _dealt(self, keys: list[Key]) -> Iterator[list[Key]]:
+        size = self.length.batch_per_device
+        for micro in range(self.length.accumulation):
+            first = (micro * self.world + self.rank) * size
+            yield keys[first : first + size]
