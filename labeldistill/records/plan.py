@@ -163,11 +163,11 @@ class StudyPlan:
     def predictions(self, run: PlannedRun) -> Path:
         """Folder of a run's predictions on the evaluation split (raw and EMA weights)."""
         key = digest({"code": code_hash("predict"), "split": self.study.evaluation_split})
-        return run.folder / f"predictions-{self.study.evaluation_split}-{key}"
+        return run.folder / f"predictions-{self.study.evaluation_split}-{key}" / "detections"
 
     def metrics(self, run: PlannedRun) -> Path:
-        """Folder of a run's scores, inside its predictions."""
-        return self.predictions(run) / f"metrics-{digest(code_hash('evaluate'))}"
+        """Folder of a run's scores, beside its detections."""
+        return self.predictions(run).parent / f"metrics-{digest(code_hash('evaluate'))}"
 
     @cached_property
     def benchmarked(self) -> list[PlannedRun]:
