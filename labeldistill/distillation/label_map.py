@@ -1,0 +1,174 @@
+"""Ground-truth boxes drawn into the BEV grid: the label encoder's input (released: utils/bev_mask.py, kd_head.py)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from labeldistill.config.grid import GridSettings
+from labeldistill.config.study import RunSettings
+from labeldistill.distillation.rasterise import Cells, Rectangles, overlapped_cells, polygon_cells
+from labeldistill.geometry.classes import CLASSES, TASKS
+
+TASK_OF_CLASS: tuple[int, ...] = tuple(task for task, names in enumerate(TASKS) for _ in names)
+
+
+@dataclass(frozen=True)
+class LabelMaps:
+    """B label maps of ny rows (y) and nx columns (x).
+
+    Attributes:
+        mask: [B, ny, nx] uint8, 1 where a box is drawn (the encoder does not read it).
+        box: [B, ny, nx, 9] the box of the cell: x, y, z, dx, dy, dz (metres), yaw (radians), vx, vy (m/s); or
+            [B, ny, nx, 10], see `relative_code`. Zeros where nothing is drawn.
+        label: [B, ny, nx, 10] one-hot class, zeros where nothing is drawn.
+    """
+
+    mask: Tensor
+    box: Tensor
+    label: Tensor
+
+
+@dataclass(frozen=True)
+class LabelMapRules:
+    """How boxes are drawn; the defaults are the release's.
+
+    Attributes:
+        half_extent: draw a box at half its length and width (switch `label_extent`).
+        smear_border: cells beyond the last row or column are moved onto it, also those of boxes that lie outside
+            (switch `label_border`); otherwise they are left out.
+        truncate_corners: corners are truncated toward zero and the integer polygon is filled, which leaves only the
+            corners of thin boxes (switch `label_rounding`); otherwise every cell that the box overlaps is drawn.
+        relative_boxes: cells carry the box relative to themselves (switch `label_box_encoding`).
+        max_objects: of each task, boxes after this many are not drawn.
+    """
+
+    half_extent: bool = True
+    smear_border: bool = True
+    truncate_corners: bool = True
+    relative_boxes: bool = False
+    max_objects: int = 500
+
+    @classmethod
+    def from_settings(cls, run: RunSettings) -> "LabelMapRules":
+        """The rules of a label-encoder or student run."""
+        assert run.label_encoder is not None
+        return cls(
+            half_extent=run.released("label_extent"),
+            smear_border=run.released("label_border"),
+            truncate_corners=run.released("label_rounding"),
+            relative_boxes=not run.released("label_box_encoding"),
+            max_objects=run.label_encoder.head.max_objects,
+        )
+
+    @property
+    def box_features(self) -> int:
+        """Numbers that describe a drawn box."""
+        return 10 if self.relative_boxes else 9
+
+
+RELEASED_RULES = LabelMapRules()
+
+
+def draw_label_maps(
+    boxes: Sequence[Tensor], labels: Sequence[Tensor], grid: GridSettings, rules: LabelMapRules = RELEASED_RULES
+) -> LabelMaps:
+    """Draw B samples: boxes [n, 9] and labels [n] each (see `data.batch.Batch`).
+
+    Boxes without length or width, with values that are not finite or of an unknown class are not drawn. Where boxes
+    overlap the last one drawn wins; they are drawn by class (so by task), then in their given order.
+    """
+    sample, index = _drawing_order(labels, rules.max_objects)
+    box, label = _joined(boxes, 9)[index], _joined(labels)[index]
+    keep = (box[:, 3] > 0) & (box[:, 4] > 0) & torch.isfinite(box[:, :7]).all(1)
+    sample, box, label = sample[keep], box[keep], label[keep]
+    sizes = box[:, 3:5] / box.new_tensor([grid.x_m[2], grid.y_m[2]])
+    outlines = Rectangles(in_cells(box[:, :2], grid), sizes, box[:, 6])
+    return draw_outlines(outlines, box, label, sample, (len(boxes), *grid.cells_xy), rules)
+
+
+def draw_outlines(
+    outlines: Rectangles,
+    boxes: Tensor,
+    labels: Tensor,
+    sample: Tensor,
+    size: tuple[int, int, int],
+    rules: LabelMapRules = RELEASED_RULES,
+) -> LabelMaps:
+    """Draw K boxes in the order given.
+
+    Args:
+        outlines: where the boxes stand, at their full size.
+        boxes: [K, 9].
+        labels: [K] int64.
+        sample: [K] int64, the map each is drawn into.
+        size: number of maps, of cells along x, of cells along y.
+        rules: how they are drawn.
+    """
+    winner = _winners(sample, _covered(outlines, size[1:], rules), size)
+    drawn = winner >= 0
+    last = winner[drawn]
+    code = relative_code(outlines.centres[last], boxes[last], drawn.nonzero()[:, 1:])
+    box_map = boxes.new_zeros(*winner.shape, rules.box_features)
+    box_map[drawn] = code if rules.relative_boxes else boxes[last]
+    label_map = boxes.new_zeros(*winner.shape, len(CLASSES))
+    label_map[drawn] = one_hot(labels[last], len(CLASSES)).to(boxes.dtype)
+    return LabelMaps(drawn.to(torch.uint8), box_map, label_map)
+
+
+def relative_code(centres: Tensor, boxes: Tensor, cells: Tensor) -> Tensor:
+    """What the head has to say about a box, seen from a cell: [K, 10].
+
+    x, y of the centre from the cell's lower corner (cells), z (metres), log of dx, dy, dz (metres), sine and cosine
+    of yaw, vx, vy (m/s). With the nine raw numbers the encoder has to infer the offset inside the cell from absolute
+    coordinates.
+
+    Args:
+        centres: [K, 2] x, y in cells from the grid's lower corner.
+        boxes: [K, 9].
+        cells: [K, 2] row, column.
+    """
+    yaw, dims = boxes[:, 6:7], boxes[:, 3:6].clamp(min=1e-3)  # a box without height still has a logarithm
+    offset = centres - cells.flip(1)
+    return torch.cat((offset, boxes[:, 2:3], dims.log(), yaw.sin(), yaw.cos(), boxes[:, 7:9]), dim=1)
+
+
+def in_cells(xy: Tensor, grid: GridSettings) -> Tensor:
+    """Positions [K, 2] in metres to cells from the grid's lower corner."""
+    return (xy - xy.new_tensor([grid.x_m[0], grid.y_m[0]])) / xy.new_tensor([grid.x_m[2], grid.y_m[2]])
+
+
+def _joined(tensors: Sequence[Tensor], *shape: int) -> Tensor:
+    return torch.cat([t.reshape(-1, *shape) for t in tensors])
+
+
+def _drawing_order(labels: Sequence[Tensor], max_objects: int) -> tuple[Tensor, Tensor]:
+    """Sample and index (into the samples' joined boxes) of every box that may be drawn, in drawing order: [K], [K]."""
+    label = _joined(labels)
+    sample = torch.repeat_interleave(
+        torch.arange(len(labels), device=label.device), torch.tensor([len(x) for x in labels], device=label.device)
+    )
+    order = torch.argsort(sample * len(CLASSES) + label, stable=True)
+    order = order[(label[order] >= 0) & (label[order] < len(CLASSES))]
+    tasks = torch.tensor(TASK_OF_CLASS, device=label.device)
+    group = sample[order] * len(TASKS) + tasks[label[order]]
+    counts = torch.bincount(group, minlength=len(labels) * len(TASKS))
+    rank = torch.arange(len(order), device=label.device) - (counts.cumsum(0) - counts)[group]
+    order = order[rank < max_objects]
+    return sample[order], order
+
+
+def _covered(outlines: Rectangles, cells_xy: tuple[int, int], rules: LabelMapRules) -> Cells:
+    outlines = outlines.scaled(0.5) if rules.half_extent else outlines
+    cells = polygon_cells(outlines.corners().trunc()) if rules.truncate_corners else overlapped_cells(outlines)
+    return cells.clamped(cells_xy) if rules.smear_border else cells.inside(cells_xy)
+
+
+def _winners(sample: Tensor, cells: Cells, size: tuple[int, int, int]) -> Tensor:
+    """[maps, ny, nx] index of the last box drawn in each cell, -1 where there is none."""
+    maps, nx, ny = size
+    flat = (sample[cells.box] * ny + cells.row) * nx + cells.column
+    winner = torch.full((maps * ny * nx,), -1, dtype=torch.int64, device=sample.device)
+    return winner.scatter_reduce_(0, flat, cells.box, "amax").view(maps, ny, nx)
