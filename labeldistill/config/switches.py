@@ -18,7 +18,8 @@ class Switches(Settings):
     response_target: Switch = "released"  # student: clipped teacher heatmap x ground-truth heatmap / teacher heatmap
     label_extent: Switch = "released"  # student, label-encoder: boxes drawn at half length and width / full extent
     label_border: Switch = "released"  # student, label-encoder: boxes beyond +x, +y smear onto the last row or column
-    label_rounding: Switch = "released"  # student, label-encoder: polygon corners truncated toward zero / rounded
+    label_rounding: Switch = "released"  # student, label-encoder: corners truncated, thin boxes hollow / exact cells
+    label_box_encoding: Switch = "released"  # student, label-encoder: nine raw box numbers / relative to their cell
     centre_truncation: Switch = "released"  # all: centres in (-1, 0) cells fall into cell 0 / are out of range
     gaussian_radius: Switch = "released"  # all: CornerNet's old radius formula / the mended one
     voxel_truncation: Switch = "released"  # student: frustum points in (-1, 0) cells (z too) are pooled / dropped
@@ -51,6 +52,7 @@ STAGES_OF_SWITCH: dict[str, tuple[str, ...]] = {
     "label_extent": ("label-encoder", "student"),
     "label_border": ("label-encoder", "student"),
     "label_rounding": ("label-encoder", "student"),
+    "label_box_encoding": ("label-encoder", "student"),
     "centre_truncation": ("teacher", "label-encoder", "student"),
     "gaussian_radius": ("teacher", "label-encoder", "student"),
     "voxel_truncation": ("student",),
