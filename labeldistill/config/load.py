@@ -1,6 +1,7 @@
 """Reading a study: YAML with single inheritance (`extends`), validated with the file and key named."""
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,8 @@ def validated(tree: Tree, chain: list[tuple[Path, Tree]]) -> StudySettings:
         problem = error.errors()[0]
         location = tuple(part for part in problem["loc"] if part != "[key]")
         message = problem["msg"].removeprefix("Value error, ")
+        if named := re.match(r"`([\w.]+)`", message):  # a check over several settings names its culprit first
+            location += tuple(named[1].split("."))
         if problem["type"] == "extra_forbidden":
             message = "unknown setting"
         elif problem["type"] != "missing" and not isinstance(problem["input"], dict):

@@ -1,0 +1,38 @@
+"""Verb `gather`: one tidy table of every metric of every run."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from labeldistill.cli.options import Format, FormatOption, ResultsOption
+
+
+def gather(
+    study: Annotated[str, typer.Argument(help="Name of a study, or a YAML file.")],
+    format: FormatOption = Format.table,
+    write: Annotated[bool, typer.Option("--write", help="Write parquet and CSV into the results folder.")] = False,
+    results: ResultsOption = Path("results"),
+) -> None:
+    """Gather a finished study into one table: study, variant, seed, weights, split, metric, class, value.
+
+    Example: labeldistill gather smoke --format csv
+    """
+    from labeldistill.records.gather import gather as gather_runs
+    from labeldistill.records.gather import write_table
+    from labeldistill.records.plan import StudyPlan
+
+    plan = StudyPlan.load(study, results)
+    table = gather_runs(plan)
+    if write:
+        write_table(table, plan.table)
+        return
+    if format is Format.json:
+        sys.stdout.write(table.to_json(orient="records", indent=1) + "\n")
+    elif format is Format.csv:
+        table.to_csv(sys.stdout, index=False)
+    else:
+        overall = table[(table["class"] == "all") & (table["metric"] != "none")]
+        wide = overall.pivot_table(index=["variant", "seed", "weights"], columns="metric", values="value", sort=False)
+        sys.stdout.write(wide.round(4).to_string() + "\n")

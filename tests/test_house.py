@@ -1,0 +1,60 @@
+"""The house rules that a machine can check: rooms import only earlier rooms, files stay small."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parent.parent / "labeldistill"
+
+# A room may import itself and any room on an earlier line.
+FLOORS = [
+    {"errors", "files", "geometry"},
+    {"config"},
+    {"ops"},
+    {"nuscenes"},
+    {"data"},
+    {"models"},
+    {"distillation"},
+    {"training"},
+    {"evaluation"},
+    {"statistics"},
+    {"records"},
+    {"reporting"},
+    {"weights", "parity"},
+    {"cli"},
+]
+LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
+
+
+def _room(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def _imported_rooms(path: Path) -> set[str]:
+    rooms: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module]
+        rooms |= {name.split(".")[1] for name in names if name.startswith("labeldistill.")}
+    return rooms
+
+
+FILES = sorted(p for p in PACKAGE.rglob("*.py") if p.parent != PACKAGE or p.name not in {"__init__.py"})
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_rooms_import_only_earlier_rooms(path: Path) -> None:
+    later = {room for room in _imported_rooms(path) if LEVEL[room] > LEVEL[_room(path)]}
+    assert not later, f"{path.relative_to(PACKAGE)} imports {later}, which come later in the house"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_files_stay_under_400_lines(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 400
+
+
+def test_the_rule_can_fail() -> None:
+    assert LEVEL["models"] < LEVEL["training"] < LEVEL["cli"]
+    assert _imported_rooms(PACKAGE / "cli" / "train.py") >= {"records", "training"}
