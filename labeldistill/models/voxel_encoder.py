@@ -1,0 +1,38 @@
+"""From a padded point cloud to one feature row a voxel: hard voxelisation and the mean of each voxel's points."""
+
+from torch import Tensor, nn
+
+from labeldistill.ops.voxelize import Triple, Voxels, voxelize
+
+
+class VoxelLayer(nn.Module):
+    """Hard voxelisation with the limit of voxels that the mode (train or eval) calls for; has no parameters.
+
+    Args:
+        low: lower corner of the grid along x, y, z, metres.
+        size: voxel size along x, y, z, metres.
+        cells: voxels along x, y, z.
+        max_points: points kept per voxel.
+        max_voxels: voxels kept per sample, in train mode and in eval mode.
+    """
+
+    def __init__(
+        self, low: Triple, size: Triple, cells: tuple[int, int, int], max_points: int, max_voxels: tuple[int, int]
+    ) -> None:
+        super().__init__()
+        self.low, self.size, self.cells = low, size, cells
+        self.max_points, self.max_voxels = max_points, max_voxels
+
+    def forward(self, points: Tensor) -> Voxels:
+        """[B, P, C] points (x, y, z first; padding rows of -999) to voxels."""
+        limit = self.max_voxels[0] if self.training else self.max_voxels[1]
+        return voxelize(points, self.low, self.size, self.cells, self.max_points, limit)
+
+
+class MeanVoxelEncoder(nn.Module):
+    """Mean of a voxel's points (mmdetection3d's HardSimpleVFE); has no parameters."""
+
+    def forward(self, voxels: Voxels) -> Tensor:
+        """V voxels of C channels to [V, C]."""
+        mean: Tensor = voxels.points.sum(1) / voxels.counts.to(voxels.points.dtype).unsqueeze(1)
+        return mean
