@@ -1,8 +1,18 @@
 """What the centre head is trained towards: heatmaps, box codes and where they apply."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
+
+from labeldistill.config.grid import GridSettings
+from labeldistill.config.model import HeadSettings
+from labeldistill.geometry.classes import CLASSES, TASKS
+from labeldistill.models.centre_head.gaussian import draw_gaussians, gaussian_radius, whole_radius
+
+CODE_SIZE = 10
+_TASK_OF_CLASS = tuple(task for task, names in enumerate(TASKS) for _ in names)
 
 
 @dataclass(frozen=True)
@@ -14,10 +24,101 @@ class Targets:
         boxes: [B, max_objects, 10]: x, y offset inside the cell (cells), z of the box centre (metres), log of
             dx, dy, dz (metres), sine and cosine of yaw, vx, vy (m/s); zeros in unused slots.
         indices: [B, max_objects] int64, row * W + column of each slot's cell; 0 in unused slots.
-        masks: [B, max_objects] bool, which slots are used.
+        masks: [B, max_objects] bool, which slots are used. Slots of boxes that were left out stay empty (quirk 9).
     """
 
     heatmaps: list[Tensor]
     boxes: list[Tensor]
     indices: list[Tensor]
     masks: list[Tensor]
+
+
+@dataclass(frozen=True)
+class _Objects:
+    """The n boxes of a batch that have a slot, ordered by sample, task, class and given order."""
+
+    boxes: Tensor  # [n, 9]
+    labels: Tensor  # [n]
+    sample: Tensor  # [n]
+    task: Tensor  # [n]
+    slot: Tensor  # [n]
+
+
+def build_targets(
+    boxes: Sequence[Tensor],
+    labels: Sequence[Tensor],
+    grid: GridSettings,
+    head: HeadSettings,
+    *,
+    truncate_centres: bool,
+    old_radius: bool,
+) -> Targets:
+    """Targets of a batch (KDHead.get_targets of the release, without its label maps; mmdet3d CenterHead.get_targets).
+
+    A box is left out when its length or width is not positive, when its centre lies outside the grid, or when its
+    task already has `head.max_objects` boxes in front of it (classes in order, then the given order).
+
+    Args:
+        boxes: B tensors [n, 9] as in `Batch.boxes` (metres, radians, m/s).
+        labels: B tensors [n] int64; values outside 0..9 are left out.
+        grid: range and cell size.
+        head: overlap and least radius of the bumps, slots a task.
+        truncate_centres: True rounds centre cells toward zero, so that centres up to one cell below the range count
+            as cell 0 with a negative offset (released, quirk 8); False rounds down, so that they are out of range.
+        old_radius: released radius formula (quirk 10) instead of the mended one.
+    """
+    columns, rows = grid.cells_xy
+    objects = _with_slots(boxes, labels, head.max_objects)
+    centre, extent = _in_cells(objects.boxes, grid)
+    whole = torch.trunc(centre) if truncate_centres else torch.floor(centre)
+    used = (extent > 0).all(1) & (whole >= 0).all(1) & (whole[:, 0] < columns) & (whole[:, 1] < rows)
+    objects = _Objects(*(value[used] for value in vars(objects).values()))
+    centre, extent, whole = centre[used], extent[used], whole[used]
+
+    device, count = centre.device, len(boxes)
+    column, row = whole.long().unbind(1)
+    radius = gaussian_radius(extent[:, 0], extent[:, 1], head.gaussian_overlap, old_formula=old_radius)
+    heatmaps = torch.zeros(count, len(CLASSES), rows, columns, device=device)
+    plane = objects.sample * len(CLASSES) + objects.labels
+    draw_gaussians(heatmaps.flatten(0, 1), plane, column, row, whole_radius(radius, head.min_gaussian_radius))
+
+    shape = (len(TASKS), count, head.max_objects)
+    codes = torch.zeros(*shape, CODE_SIZE, device=device)
+    indices = torch.zeros(shape, dtype=torch.int64, device=device)
+    masks = torch.zeros(shape, dtype=torch.bool, device=device)
+    where = (objects.task, objects.sample, objects.slot)
+    codes[where] = _box_code(objects.boxes, centre - whole)
+    indices[where] = row * columns + column
+    masks[where] = True
+    by_task = torch.split(heatmaps, [len(task) for task in TASKS], dim=1)
+    return Targets(list(by_task), list(codes), list(indices), list(masks))
+
+
+def _with_slots(boxes: Sequence[Tensor], labels: Sequence[Tensor], max_objects: int) -> _Objects:
+    """Order the batch's boxes as the release walks through them and number them within their task."""
+    flat = torch.cat([b.float() if len(b) else b.new_zeros(0, 9) for b in boxes])  # empty ones may be [0, 7]
+    label = torch.cat([x.long() for x in labels])
+    sizes = torch.tensor([x.numel() for x in labels], device=label.device)
+    sample = torch.arange(len(labels), device=label.device).repeat_interleave(sizes)
+    known = ((label >= 0) & (label < len(CLASSES))).nonzero().squeeze(1)
+    key = (sample * len(CLASSES) + label)[known]
+    order = known[torch.argsort(key, stable=True)]
+    flat, label, sample = flat[order], label[order], sample[order]
+    task = torch.tensor(_TASK_OF_CLASS, device=label.device)[label]
+    group = sample * len(TASKS) + task
+    slot = torch.arange(len(group), device=group.device) - torch.searchsorted(group, group)
+    kept = slot < max_objects
+    return _Objects(flat[kept], label[kept], sample[kept], task[kept], slot[kept])
+
+
+def _in_cells(boxes: Tensor, grid: GridSettings) -> tuple[Tensor, Tensor]:
+    """Centres [n, 2] (x, y from the grid's lower corner) and extents [n, 2] (dx, dy) in cells."""
+    low = boxes.new_tensor([grid.x_m[0], grid.y_m[0]])
+    step = boxes.new_tensor([grid.x_m[2], grid.y_m[2]])
+    return (boxes[:, :2] - low) / step, boxes[:, 3:5] / step
+
+
+def _box_code(boxes: Tensor, offset: Tensor) -> Tensor:
+    """[n, 10] of boxes [n, 9] and offsets [n, 2]; velocities may be NaN, as in the tables."""
+    yaw = boxes[:, 6:7]
+    return torch.cat([offset, boxes[:, 2:3], boxes[:, 3:6].log(), yaw.sin(), yaw.cos(), boxes[:, 7:9]], dim=1)

@@ -1,0 +1,136 @@
+"""Losses of the centre head: focal loss on heatmaps, L1 on box codes, and the response loss against a teacher."""
+
+import torch
+from torch import Tensor
+
+from labeldistill.config.model import HeadSettings
+from labeldistill.models.centre_head.head import BRANCHES, Predictions
+from labeldistill.models.centre_head.targets import Targets
+
+SIGMOID_MARGIN = 1e-4
+MEAN_EPSILON = torch.finfo(torch.float32).eps  # mmdet 2.26 adds it to every divisor (quirk 14)
+
+
+def detection_loss(
+    targets: Targets, predictions: Predictions, head: HeadSettings, *, inplace_sigmoid: bool, mask_nan: bool
+) -> Tensor:
+    """Focal loss of the heatmaps plus weighted L1 of the box codes, summed over tasks (KDHead.loss of the release).
+
+    Each is divided by its number of positives (cells with target 1; used slots), averaged over processes.
+
+    Args:
+        targets: as `build_targets` makes them.
+        predictions: as the head makes them; heatmaps are logits.
+        head: code weights and weight of the box term.
+        inplace_sigmoid: overwrite the heatmap logits in `predictions` with clipped probabilities (released, quirk 11);
+            a second loss on the same predictions then works on probabilities of probabilities.
+        mask_nan: leave NaN and infinite target entries out; the release multiplies them by zero, which keeps NaN
+            (quirk 12).
+
+    Returns:
+        Scalar.
+    """
+    divisors = _divisors(targets)
+    total = torch.zeros((), device=divisors.device)
+    for task, maps in enumerate(predictions):
+        probability = clipped_sigmoid(maps, in_place=inplace_sigmoid)
+        codes = _codes_at_slots(maps, targets.indices[task])
+        weights = _slot_weights(targets, task, head)
+        total = total + focal_loss(probability, targets.heatmaps[task]) / divisors[0, task]
+        total = total + _l1(codes, targets.boxes[task], weights, mask_nan) / divisors[1, task]
+    return total
+
+
+def response_loss(
+    targets: Targets,
+    student: Predictions,
+    teacher: Predictions,
+    head: HeadSettings,
+    *,
+    inplace_sigmoid: bool,
+    mask_nan: bool,
+    gated_target: bool,
+) -> tuple[Tensor, Tensor]:
+    """Detection loss and response loss, together as in the release, since the sigmoid may work in place.
+
+    The response loss repeats the detection loss with the teacher's output as target (KDHead.response_loss).
+
+    Args:
+        targets: as `build_targets` makes them.
+        student: the student's predictions.
+        teacher: the teacher's predictions; no gradient reaches them.
+        head: code weights and weight of the box term.
+        inplace_sigmoid: as in `detection_loss`, for both predictions.
+        mask_nan: as in `detection_loss`.
+        gated_target: the heatmap target is the clipped teacher heatmap times the ground truth's (released, quirk 13);
+            it stays below 1, so the focal loss has no positive part. False: the teacher's heatmap, and 1 in the cells
+            of ground-truth centres, which gives the positive part back.
+
+    Returns:
+        detection loss, response loss: scalars.
+    """
+    detection = detection_loss(targets, student, head, inplace_sigmoid=inplace_sigmoid, mask_nan=mask_nan)
+    divisors = _divisors(targets)
+    response = torch.zeros((), device=divisors.device)
+    for task, (ours, theirs) in enumerate(zip(student, teacher, strict=True)):
+        probability = ours["heatmap"] if inplace_sigmoid else clipped_sigmoid(ours, in_place=False)
+        heatmap = targets.heatmaps[task]
+        taught = clipped_sigmoid(theirs, in_place=inplace_sigmoid).detach()
+        taught = taught * heatmap if gated_target else torch.where(heatmap == 1, heatmap, taught)
+        codes, taught_codes = (_codes_at_slots(maps, targets.indices[task]) for maps in (ours, theirs))
+        weights = _slot_weights(targets, task, head)
+        response = response + focal_loss(probability, taught) / divisors[0, task]
+        response = response + _l1(codes, taught_codes.detach(), weights, mask_nan) / divisors[1, task]
+    return detection, response
+
+
+def clipped_sigmoid(maps: dict[str, Tensor], *, in_place: bool) -> Tensor:
+    """Heatmap probabilities [B, classes, H, W] within 1e-4 of 0 and 1; `in_place` also stores them in `maps`."""
+    logits = maps["heatmap"]
+    probability = (logits.sigmoid_() if in_place else logits.sigmoid()).clamp(SIGMOID_MARGIN, 1 - SIGMOID_MARGIN)
+    if in_place:
+        maps["heatmap"] = probability
+    return probability.float()
+
+
+def focal_loss(probability: Tensor, target: Tensor) -> Tensor:
+    """Sum of the Gaussian focal loss (CornerNet; alpha 2, gamma 4) over [B, classes, H, W], both in 0..1.
+
+    A cell with target exactly 1 pulls its probability up; every other one pushes it down, the less so the nearer its
+    target is to 1.
+    """
+    epsilon = 1e-12
+    positive = -(probability + epsilon).log() * (1 - probability) ** 2 * (target == 1)
+    negative = -(1 - probability + epsilon).log() * probability**2 * (1 - target) ** 4
+    return (positive + negative).sum()
+
+
+def _l1(ours: Tensor, target: Tensor, weights: Tensor, mask_nan: bool) -> Tensor:
+    if mask_nan:
+        target = torch.where(target.isfinite(), target, ours.detach())
+    return ((ours - target).abs() * weights).sum()
+
+
+def _codes_at_slots(maps: dict[str, Tensor], indices: Tensor) -> Tensor:
+    """Predicted box codes [B, slots, 10] in the cells `indices` [B, slots]."""
+    flat = torch.cat([maps[name] for name in BRANCHES], dim=1).flatten(2).float()
+    return flat.gather(2, indices[:, None].expand(-1, flat.shape[1], -1)).transpose(1, 2)
+
+
+def _slot_weights(targets: Targets, task: int, head: HeadSettings) -> Tensor:
+    """Weight of every target entry [B, slots, 10]: the box term's and its code's in used slots, 0 where it is NaN."""
+    boxes = targets.boxes[task]
+    used = targets.masks[task].unsqueeze(2) & ~boxes.isnan()
+    return used * (boxes.new_tensor(head.code_weights) * head.box_loss_weight)
+
+
+def _divisors(targets: Targets) -> Tensor:
+    """[2, tasks]: positive cells (at least 1) and used slots (at least 1e-4), averaged over processes."""
+    positives = torch.stack([(heatmap == 1).sum() for heatmap in targets.heatmaps])
+    used = torch.stack([mask.sum() for mask in targets.masks])
+    counts = torch.stack([positives, used]).float()
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        counts /= torch.distributed.get_world_size()
+        torch.distributed.all_reduce(counts)
+    least = counts.new_tensor([[1.0], [1e-4]])
+    return torch.maximum(counts, least) + MEAN_EPSILON

@@ -1,0 +1,89 @@
+"""Non-maximum suppression by the distance of box centres, and its variant by box size."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.floating[Any]]
+Bools = npt.NDArray[np.bool_]
+Indices = npt.NDArray[np.int64]
+
+
+def circle_nms(
+    centres: Floats, scores: Floats, radius: float, *, squared_distance: bool, max_kept: int | None = None
+) -> Indices:
+    """Keep a box unless a kept one of higher score has its centre within `radius` (mmdet3d, circle_nms).
+
+    Args:
+        centres: [n, 2] x, y in metres; distances are computed in their precision.
+        scores: [n]; for equal ones see `descending`.
+        radius: metres; a centre exactly at this distance is suppressed.
+        squared_distance: compare `radius` with the SQUARED distance (released: a "radius" of 4 reaches 2 m).
+        max_kept: only the best are returned; None returns all.
+
+    Returns:
+        Indices of the kept boxes, best first.
+    """
+    order = descending(scores)
+    x, y = np.ascontiguousarray(centres[order].T)
+    limit = np.float64(radius if squared_distance else radius * radius)
+
+    def near(i: int) -> Bools:
+        squared = (x - x[i]) ** 2 + (y - y[i]) ** 2
+        within: Bools = squared.astype(np.float64) <= limit
+        return within
+
+    return order[_greedy(len(order), near, max_kept)]
+
+
+def size_aware_circle_nms(boxes: Floats, scores: Floats, scale: float, *, max_kept: int | None = None) -> Indices:
+    """Keep a box unless a kept one of higher score is nearer than their scaled half extents, in x and in y.
+
+    The extents are those of the rotated boxes along the grid's axes (size_aware_circle_nms of BEVDepth's head).
+
+    Args:
+        boxes: [n, 5] x, y, dx, dy in metres, yaw in radians.
+        scores: [n]; for equal ones see `descending`.
+        scale: factor on the extents; a centre exactly at the limit is suppressed.
+        max_kept: only the best are returned; None returns all.
+
+    Returns:
+        Indices of the kept boxes, best first.
+    """
+    order = descending(scores)
+    x, y, dx, dy, yaw = np.ascontiguousarray(boxes[order].T)
+    cos, sin = np.cos(yaw), np.sin(yaw)
+    extent_x = abs(dx * cos) + abs(dy * sin)
+    extent_y = abs(dx * sin) + abs(dy * cos)
+
+    def near(i: int) -> Bools:
+        in_x = abs(x - x[i]) <= (extent_x + extent_x[i]) * scale / 2
+        in_y = abs(y - y[i]) <= (extent_y + extent_y[i]) * scale / 2
+        both: Bools = in_x & in_y
+        return both
+
+    return order[_greedy(len(order), near, max_kept)]
+
+
+def descending(scores: Floats) -> Indices:
+    """Indices from the highest to the lowest score; of equal scores the later index first.
+
+    That is the released order (numba's argsort, reversed) for up to 16 boxes; beyond that its quicksort leaves equal
+    scores in no defined order, while ours stays the same.
+    """
+    return np.argsort(scores, kind="stable")[::-1].astype(np.int64)
+
+
+def _greedy(count: int, near: Callable[[int], Bools], max_kept: int | None) -> Indices:
+    """Walk down the boxes, best first; each kept one suppresses its neighbours `near(i)` [count]."""
+    alive = np.ones(count, dtype=bool)
+    kept: list[int] = []
+    for i in range(count):
+        if len(kept) == max_kept:
+            break  # suppression only works downwards, so the rest can't change what is kept
+        if alive[i]:
+            kept.append(i)
+            alive &= ~near(i)
+    return np.asarray(kept, dtype=np.int64)
