@@ -1,0 +1,52 @@
+"""Term `depth`: predicted depth distributions against LiDAR depth (BEVDepth; released: exps/nuscenes/base_exp.py)."""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy, one_hot
+
+from labeldistill.ops.distributed import reduce_mean, world_size
+
+EMPTY_M = 1e5  # stands for "no point" while the nearest point of a patch is looked for
+
+
+def depth_bins(depth: Tensor, stride: int, depth_m: tuple[float, float, float]) -> Tensor:
+    """One-hot depth bins of the nearest point of every feature cell.
+
+    A depth d falls into bin trunc((d - low) / step) where that is 0 .. D - 1; cells without a point, nearer than
+    `low` or from `high` on have no bin: all zeros.
+
+    Args:
+        depth: [B, N, H, W] metres, 0 where there is no point.
+        stride: pixels of a feature cell.
+        depth_m: low, high, step in metres.
+
+    Returns:
+        [B * N * H/stride * W/stride, D] float.
+    """
+    low, high, step = depth_m
+    bins = round((high - low) / step)
+    filled = torch.where(depth == 0, EMPTY_M, depth)
+    nearest = filled.unflatten(3, (-1, stride)).unflatten(2, (-1, stride)).amin((3, 5)).flatten()
+    place = (nearest - (low - step)) / step  # bin + 1, so that 0 means none
+    place = torch.where((place >= 0) & (place < bins + 1), place, 0.0)
+    return one_hot(place.long(), bins + 1)[:, 1:].float()
+
+
+def depth_loss(probabilities: Tensor, depth: Tensor, stride: int, depth_m: tuple[float, float, float]) -> Tensor:
+    """Binary cross-entropy, summed over bins and averaged over the feature cells that have a bin; a scalar.
+
+    The number of such cells is averaged over the processes of a distributed run, so that the loss is that of the
+    global batch (the release divides by each process's own number; in one process they are the same).
+
+    Args:
+        probabilities: [B * N, D, h, w] of the key frame, adding to 1 over D.
+        depth: [B, N, H, W] metres, 0 where there is no point.
+        stride: pixels of a feature cell.
+        depth_m: low, high, step in metres.
+    """
+    target = depth_bins(depth, stride, depth_m)
+    known = target.amax(1) > 0
+    count = reduce_mean(known.sum().float()).clamp(min=1 / world_size())
+    with torch.autocast(probabilities.device.type, enabled=False):
+        predicted = probabilities.permute(0, 2, 3, 1).flatten(0, 2)[known].float()
+        return binary_cross_entropy(predicted, target[known], reduction="sum") / count
