@@ -28,11 +28,10 @@ def circle_nms(
     """
     order = descending(scores)
     x, y = np.ascontiguousarray(centres[order].T)
-    limit = np.float64(radius if squared_distance else radius * radius)
+    limit = radius if squared_distance else radius * radius
 
     def near(i: int) -> Bools:
-        squared = (x - x[i]) ** 2 + (y - y[i]) ** 2
-        within: Bools = squared.astype(np.float64) <= limit
+        within: Bools = np.square(x[i + 1 :] - x[i]) + np.square(y[i + 1 :] - y[i]) <= limit
         return within
 
     return order[_greedy(len(order), near, max_kept)]
@@ -59,8 +58,9 @@ def size_aware_circle_nms(boxes: Floats, scores: Floats, scale: float, *, max_ke
     extent_y = abs(dx * sin) + abs(dy * cos)
 
     def near(i: int) -> Bools:
-        in_x = abs(x - x[i]) <= (extent_x + extent_x[i]) * scale / 2
-        in_y = abs(y - y[i]) <= (extent_y + extent_y[i]) * scale / 2
+        below = slice(i + 1, None)
+        in_x = abs(x[below] - x[i]) <= (extent_x[below] + extent_x[i]) * scale / 2
+        in_y = abs(y[below] - y[i]) <= (extent_y[below] + extent_y[i]) * scale / 2
         both: Bools = in_x & in_y
         return both
 
@@ -77,7 +77,7 @@ def descending(scores: Floats) -> Indices:
 
 
 def _greedy(count: int, near: Callable[[int], Bools], max_kept: int | None) -> Indices:
-    """Walk down the boxes, best first; each kept one suppresses its neighbours `near(i)` [count]."""
+    """Walk down the boxes, best first; each kept one i suppresses its neighbours below, `near(i)` [count - 1 - i]."""
     alive = np.ones(count, dtype=bool)
     kept: list[int] = []
     for i in range(count):
@@ -85,5 +85,5 @@ def _greedy(count: int, near: Callable[[int], Bools], max_kept: int | None) -> I
             break  # suppression only works downwards, so the rest can't change what is kept
         if alive[i]:
             kept.append(i)
-            alive &= ~near(i)
+            alive[i + 1 :] &= ~near(i)
     return np.asarray(kept, dtype=np.int64)

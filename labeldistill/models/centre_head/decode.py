@@ -10,7 +10,7 @@ from labeldistill.config.grid import GridSettings
 from labeldistill.config.model import HeadSettings
 from labeldistill.geometry.classes import TASKS
 from labeldistill.models.centre_head.head import Predictions
-from labeldistill.ops.circle_nms import Indices, circle_nms, size_aware_circle_nms
+from labeldistill.ops.circle_nms import circle_nms, size_aware_circle_nms
 
 MAX_HEIGHT_M = 10.0  # decoded centres beyond this |z| are dropped
 
@@ -55,17 +55,17 @@ def decode(
     samples: list[list[Detections]] = [[] for _ in range(len(predictions[0]["heatmap"]))]
     first_class = 0
     for task, maps in enumerate(predictions):
+        scale = None if size_aware_scales is None else size_aware_scales[task]
         with torch.no_grad():
             candidates = decode_task(
-                maps["heatmap"].float().sigmoid(), maps["rot"], maps["height"], maps["dim"].exp(), maps["vel"],
+                maps["heatmap"].float().sigmoid(), maps["rot"], maps["height"], maps["dim"], maps["vel"],
                 maps["reg"], grid, max_detections=head.max_detections, score_threshold=head.score_threshold,
             )  # fmt: skip
         for sample, found in zip(samples, candidates, strict=True):
-            if size_aware_scales is None:
-                kept = _circle(found, head.circle_nms_radius[task], squared_distance, head.max_per_task)
+            if scale is None:
+                keep = _circle(found, head.circle_nms_radius[task], squared_distance, head.max_per_task)
             else:
-                kept = _size_aware(found, size_aware_scales[task], head.max_per_task)
-            keep = torch.from_numpy(kept)
+                keep = _size_aware(found, scale, head.max_per_task)
             sample.append(Detections(found.boxes[keep], found.scores[keep], found.labels[keep] + first_class))
         first_class += len(TASKS[task])
     return [_joined(tasks) for tasks in samples]
@@ -82,6 +82,7 @@ def decode_task(
     *,
     max_detections: int,
     score_threshold: float,
+    log_dim: bool = True,
 ) -> list[Detections]:
     """Boxes of one task before NMS (mmdet3d 1.0.0rc4, CenterPointBBoxCoder.decode); labels count inside the task.
 
@@ -89,12 +90,13 @@ def decode_task(
         scores: [B, classes, H, W] in 0..1.
         rot: [B, 2, H, W] sine and cosine of yaw.
         height: [B, 1, H, W] z of the box centre, metres.
-        dim: [B, 3, H, W] metres (no logarithm).
+        dim: [B, 3, H, W] metres, or their logarithm if `log_dim`.
         vel: [B, 2, H, W] m/s; None leaves the velocity columns out.
         reg: [B, 2, H, W] offset inside the cell, cells; None takes the cell's centre.
         grid: range and cell size.
         max_detections: best cells looked at, over all classes.
         score_threshold: only higher scores count; 0 lets all pass.
+        log_dim: exponentiate `dim`.
 
     Returns:
         One Detections a sample, highest score first.
@@ -106,7 +108,8 @@ def decode_task(
     step, low = rot.new_tensor([grid.x_m[2], grid.y_m[2]]), rot.new_tensor([grid.x_m[0], grid.y_m[0]])
     centre = (corner + offset) * step + low
     sine, cosine = _at(rot, cells).unbind(2)
-    columns = [centre, _at(height, cells), _at(dim, cells), torch.atan2(sine, cosine).unsqueeze(2)]
+    extent = _at(dim, cells).exp() if log_dim else _at(dim, cells)
+    columns = [centre, _at(height, cells), extent, torch.atan2(sine, cosine).unsqueeze(2)]
     boxes = torch.cat(columns if vel is None else [*columns, _at(vel, cells)], dim=2)
     far = boxes.new_tensor([grid.max_decoded_distance_m, grid.max_decoded_distance_m, MAX_HEIGHT_M])
     good = (boxes[..., :3].abs() <= far).all(2)
@@ -128,14 +131,14 @@ def _at(maps: Tensor, cells: Tensor) -> Tensor:
     return maps.flatten(2).gather(2, cells[:, None].expand(-1, maps.shape[1], -1)).transpose(1, 2).float()
 
 
-def _circle(found: Detections, radius: float, squared_distance: bool, max_kept: int) -> Indices:
+def _circle(found: Detections, radius: float, squared_distance: bool, max_kept: int) -> Tensor:
     centres, scores = found.boxes[:, :2].numpy(), found.scores.numpy()
-    return circle_nms(centres, scores, radius, squared_distance=squared_distance, max_kept=max_kept)
+    return torch.from_numpy(circle_nms(centres, scores, radius, squared_distance=squared_distance, max_kept=max_kept))
 
 
-def _size_aware(found: Detections, scale: float, max_kept: int) -> Indices:
+def _size_aware(found: Detections, scale: float, max_kept: int) -> Tensor:
     boxes = found.boxes[:, [0, 1, 3, 4, 6]].numpy()
-    return size_aware_circle_nms(boxes, found.scores.numpy(), scale, max_kept=max_kept)
+    return torch.from_numpy(size_aware_circle_nms(boxes, found.scores.numpy(), scale, max_kept=max_kept))
 
 
 def _joined(tasks: list[Detections]) -> Detections:

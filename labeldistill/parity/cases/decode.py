@@ -41,4 +41,5 @@ def _decoded(data: dict[str, Any], complete: bool) -> list[Detections]:
         coder_grid(data["cfg"]),
         max_detections=data["cfg"]["max_num"],
         score_threshold=data["cfg"]["score_threshold"],
+        log_dim=False,
     )
