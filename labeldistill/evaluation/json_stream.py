@@ -1,0 +1,101 @@
+"""A JSON text read in pieces: the members of nested objects one at a time, each value decoded whole."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from labeldistill.errors import InputError
+
+_PIECE_CHARACTERS = 1 << 22
+_NEAR_THE_END = 1 << 12
+"""A decoding error farther than this from the end of the piece is an error of the text, not of the cut."""
+_SPACE = " \t\r\n"
+
+
+class JsonStream:
+    """Walks through the objects of a JSON file without holding it.
+
+    Raises (every method):
+        InputError: no such file, invalid or truncated JSON; names the file and, where known, the last token read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._text, self._at, self._ended = path, "", 0, False
+        try:
+            self._stream = path.open(encoding="utf-8")
+        except OSError as error:
+            raise InputError("no such file" if not path.exists() else str(error.strerror), file=path) from error
+        self._decode = json.JSONDecoder().raw_decode
+
+    def members(self) -> Iterator[str]:
+        """Keys of the object that starts here; the caller reads each value before it asks for the next key."""
+        self._expect("{", "an object")
+        if self._peek() == "}":
+            self._at += 1
+            return
+        while True:
+            key = self.value(inside=None)
+            if not isinstance(key, str):
+                raise self._broken("expected a key", None)
+            self._expect(":", "`:`", key)
+            yield key
+            if self._peek() == "}":
+                self._at += 1
+                return
+            self._expect(",", "`,` or `}`", key)
+
+    def value(self, *, inside: str | None) -> Any:
+        """The whole value that starts here; `inside` is the key that it belongs to, for messages."""
+        self._peek()
+        while True:
+            try:
+                value, end = self._decode(self._text, self._at)
+            except json.JSONDecodeError as error:
+                cut = len(self._text) - error.pos < _NEAR_THE_END or error.msg.startswith("Unterminated")
+                if self._ended or not cut:
+                    raise self._broken(f"not valid JSON ({error.msg})", inside) from error
+            else:
+                if end < len(self._text) or self._ended:
+                    self._at = end
+                    return value
+            self._more()
+
+    def end(self) -> None:
+        """Nothing but white space may follow.
+
+        Raises:
+            InputError: something else follows.
+        """
+        if self._peek() != "":
+            raise self._broken("more text after the end of the object", None)
+        self._stream.close()
+
+    def _peek(self) -> str:
+        """The next character that is not white space; '' at the end of the file."""
+        while True:
+            while self._at < len(self._text):
+                if self._text[self._at] not in _SPACE:
+                    return self._text[self._at]
+                self._at += 1
+            if self._ended:
+                return ""
+            self._more()
+
+    def _expect(self, character: str, what: str, inside: str | None = None) -> None:
+        found = self._peek()
+        if found != character:
+            raise self._broken(f"expected {what}" + ("" if found else ", but the file ends (truncated?)"), inside)
+        self._at += 1
+
+    def _more(self) -> None:
+        try:
+            piece = self._stream.read(_PIECE_CHARACTERS)
+        except (UnicodeDecodeError, OSError) as error:
+            raise InputError(f"can't be read as UTF-8 text ({error})", file=self._path) from error
+        self._ended = not piece
+        self._text, self._at = self._text[self._at :] + piece, 0
+
+    def _broken(self, message: str, inside: str | None) -> InputError:
+        self._stream.close()
+        return InputError(message + (", the file is truncated" if self._ended else ""), file=self._path, key=inside)

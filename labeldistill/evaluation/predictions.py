@@ -1,0 +1,210 @@
+"""Predictions of one run as columns: what a model says, in nuScenes' global frame, one row a box."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from torch import Tensor
+
+from labeldistill.errors import InputError
+from labeldistill.evaluation.protocol import ATTRIBUTES
+from labeldistill.files import written_whole
+from labeldistill.geometry.classes import CLASSES
+from labeldistill.geometry.frames import quaternion_of_matrix
+
+if TYPE_CHECKING:
+    from labeldistill.models.centre_head.decode import Detections
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int32]
+Codes = NDArray[np.int8]
+
+CAMERA_ONLY = {"use_camera": True, "use_lidar": False, "use_radar": False, "use_map": False, "use_external": False}
+"""The official file's block `meta` of a camera-only method."""
+
+_VECTORS = {"translation": ("x", "y", "z"), "size": ("w", "l", "h"), "rotation": ("qw", "qx", "qy", "qz")}
+_VECTORS |= {"velocity": ("vx", "vy")}
+_METADATA = b"labeldistill.predictions"
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """n boxes of S samples. Rows are grouped by sample, in the order of `tokens`; samples without boxes are kept.
+
+    Attributes:
+        tokens: S sample tokens, each once.
+        sample: [n] int32, index into `tokens`, never decreasing.
+        translation: [n, 3] centre in the global frame, metres.
+        size: [n, 3] width, length, height, metres.
+        rotation: [n, 4] quaternion w, x, y, z: box to global frame.
+        velocity: [n, 2] global frame, m/s; may be NaN.
+        label: [n] int8, index into `geometry.classes.CLASSES`.
+        score: [n].
+        attribute: [n] int8, index into `protocol.ATTRIBUTES`; 0 is "no attribute".
+        meta: the official file's block `meta` (which sensors were used).
+        metadata: anything else the writer wants to keep (run key, weights, split, ..): JSON values.
+    """
+
+    tokens: tuple[str, ...]
+    sample: Ints
+    translation: Floats
+    size: Floats
+    rotation: Floats
+    velocity: Floats
+    label: Codes
+    score: Floats
+    attribute: Codes
+    meta: dict[str, Any] = field(default_factory=lambda: dict(CAMERA_ONLY))
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.sample)
+
+    @property
+    def starts(self) -> NDArray[np.int64]:
+        """[S + 1] first row of each sample, then n."""
+        return np.searchsorted(self.sample, np.arange(len(self.tokens) + 1))
+
+    @classmethod
+    def from_detections(
+        cls,
+        detections: "Sequence[Detections]",
+        tokens: Sequence[str],
+        ego2global: Tensor,
+        *,
+        meta: dict[str, Any] | None = None,
+    ) -> "Predictions":
+        """Turn decoded boxes (ego frame) into predictions (global frame), by the released formatting rules.
+
+        Args:
+            detections: one a sample; boxes [n, 9] x, y, z, length, width, height, yaw, vx, vy in the ego frame.
+            tokens: sample token of each; the boxes of a repeated token go to its first appearance.
+            ego2global: [B, 4, 4] rigid transforms, metres.
+            meta: the official file's block `meta`; None: camera only.
+        """
+        from labeldistill.evaluation.format_boxes import predictions_from_poses
+
+        poses = ego2global.detach().cpu().double().numpy()
+        rotations = quaternion_of_matrix(poses[:, :3, :3])
+        return predictions_from_poses(detections, tokens, rotations, poses[:, :3, 3], meta=meta)
+
+    @classmethod
+    def concatenate(
+        cls, parts: "Sequence[Predictions]", *, repeated: Literal["error", "first", "extend"] = "error"
+    ) -> "Predictions":
+        """Join parts of one run; meta and metadata are those of the first part.
+
+        Args:
+            parts: at least one.
+            repeated: what to do with a token that several parts hold: raise, keep the first part's boxes (padded
+                samplers of several processes repeat samples), or add up all boxes (what the released code does).
+
+        Raises:
+            InputError: a repeated token under "error".
+        """
+        from labeldistill.evaluation.joining import join
+
+        return join(parts, repeated)
+
+    def of_samples(self, tokens: Sequence[str]) -> "Predictions":
+        """The boxes of these samples, in this order.
+
+        Raises:
+            InputError: a token without an entry here.
+        """
+        position = {token: index for index, token in enumerate(self.tokens)}
+        missing = [token for token in tokens if token not in position]
+        if missing:
+            raise InputError(f"no predictions for this sample ({len(missing)} missing in all)", key=missing[0])
+        starts = self.starts
+        picked = np.array([position[token] for token in tokens], dtype=np.int64)
+        counts = (starts[1:] - starts[:-1])[picked]
+        rows = (
+            np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts) + np.repeat(starts[picked], counts)
+        )
+        sample = np.repeat(np.arange(len(picked), dtype=np.int32), counts)
+        return replace(self.rows(rows), tokens=tuple(tokens), sample=sample)
+
+    def rows(self, index: NDArray[Any]) -> "Predictions":
+        """Some of the rows (boolean mask or increasing indices); all samples stay."""
+        names = ("sample", "translation", "size", "rotation", "velocity", "label", "score", "attribute")
+        return replace(self, **{name: getattr(self, name)[index] for name in names})
+
+    def write(self, path: str | Path, metadata: dict[str, Any] | None = None) -> None:
+        """Write a Parquet file, whole or not at all; `metadata` is merged over `self.metadata`."""
+        columns: dict[str, Any] = {"sample": self.sample}
+        for name, parts in _VECTORS.items():
+            columns |= {part: getattr(self, name)[:, i] for i, part in enumerate(parts)}
+        columns["class"] = pa.DictionaryArray.from_arrays(self.label, list(CLASSES))
+        columns["score"] = self.score
+        columns["attribute"] = pa.DictionaryArray.from_arrays(self.attribute, list(ATTRIBUTES))
+        header = {"tokens": self.tokens, "meta": self.meta, "metadata": {**self.metadata, **(metadata or {})}}
+        table = pa.table(columns).replace_schema_metadata({_METADATA: json.dumps(header).encode()})
+        with written_whole(path) as temporary:
+            pq.write_table(table, temporary, compression="zstd", use_dictionary=["class", "attribute", "sample"])
+
+    @classmethod
+    def read(cls, path: str | Path) -> "Predictions":
+        """Read what `write` wrote.
+
+        Raises:
+            InputError: missing, truncated, or not a file of predictions.
+        """
+        try:
+            table = pq.read_table(path)
+        except FileNotFoundError as error:
+            raise InputError("no such file", file=path) from error
+        except (pa.ArrowException, OSError) as error:
+            raise InputError(f"not a readable Parquet file ({error})", file=path) from error
+        if _METADATA not in (table.schema.metadata or {}):
+            raise InputError("holds no predictions (written by `predict` or `ingest`)", file=path)
+        return cls(**_columns_of(table, json.loads(table.schema.metadata[_METADATA])))
+
+    def to_json(self, path: str | Path) -> None:
+        """Write the official results_nusc.json, whole or not at all; floats round-trip exactly."""
+        from labeldistill.evaluation.results_json import write_results
+
+        write_results(self, path)
+
+    @classmethod
+    def from_json(cls, path: str | Path, *, known_tokens: "Sequence[str] | None" = None) -> "Predictions":
+        """Read an official results_nusc.json of any code base.
+
+        Args:
+            path: the file; it is streamed, so 700 MB need no 4 GB.
+            known_tokens: the samples that must have an entry, and no others; None: any.
+
+        Raises:
+            InputError: bad content; the message names the file and the token.
+        """
+        from labeldistill.evaluation.results_json import read_results
+
+        return read_results(path, known_tokens=known_tokens)
+
+
+def _columns_of(table: pa.Table, header: dict[str, Any]) -> dict[str, Any]:
+    out: dict[str, Any] = {"tokens": tuple(header["tokens"]), "meta": header["meta"], "metadata": header["metadata"]}
+    out["sample"] = table["sample"].to_numpy().astype(np.int32)
+    for name, parts in _VECTORS.items():
+        out[name] = np.stack([table[part].to_numpy() for part in parts], axis=1).astype(np.float64)
+    out["score"] = table["score"].to_numpy().astype(np.float64)
+    out["label"] = _codes(table["class"], CLASSES)
+    out["attribute"] = _codes(table["attribute"], ATTRIBUTES)
+    return out
+
+
+def _codes(column: pa.ChunkedArray, names: tuple[str, ...]) -> Codes:
+    """Dictionary codes renumbered to `names` (Parquet keeps only the values that occur, in any order)."""
+    if len(column) == 0:
+        return np.zeros(0, dtype=np.int8)
+    encoded = column.unify_dictionaries().combine_chunks()
+    if isinstance(encoded, pa.ChunkedArray):
+        encoded = encoded.chunk(0)
+    lookup = np.array([names.index(value) for value in encoded.dictionary.to_pylist()], dtype=np.int8)
+    return np.asarray(lookup[encoded.indices.to_numpy()])
