@@ -12,6 +12,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "benchmark": ("labeldistill.cli.benchmark", "measure training samples/s, inference latency, peak memory"),
     "gather": ("labeldistill.cli.gather", "one tidy table of every metric of every run"),
     "report": ("labeldistill.cli.report", "write the report of a study"),
+    "show": ("labeldistill.cli.show", "print the table, verdicts and report path of a finished study"),
     "check": ("labeldistill.cli.check", "compare a study with its committed reference band"),
     "parity": ("labeldistill.cli.parity", "compare the modules with recorded values of the released code"),
 }

@@ -1,0 +1,23 @@
+"""Verb `report`: the page, figures and tables of a gathered study."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from labeldistill.cli.options import ReportsOption, ResultsOption
+
+
+def report(
+    study: Annotated[str, typer.Argument(help="Name of a study, or a YAML file.")],
+    results: ResultsOption = Path("results"),
+    reports: ReportsOption = Path("reports"),
+) -> None:
+    """Write reports/<study>/<version>/index.html from the gathered table, the records and the claims.
+
+    Example: labeldistill report smoke
+    """
+    from labeldistill.records.plan import StudyPlan
+    from labeldistill.reporting.report import write_report
+
+    typer.echo(write_report(StudyPlan.load(study, results, reports)))

@@ -1,0 +1,29 @@
+"""Verb `show`: a finished study's main table, verdicts and report, in the terminal."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from labeldistill.cli.options import ReportsOption, ResultsOption
+
+
+def show(
+    study: Annotated[str, typer.Argument(help="Name of a study, or a YAML file.")],
+    results: ResultsOption = Path("results"),
+    reports: ReportsOption = Path("reports"),
+) -> None:
+    """Print the result table of a finished study, the verdict on each claim and where the report lies.
+
+    Example: labeldistill show smoke
+    """
+    from labeldistill.errors import InputError
+    from labeldistill.records.plan import StudyPlan
+
+    plan = StudyPlan.load(study, results, reports)
+    if not plan.report.is_file():
+        raise InputError(f"not there yet; run snakemake --cores all --config study={plan.study.name}", file=plan.report)
+    from labeldistill.reporting.report import tables_of
+    from labeldistill.reporting.terminal import show_study
+
+    show_study(plan.study, tables_of(plan), str(plan.report))

@@ -1,0 +1,97 @@
+"""A study's report: one self-contained folder with the page, its figures, the tidy table and every record."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+import yaml
+
+from labeldistill.files import write_json, write_text
+from labeldistill.records.claims import load_claims
+from labeldistill.records.plan import StudyPlan
+from labeldistill.reporting import figures, numbers, sources
+from labeldistill.reporting.cameras import draw_cameras
+from labeldistill.reporting.study_tables import OVERALL, UNITS, StudyTables
+from labeldistill.reporting.verdicts import claim_rows
+
+CAMERA_THRESHOLD = 0.3
+
+
+def tables_of(plan: StudyPlan) -> StudyTables:
+    """The study's tables from its gathered parquet."""
+    return StudyTables(pd.read_parquet(plan.table), tuple(plan.study.variants), plan.study.baseline)
+
+
+def _draw(plan: StudyPlan, tables: StudyTables, folder: Path) -> list[str]:
+    """Draw every figure into `folder`; returns the units that got a camera picture."""
+    figures.scores(tables, folder / "scores.png")
+    figures.deltas(tables, folder / "deltas.png")
+    figures.per_class(tables, folder / "per_class.png")
+    figures.throughput(tables, folder / "throughput.png")
+    losses = sources.losses(plan)
+    if not losses.empty:
+        figures.loss_curves(losses, folder / "losses.png")
+    return draw_cameras(plan, folder, CAMERA_THRESHOLD)
+
+
+def _frame(table: pd.DataFrame) -> str:
+    return str(table.to_html(border=0, float_format=lambda v: f"{v:.4g}", na_rep=numbers.NOTHING, index_names=False))
+
+
+def _page(plan: StudyPlan, tables: StudyTables, records: list[dict[str, Any]], cameras: list[str]) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("labeldistill.reporting"), autoescape=True, undefined=jinja2.StrictUndefined
+    )
+    environment.filters.update(number=numbers.number, spread=numbers.spread, interval=numbers.interval)
+    study = plan.study
+    code = records[0]["code"]
+    return environment.get_template("report.html").render(
+        study=study,
+        tables=tables,
+        version=plan.version,
+        commit=(code.get("commit") or "unknown")[:10],
+        dirty=bool(code.get("dirty")),
+        source="a synthetic world" if study.data.synth else f"nuScenes {study.data.version}",
+        metrics=OVERALL,
+        units=UNITS,
+        main=tables.main(),
+        claims=claim_rows(study, tables, load_claims()),
+        cameras=cameras,
+        camera_threshold=CAMERA_THRESHOLD,
+        throughput=jinja2.filters.Markup(_frame(tables.throughput())),
+        device=json.loads(plan.benchmark.read_text()).get("device", "this machine"),
+        runs=jinja2.filters.Markup(_frame(tables.runs())),
+        settings=yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False),
+    )
+
+
+def summary_of(tables: StudyTables) -> dict[str, dict[str, float]]:
+    """Mean of the headline metrics of each unit: the small file that DVC shows and diffs."""
+    return {
+        unit: {metric: round(tables.summary(unit, metric).mean, 6) for metric in ("mAP", "NDS")}
+        for unit in tables.units_present()
+    }
+
+
+def write_report(plan: StudyPlan) -> Path:
+    """Write the report of a gathered study; its page last, so that a page means a whole report.
+
+    Returns:
+        The page's path, `reports/<study>/<version>/index.html`.
+
+    Raises:
+        InputError: the study is not gathered, or a record or claim can't be read.
+    """
+    tables = tables_of(plan)
+    folder = plan.report.parent
+    shutil.rmtree(folder, ignore_errors=True)
+    records = sources.records(plan)
+    cameras = _draw(plan, tables, folder / "figures")
+    shutil.copyfile(plan.table.with_suffix(".csv"), folder / "table.csv")
+    write_json(folder / "records.json", records)
+    write_json(folder / "summary.json", summary_of(tables))
+    write_text(plan.report, _page(plan, tables, records, cameras))
+    return plan.report

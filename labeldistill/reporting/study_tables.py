@@ -1,0 +1,83 @@
+"""The tables of a study's report, worked out from the tidy table: main, deltas per seed, per class, throughput."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from labeldistill.statistics.summary import Summary, paired_differences, summarise
+
+OVERALL = ("mAP", "NDS", "mATE", "mASE", "mAOE", "mAVE", "mAAE")
+HIGHER_IS_BETTER = {"mAP", "NDS", "AP", "train_samples_per_s"}
+UNITS = {"mATE": "m", "mASE": "1-IoU", "mAOE": "rad", "mAVE": "m/s", "mAAE": "1-acc"}
+
+
+@dataclass(frozen=True)
+class StudyTables:
+    """Views of one study's tidy table; `weights` chooses raw or EMA scores."""
+
+    table: pd.DataFrame
+    variants: tuple[str, ...]
+    baseline: str
+    weights: str = "ema"
+
+    def values(self, variant: str, metric: str, class_: str = "all", weights: str | None = None) -> dict[int, float]:
+        """Value per seed of one metric of one variant; a run without it (failed) gives NaN."""
+        rows = self.table[self.table["variant"] == variant]
+        seeds = sorted(rows["seed"].unique())
+        scored = rows[
+            (rows["metric"] == metric)
+            & (rows["class"] == class_)
+            & (rows["weights"].isin([weights or self.weights, "-"]))
+        ]
+        found = dict(zip(scored["seed"], scored["value"], strict=True))
+        return {int(seed): float(found.get(seed, float("nan"))) for seed in seeds}
+
+    def summary(self, variant: str, metric: str, class_: str = "all", weights: str | None = None) -> Summary:
+        """Mean, sd and interval over seeds."""
+        return summarise(list(self.values(variant, metric, class_, weights).values()))
+
+    def deltas(self, variant: str, metric: str, class_: str = "all") -> dict[int, float]:
+        """Difference to the baseline per shared seed."""
+        return paired_differences(self.values(variant, metric, class_), self.values(self.baseline, metric, class_))
+
+    def units_present(self) -> list[str]:
+        """Teacher and label encoder (where scored), then variants in the study's order."""
+        there = set(self.table["variant"])
+        return [unit for unit in ("teacher", "label-encoder", *self.variants) if unit in there]
+
+    def main(self, metrics: Sequence[str] = OVERALL) -> list[dict[str, object]]:
+        """A row a unit: summary of each overall metric, and of the delta to the baseline in mAP and NDS."""
+        rows: list[dict[str, object]] = []
+        for unit in self.units_present():
+            row: dict[str, object] = {"variant": unit, **{m: self.summary(unit, m) for m in metrics}}
+            if unit in self.variants and unit != self.baseline:
+                for metric in ("mAP", "NDS"):
+                    row[f"delta_{metric}"] = summarise(list(self.deltas(unit, metric).values()))
+            rows.append(row)
+        return rows
+
+    def per_class(self, metric: str = "AP") -> pd.DataFrame:
+        """Mean over seeds of a per-class metric: a row a class, a column a unit."""
+        rows = self.table[
+            (self.table["metric"] == metric) & (self.table["class"] != "all") & (self.table["weights"] == self.weights)
+        ]
+        means = rows.pivot_table(index="class", columns="variant", values="value", aggfunc="mean", sort=False)
+        return means[[unit for unit in self.units_present() if unit in means]]
+
+    def throughput(self) -> pd.DataFrame:
+        """A row a unit, a column a measured quantity."""
+        rows = self.table[(self.table["weights"] == "-") & (self.table["metric"] != "none")]
+        wide = rows.pivot_table(index="variant", columns="metric", values="value", sort=False)
+        return wide.reindex([unit for unit in self.units_present() if unit in wide.index])
+
+    def runs(self) -> pd.DataFrame:
+        """Every single run with its status and headline metrics, raw and EMA."""
+        rows = self.table[(self.table["class"] == "all") & (self.table["metric"].isin(["mAP", "NDS", "none"]))]
+        index = ["variant", "seed", "run_key", "status"]
+        wide = rows.pivot_table(
+            index=index, columns=["weights", "metric"], values="value", sort=False, dropna=False, aggfunc="first"
+        )
+        wide.columns = [f"{metric} ({weights})" for weights, metric in wide.columns]
+        keep = [column for column in wide.columns if not column.startswith("none")]
+        return wide[keep].dropna(how="all").reset_index()

@@ -1,0 +1,33 @@
+"""The main table and the claims of a study in a terminal."""
+
+import sys
+
+from rich.console import Console
+from rich.table import Table
+
+from labeldistill.config.study import StudySettings
+from labeldistill.records.claims import load_claims
+from labeldistill.reporting.numbers import interval, number, spread
+from labeldistill.reporting.study_tables import OVERALL, StudyTables
+from labeldistill.reporting.verdicts import claim_rows
+
+
+def show_study(study: StudySettings, tables: StudyTables, page: str) -> None:
+    """Print the main table, every claim's verdict with its reason, and the path of the page."""
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    main = Table(title=f"Study {study.name}: mean ± sd over seeds, {tables.weights} weights", title_justify="left")
+    for column in ("variant", "n", *OVERALL, "Δ mAP [95 %]", "Δ NDS [95 %]"):
+        main.add_column(column, justify="left" if column == "variant" else "right", no_wrap=True)
+    for row in tables.main():
+        cells = [spread(row[m]) if m in ("mAP", "NDS") else number(row[m].mean) for m in OVERALL]  # type: ignore
+        n = str(row["mAP"].n)  # type: ignore[attr-defined]
+        differences = [interval(row.get(f"delta_{m}")) for m in ("mAP", "NDS")]  # type: ignore[arg-type]
+        main.add_row(str(row["variant"]), n, *cells, *differences)
+    console.print(main)
+    for claim in claim_rows(study, tables, load_claims()):
+        console.print(
+            f"{claim.claim.id} {claim.metric}: published {number(claim.published)}, {claim.variant} measured "
+            f"{number(claim.measured)} (n = {claim.n}): [bold]{claim.verdict}[/bold], {claim.reason}",
+            highlight=False,
+        )
+    console.print(f"report: {page}", highlight=False, soft_wrap=True)
