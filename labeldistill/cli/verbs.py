@@ -13,6 +13,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "gather": ("labeldistill.cli.gather", "one tidy table of every metric of every run"),
     "report": ("labeldistill.cli.report", "write the report of a study"),
     "show": ("labeldistill.cli.show", "print the table, verdicts and report path of a finished study"),
+    "publish": ("labeldistill.cli.publish", "copy a study's numbers to fixed names for DVC"),
     "check": ("labeldistill.cli.check", "compare a study with its committed reference band"),
     "parity": ("labeldistill.cli.parity", "compare the modules with recorded values of the released code"),
 }

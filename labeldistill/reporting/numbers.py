@@ -4,7 +4,7 @@ import math
 
 from labeldistill.statistics.summary import Summary
 
-NOTHING = "–"
+NOTHING = "-"
 
 
 def number(value: float | None, digits: int = 3) -> str:
