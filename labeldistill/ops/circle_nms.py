@@ -10,6 +10,8 @@ Floats = npt.NDArray[np.floating[Any]]
 Bools = npt.NDArray[np.bool_]
 Indices = npt.NDArray[np.int64]
 
+BLOCK = 64  # rows of the neighbour matrix computed at once
+
 
 def circle_nms(
     centres: Floats, scores: Floats, radius: float, *, squared_distance: bool, max_kept: int | None = None
@@ -30,8 +32,9 @@ def circle_nms(
     x, y = np.ascontiguousarray(centres[order].T)
     limit = radius if squared_distance else radius * radius
 
-    def near(i: int) -> Bools:
-        within: Bools = np.square(x[i + 1 :] - x[i]) + np.square(y[i + 1 :] - y[i]) <= limit
+    def near(rows: slice) -> Bools:
+        below = slice(rows.start, None)
+        within: Bools = np.square(x[rows, None] - x[below]) + np.square(y[rows, None] - y[below]) <= limit
         return within
 
     return order[_greedy(len(order), near, max_kept)]
@@ -57,10 +60,10 @@ def size_aware_circle_nms(boxes: Floats, scores: Floats, scale: float, *, max_ke
     extent_x = abs(dx * cos) + abs(dy * sin)
     extent_y = abs(dx * sin) + abs(dy * cos)
 
-    def near(i: int) -> Bools:
-        below = slice(i + 1, None)
-        in_x = abs(x[below] - x[i]) <= (extent_x[below] + extent_x[i]) * scale / 2
-        in_y = abs(y[below] - y[i]) <= (extent_y[below] + extent_y[i]) * scale / 2
+    def near(rows: slice) -> Bools:
+        below = slice(rows.start, None)
+        in_x = abs(x[rows, None] - x[below]) <= (extent_x[below] + extent_x[rows, None]) * scale / 2
+        in_y = abs(y[rows, None] - y[below]) <= (extent_y[below] + extent_y[rows, None]) * scale / 2
         both: Bools = in_x & in_y
         return both
 
@@ -76,14 +79,20 @@ def descending(scores: Floats) -> Indices:
     return np.argsort(scores, kind="stable")[::-1].astype(np.int64)
 
 
-def _greedy(count: int, near: Callable[[int], Bools], max_kept: int | None) -> Indices:
-    """Walk down the boxes, best first; each kept one i suppresses its neighbours below, `near(i)` [count - 1 - i]."""
+def _greedy(count: int, near: Callable[[slice], Bools], max_kept: int | None) -> Indices:
+    """Walk down `count` boxes, best first; each kept one suppresses its neighbours.
+
+    `near(rows)` says which boxes from `rows.start` on are neighbours of each of those rows: [rows, count - start].
+    """
     alive = np.ones(count, dtype=bool)
     kept: list[int] = []
-    for i in range(count):
-        if len(kept) == max_kept:
-            break  # suppression only works downwards, so the rest can't change what is kept
-        if alive[i]:
-            kept.append(i)
-            alive[i + 1 :] &= ~near(i)
+    for start in range(0, count, BLOCK):
+        rows = slice(start, min(start + BLOCK, count))
+        far = ~near(rows)
+        for i in range(rows.start, rows.stop):
+            if len(kept) == max_kept:  # suppression only works downwards: the rest can't change what is kept
+                return np.asarray(kept, dtype=np.int64)
+            if alive[i]:
+                kept.append(i)
+                alive[start:] &= far[i - start]
     return np.asarray(kept, dtype=np.int64)
