@@ -58,7 +58,9 @@ class DataSettings(Settings):
     max_point_distance_m: float = 58.0
     """Points farther away in their own sensor frame are dropped before the teacher sees them."""
     min_lidar_points: int = Field(1, ge=0)
-    """Training boxes with fewer LiDAR points (radar points excluded) are not used as ground truth."""
+    """Boxes with fewer LiDAR and radar points (added up, as in the release) are not used as ground truth."""
+    max_points: int = Field(320_000, ge=1)
+    """LiDAR points the teacher sees at most, all sweeps together; more are thinned out at random."""
 
     @model_validator(mode="after")
     def _one_source(self) -> "DataSettings":

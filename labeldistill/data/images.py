@@ -1,0 +1,42 @@
+"""One camera image: augmented with Pillow as in the released code, then normalised."""
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from labeldistill.config.model import ImageSettings
+from labeldistill.data.augmentation import ImageAugmentation
+
+Float32 = NDArray[np.float32]
+
+
+def augmented(image: Image.Image, augmentation: ImageAugmentation) -> NDArray[np.uint8]:
+    """[H, W, 3] RGB after bicubic resize, crop (black outside), flip and nearest-neighbour rotation."""
+    image = image.resize(augmentation.resized_px, Image.Resampling.BICUBIC)
+    image = image.crop(augmentation.crop)
+    if augmentation.flip:
+        image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    if augmentation.rotation_deg:
+        image = image.rotate(augmentation.rotation_deg, Image.Resampling.NEAREST)
+    return np.asarray(image)
+
+
+class Normalisation:
+    """(pixel - mean) / std per channel, by table look-up.
+
+    Args:
+        image: mean and std in R, G, B order, of 0-255 values.
+        bgr: True gives channels B, G, R under the statistics of R, G, B (the release); False gives R, G, B.
+    """
+
+    def __init__(self, image: ImageSettings, *, bgr: bool) -> None:
+        mean, std = np.asarray(image.mean, np.float32), np.asarray(image.std, np.float32)
+        inverse = (1 / std.astype(np.float64)).astype(np.float32)
+        levels = np.arange(256, dtype=np.float32)[:, None]
+        self._tables: Float32 = (levels - mean) * inverse
+        self._source = (2, 1, 0) if bgr else (0, 1, 2)
+
+    def into(self, out: Float32, rgb: NDArray[np.uint8]) -> None:
+        """Write the normalised image of `rgb` [H, W, 3] to `out` [3, H, W]."""
+        for channel, source in enumerate(self._source):
+            np.take(self._tables[:, channel], rgb[:, :, source], out=out[channel])

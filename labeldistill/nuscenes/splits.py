@@ -1,0 +1,65 @@
+"""A split of a study as a list of scene names: from the devkit, from the folder's splits.json, or given as a list."""
+
+from collections.abc import Mapping, Sequence
+
+from nuscenes.utils.splits import create_splits_scenes
+
+from labeldistill.errors import InputError
+from labeldistill.files import read_json
+from labeldistill.nuscenes.tables import Tables
+
+SPLITS = ("train", "val", "tuning")
+
+
+def own_splits(tables: Tables) -> dict[str, list[str]]:
+    """The splits in `<version>/splits.json` (name -> scene names); empty when there is no such file.
+
+    Raises:
+        InputError: the file is not a JSON object of lists of scene names.
+    """
+    file = tables.folder / "splits.json"
+    if not file.is_file():
+        return {}
+    value = read_json(file)
+    if not isinstance(value, dict) or not all(
+        isinstance(names, list) and all(isinstance(n, str) for n in names) for names in value.values()
+    ):
+        raise InputError("expected an object of lists of scene names", file=file)
+    return value
+
+
+def scenes_of(asked: str | Sequence[str], tables: Tables, key: str = "data.splits") -> list[str]:
+    """Scene names, in the order of scene.json, of a split name or of an explicit list of scene names.
+
+    A name in the folder's splits.json comes before the devkit's split of that name.
+
+    Raises:
+        InputError: no such split, a scene that the tables do not hold (both list what is there), or no scene at all.
+    """
+    there = tables["scene"]["name"].to_pylist()
+    if isinstance(asked, str):
+        own, official = own_splits(tables), create_splits_scenes()
+        if asked not in own and asked not in official:
+            known = ", ".join([*sorted(own), *sorted(set(official) - set(own))])
+            raise InputError(f"no split `{asked}`; splits there: {known}", file=tables.folder, key=key)
+        names = own[asked] if asked in own else official[asked]
+    else:
+        names = list(asked)
+    unknown = [name for name in names if name not in set(there)]
+    if unknown:
+        message = f"{len(unknown)} of {len(names)} scenes are not there ({_few(unknown)}); scenes there: {_few(there)}"
+        raise InputError(message, file=tables.file("scene"), key=key)
+    if not names:
+        raise InputError("the split has no scene", file=tables.folder, key=key)
+    wanted = set(names)
+    return [name for name in there if name in wanted]
+
+
+def resolve_splits(splits: Mapping[str, str | Sequence[str]], tables: Tables) -> dict[str, list[str]]:
+    """Scene names of every split of a study (`DataSettings.splits`)."""
+    return {split: scenes_of(asked, tables, f"data.splits.{split}") for split, asked in splits.items()}
+
+
+def _few(names: Sequence[str], most: int = 12) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
