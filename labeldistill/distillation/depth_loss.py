@@ -25,8 +25,9 @@ def depth_bins(depth: Tensor, stride: int, depth_m: tuple[float, float, float]) 
     """
     low, high, step = depth_m
     bins = round((high - low) / step)
-    filled = torch.where(depth == 0, EMPTY_M, depth)
-    nearest = filled.unflatten(3, (-1, stride)).unflatten(2, (-1, stride)).amin((3, 5)).flatten()
+    rows, columns = depth.shape[2] // stride, depth.shape[3] // stride
+    patches = torch.where(depth == 0, EMPTY_M, depth).reshape(-1, rows, stride, columns, stride)
+    nearest = patches.amin((2, 4)).flatten()
     place = (nearest - (low - step)) / step  # bin + 1, so that 0 means none
     place = torch.where((place >= 0) & (place < bins + 1), place, 0.0)
     return one_hot(place.long(), bins + 1)[:, 1:].float()

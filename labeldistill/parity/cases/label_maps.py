@@ -5,11 +5,11 @@ from typing import Any
 
 import torch
 
-from labeldistill.config.grid import GridSettings
 from labeldistill.distillation.label_map import RELEASED_RULES, LabelMapRules, LabelMaps, draw_label_maps, draw_outlines
 from labeldistill.distillation.rasterise import Rectangles
 from labeldistill.parity import compare
 from labeldistill.parity.case import GoldenFolder, case
+from labeldistill.parity.cases.recorded_run import grid_of
 from labeldistill.parity.compare import Comparison
 
 
@@ -40,13 +40,6 @@ def gen_labelinput(golden: GoldenFolder) -> Iterator[Comparison]:
     yield compare.exact("accumulated: mask", together.mask[0], record["accumulated"]["bev_mask"])
     yield compare.exact("accumulated: box map", together.box[0], record["accumulated"]["bev_box"])
     yield compare.exact("accumulated: label map", together.label[0], record["accumulated"]["bev_label"])
-
-
-def grid_of(train_cfg: Mapping[str, Any]) -> GridSettings:
-    """The BEV grid that a recorded `train_cfg` describes."""
-    low, high = train_cfg["point_cloud_range"][:3], train_cfg["point_cloud_range"][3:]
-    x, y = (train_cfg["voxel_size"][i] * train_cfg["out_size_factor"] for i in (0, 1))
-    return GridSettings(x_m=(low[0], high[0], x), y_m=(low[1], high[1], y), z_m=(low[2], high[2], high[2] - low[2]))
 
 
 @case("03_kd_head.pt#label_maps")

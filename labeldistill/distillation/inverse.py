@@ -1,0 +1,75 @@
+"""The label-encoder stage: boxes in, boxes out through the frozen teacher's neck and head (paper 3.2)."""
+
+from torch import Tensor, nn
+
+from labeldistill.config.study import RunSettings
+from labeldistill.data.batch import Batch
+from labeldistill.distillation.frozen import freeze, set_frozen_mode
+from labeldistill.distillation.label_encoder import LabelEncoder
+from labeldistill.distillation.label_map import LabelMapRules, LabelMaps, draw_label_maps
+from labeldistill.errors import InputError
+from labeldistill.models.centre_head.decode import Detections
+from labeldistill.models.centre_head.head import Predictions
+from labeldistill.models.centre_head.rules import HeadRules
+from labeldistill.models.teacher import LidarTeacher
+
+
+class LabelInverse(nn.Module):
+    """The label encoder as the approximate inverse of the teacher's neck and head, which are frozen.
+
+    Submodules are named as released: `label_encoder`, `centerpoint` (the whole teacher, of which only `pts_neck` and
+    `pts_bbox_head` run).
+
+    Args:
+        run: settings of a label-encoder run.
+        teacher: trained on the same grid; its parameters leave training here.
+    """
+
+    def __init__(self, run: RunSettings, teacher: LidarTeacher) -> None:
+        super().__init__()
+        if run.label_encoder is None:
+            raise InputError(f"a {run.stage} run without a label encoder", key="label_encoder")
+        self.grid, self.head_settings = run.grid, run.label_encoder.head
+        self.rules, self.map_rules = HeadRules.from_run(run), LabelMapRules.from_settings(run)
+        self.teacher_follows = run.released("teacher_mode")
+        self.sees_evaluation_boxes = not run.released("label_encoder_eval")
+        self.label_encoder = LabelEncoder.from_settings(run)
+        self.centerpoint = teacher
+        freeze(self.centerpoint)
+        self.train(self.training)
+
+    @classmethod
+    def from_settings(cls, run: RunSettings, teacher: LidarTeacher | None = None) -> "LabelInverse":
+        """The model of a label-encoder run; a teacher that isn't given has random weights.
+
+        Raises:
+            InputError: the run has no label encoder or no teacher.
+        """
+        return cls(run, LidarTeacher.from_settings(run) if teacher is None else teacher)
+
+    def train(self, mode: bool = True) -> "LabelInverse":
+        """Set the mode; under the released switch `teacher_mode` the teacher's BatchNorm follows into training."""
+        super().train(mode)
+        set_frozen_mode(self.centerpoint, mode, follow=self.teacher_follows)
+        return self
+
+    def forward(self, maps: LabelMaps) -> Predictions:
+        """What the teacher's neck and head make of label maps: one dict of maps a task."""
+        return self.centerpoint.predict(self.label_encoder(maps))
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """`{"detection": scalar}`: the teacher's detection loss on the boxes that went in."""
+        targets = self.rules.targets(batch.boxes, batch.labels, self.grid, self.head_settings)
+        predictions = self(draw_label_maps(batch.boxes, batch.labels, self.grid, self.map_rules))
+        return {"detection": self.rules.detection_loss(targets, predictions, self.head_settings)}
+
+    def detect(self, batch: Batch) -> list[Detections]:
+        """The boxes that come out for the boxes that go in.
+
+        Under the released switch `label_encoder_eval` none go in: the release's validation set hands out empty
+        ground truth, so its auto-encoder can't be evaluated.
+        """
+        kept = None if self.sees_evaluation_boxes else 0
+        boxes, labels = [b[:kept] for b in batch.boxes], [x[:kept] for x in batch.labels]
+        predictions = self(draw_label_maps(boxes, labels, self.grid, self.map_rules))
+        return self.rules.decode(predictions, self.grid, self.head_settings)
