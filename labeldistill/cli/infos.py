@@ -15,7 +15,7 @@ def infos(study: StudyOption, results: ResultsOption = Path("results")) -> None:
     from labeldistill.records.plan import StudyPlan
 
     plan = StudyPlan.load(study, results)
-    if plan.infos.is_dir():
+    if plan.infos_index.is_file():
         return
     with bar("infos") as progress:
-        build_infos(plan.study.data, plan.dataroot, plan.infos, progress=progress)
+        build_infos(plan.study.data, plan.dataroot, plan.infos, cache=plan.cache, progress=progress)

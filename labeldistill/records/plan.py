@@ -68,7 +68,7 @@ class StudyPlan:
     @cached_property
     def data_key(self) -> str:
         """Hash of the data: the synthetic world's settings and code, or the content of the folder's tables."""
-        return data_key(self.study.data, code_hash("synth"), self.results.parent / ".cache")
+        return data_key(self.study.data, code_hash("synth"), self.cache)
 
     @cached_property
     def infos_key(self) -> str:
@@ -95,6 +95,16 @@ class StudyPlan:
     def infos(self) -> Path:
         """Folder of the columnar index and depth maps."""
         return self.results / "data" / f"infos-{self.infos_key}"
+
+    @property
+    def infos_index(self) -> Path:
+        """The index's last file; its presence means that the index is whole."""
+        return self.infos / "index.json"
+
+    @property
+    def cache(self) -> Path:
+        """What is only remembered to save time: table checksums, parquet copies of tables."""
+        return self.results.parent / ".cache"
 
     # -- training runs ------------------------------------------------------------------------------------------------
 

@@ -33,9 +33,7 @@ def deltas(tables: StudyTables, path: Path) -> Path:
     fig, axes = figure(9.0, 3.4, ncols=2)
     others = [v for v in tables.variants if v != tables.baseline]
     for axis, metric in zip(axes, ("mAP", "NDS"), strict=True):
-        rows = [
-            {"variant": v, "seed": str(s), "delta": d} for v in others for s, d in tables.deltas(v, metric).items()
-        ]
+        rows = [{"variant": v, "seed": str(s), "delta": d} for v in others for s, d in tables.deltas(v, metric).items()]
         data = pd.DataFrame(rows).dropna()
         axis.axhline(0, color="#374151", lw=1)
         if not data.empty:

@@ -8,6 +8,7 @@ from typing import Any
 import jinja2
 import pandas as pd
 import yaml
+from markupsafe import Markup
 
 from labeldistill.files import write_json, write_text
 from labeldistill.records.claims import load_claims
@@ -61,9 +62,9 @@ def _page(plan: StudyPlan, tables: StudyTables, records: list[dict[str, Any]], c
         claims=claim_rows(study, tables, load_claims()),
         cameras=cameras,
         camera_threshold=CAMERA_THRESHOLD,
-        throughput=jinja2.filters.Markup(_frame(tables.throughput())),
+        throughput=Markup(_frame(tables.throughput())),
         device=json.loads(plan.benchmark.read_text()).get("device", "this machine"),
-        runs=jinja2.filters.Markup(_frame(tables.runs())),
+        runs=Markup(_frame(tables.runs())),
         settings=yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False),
     )
 

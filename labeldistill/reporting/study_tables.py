@@ -78,6 +78,6 @@ class StudyTables:
         wide = rows.pivot_table(
             index=index, columns=["weights", "metric"], values="value", sort=False, dropna=False, aggfunc="first"
         )
-        wide.columns = [f"{metric} ({weights})" for weights, metric in wide.columns]
+        wide.columns = [f"{column[1]} ({column[0]})" for column in wide.columns.to_flat_index()]
         keep = [column for column in wide.columns if not column.startswith("none")]
         return wide[keep].dropna(how="all").reset_index()

@@ -27,7 +27,7 @@ rule infos:
     input:
         plan.data_check,
     output:
-        directory(plan.infos),
+        plan.infos_index,
     log:
         f"{plan.folder}/logs/infos.log",
     shell:

@@ -3,7 +3,7 @@
 rule predict:
     input:
         f"{RUN}/record.json",
-        plan.infos,
+        plan.infos_index,
     output:
         directory(f"{RUN}/predictions-{{split}}-{{code}}/detections"),
     log:

@@ -6,7 +6,7 @@ COMMAND = f"labeldistill train {{wildcards.unit}} --seed {{wildcards.seed}} --ke
 
 def parents(wildcards):
     run = plan.run(wildcards.unit, int(wildcards.seed), wildcards.key)
-    return [plan.infos, *(parent.record for parent in run.parents)]
+    return [plan.infos_index, *(parent.record for parent in run.parents)]
 
 
 rule train_teacher:
