@@ -1,0 +1,54 @@
+"""Ground truth of a split kept as one small file, under the checksums of the tables it came from."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+
+from labeldistill.evaluation.ground_truth import GroundTruth, Racks, read_ground_truth
+from labeldistill.files import written_whole
+from labeldistill.nuscenes.splits import scenes_of
+from labeldistill.nuscenes.tables import Tables
+
+_FORMAT = 1
+_TABLES: tuple[str, ...] = ("scene", "sample", "sample_data", "ego_pose", "calibrated_sensor", "sensor")
+_TABLES += ("sample_annotation", "instance", "category", "attribute")
+_TEXTS = ("tokens", "scene_names", "scene_descriptions")
+
+
+def cached(tables: Tables, split: str | Sequence[str], cache: Path) -> GroundTruth:
+    """The split's ground truth, read from `cache` when the tables are the same bytes as then."""
+    sums = {name: tables.checksums.sha256(tables.file(name)) for name in _TABLES}
+    tables.checksums.save()
+    asked = json.dumps([_FORMAT, sums, scenes_of(split, tables, key="split")])
+    file = cache / f"ground-truth-{hashlib.sha256(asked.encode()).hexdigest()[:40]}.npz"
+    if file.is_file():
+        try:
+            return _read(file)
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile):  # a damaged copy is made again
+            file.unlink()
+    truth = read_ground_truth(tables, split)
+    _write(truth, file)
+    return truth
+
+
+def _write(truth: GroundTruth, file: Path) -> None:
+    columns: dict[str, Any] = {f.name: getattr(truth, f.name) for f in fields(truth) if f.name != "racks"}
+    for name in _TEXTS:
+        columns[name] = np.frombuffer(json.dumps(columns[name]).encode(), dtype=np.uint8)
+    columns |= {f"racks.{f.name}": getattr(truth.racks, f.name) for f in fields(Racks)}
+    with written_whole(file) as temporary, temporary.open("wb") as stream:
+        np.savez(stream, **columns)
+
+
+def _read(file: Path) -> GroundTruth:
+    with np.load(file, allow_pickle=False) as columns:
+        values = {f.name: columns[f.name] for f in fields(GroundTruth) if f.name != "racks"}
+        racks = Racks(**{f.name: columns[f"racks.{f.name}"] for f in fields(Racks)})
+    values |= {name: tuple(json.loads(values[name].tobytes())) for name in _TEXTS}
+    return GroundTruth(**values, racks=racks)
