@@ -1,0 +1,171 @@
+"""One training run from start or checkpoint to its artefacts."""
+
+import hashlib
+import os
+import sys
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from labeldistill.errors import InputError, LabelDistillError
+from labeldistill.training.checkpoint import remove_checkpoint
+from labeldistill.training.determinism import determinism, set_threads
+from labeldistill.training.devices import describe, local_rank, resolve_device, usable_precision
+from labeldistill.training.job import Outcome, TrainingJob
+from labeldistill.training.lock import RunLock
+from labeldistill.training.loss_table import NAME as LOSSES
+from labeldistill.training.schedule import Length, lr_factor, run_length
+from labeldistill.training.session import Session
+from labeldistill.training.state_hash import frozen_hashes
+from labeldistill.training.stopping import Diverged, Interrupted
+from labeldistill.training.sync_batchnorm import synchronised
+from labeldistill.training.weights_file import WEIGHTS, weights_path, write_weights
+
+LOCK = ".lock"
+Finish = Callable[[Outcome], None]
+
+
+def fit(job: TrainingJob, finish: Finish = lambda outcome: None) -> Outcome | None:
+    """Train `job` and write weights-raw.safetensors, weights-ema.safetensors and losses.csv into its folder.
+
+    Killed at any time and called again it goes on from its checkpoint and ends with the same bits. `finish` is called
+    once all files are written (it writes the record, whose presence means "done"); only then the checkpoint goes.
+
+    Returns:
+        How the run ended; None in the helper processes of a distributed run.
+
+    Raises:
+        InputError: bad settings for this machine, a folder in use, a full disk, a foreign checkpoint.
+        Interrupted: SIGTERM, SIGUSR1 or Ctrl-C; a checkpoint is kept.
+    """
+    accelerator = resolve_device(job.device, job.devices)
+    main = local_rank() == 0
+    threads = set_threads()
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    length = run_length(job.training, len(job.items), job.devices)
+    precision = usable_precision(job.training.precision, accelerator)
+    with RunLock(job.out_dir / LOCK) if main else nullcontext(), determinism(job.training.deterministic):
+        session = Session(job, length, scaled=precision == "16-mixed")
+        try:
+            diverged = _train(job, session, accelerator, precision)
+            if not main:
+                return None
+            outcome = _written(job, session, accelerator, precision, diverged)
+            finish(outcome)
+        except Interrupted:
+            if not main:
+                return None
+            raise
+        except BaseException as error:
+            if main:
+                session.ledger.write("failed", step=session.step, steps=length.steps, reason=_reason(error))
+            raise
+        session.ledger.write(outcome.status, step=session.step, steps=length.steps, reason=outcome.reason)
+        remove_checkpoint(job.out_dir)
+    return outcome
+
+
+def _reason(error: BaseException) -> str:
+    text = str(error) if isinstance(error, LabelDistillError) else f"{type(error).__name__}: {error}"
+    return text[:500]
+
+
+def _train(job: TrainingJob, session: Session, accelerator: Any, precision: str) -> str | None:
+    """Run the loop; the reason of a divergence, None if there was none."""
+    from labeldistill.training.module import TrainingModule
+    from labeldistill.training.trainer import build_trainer
+
+    if job.training.sync_batchnorm and job.devices > 1:
+        synchronised(job.model, accelerator)
+    trainer = build_trainer(job, accelerator, precision, session.length.accumulation)
+    try:
+        trainer.fit(TrainingModule(job, session))
+    except Diverged as error:
+        return str(error)
+    except torch.OutOfMemoryError as error:
+        raise InputError("the GPU is out of memory; lower `training.batch_per_device`", key="training.batch") from error
+    finally:
+        session.close()
+    return None
+
+
+def _written(job: TrainingJob, session: Session, accelerator: Any, precision: str, diverged: str | None) -> Outcome:
+    """Write weights and losses; say how it went."""
+    state = job.model.state_dict()
+    average = session.ema.state if session.ema is not None else state
+    status = "diverged" if diverged else "finished"
+    about = {"run_key": job.run_key, "stage": job.stage, "seed": job.seed, "status": status, "step": session.step}
+    about |= {"settings": dict(job.settings)}
+    for name, values in zip(WEIGHTS, (state, average), strict=True):
+        trained = {key: value for key, value in values.items() if job.is_trained(key)}
+        write_weights(weights_path(job.out_dir, name), trained, {**about, "weights": name})
+    session.table.write(job.out_dir / LOSSES)
+    if diverged:
+        print(f"labeldistill: the run diverged: {diverged}; it stays in the table as diverged", file=sys.stderr)
+    return Outcome(
+        status="diverged" if diverged else "finished",
+        reason=diverged,
+        steps_done=session.step,
+        length=session.length,
+        optimisation=_optimisation(job, session, precision),
+        losses=session.table.summary(),
+        usage=session.usage.total(job.devices, accelerator),
+        frozen=_drift(session.frozen_before, frozen_hashes(job.model, job.frozen)),
+        weights={name: _file(weights_path(job.out_dir, name)) for name in WEIGHTS},
+        device={**describe(accelerator), "processes": job.devices, "threads": torch.get_num_threads()},
+        warnings=_warnings(job, session.length),
+    )
+
+
+def _file(path: Path) -> dict[str, str]:
+    with path.open("rb") as stream:
+        return {"file": path.name, "sha256": hashlib.file_digest(stream, "sha256").hexdigest()}
+
+
+def _optimisation(job: TrainingJob, session: Session, precision: str) -> dict[str, Any]:
+    groups = [
+        {"lr": group["initial_lr"], "weight_decay": group["weight_decay"], "parameters": _count(group["params"])}
+        for group in session.optimizer.param_groups
+    ]
+    final = lr_factor(max(session.step - 1, 0), job.training, session.length)
+    return {
+        "optimizer": job.training.optimizer,
+        "groups": groups,
+        "final_lr": [group["lr"] * final for group in groups],
+        "precision": precision,
+        "ema": None
+        if session.ema is None
+        else {"decay": session.ema.decay, "last_decay": session.ema.current_decay(), "covers": _covers(job)},
+    }
+
+
+def _covers(job: TrainingJob) -> str:
+    return "everything, frozen teachers too" if job.released("ema_buffers") and job.frozen else "the trained part"
+
+
+def _count(parameters: list[Tensor]) -> int:
+    return sum(parameter.numel() for parameter in parameters)
+
+
+def _drift(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    return {
+        part: {
+            "before": before.get(part),
+            "after": hashes,
+            "unchanged": before.get(part) == hashes,
+        }
+        for part, hashes in after.items()
+    }
+
+
+def _warnings(job: TrainingJob, length: Length) -> list[str]:
+    found = []
+    if length.samples < length.batch:
+        found.append(f"the training split has {length.samples} key frames, fewer than a batch of {length.batch}")
+    if length.batch_per_device == 1 and not (job.training.sync_batchnorm and job.devices > 1):
+        found.append("BatchNorm sees one key frame at a time; larger device batches or sync_batchnorm are safer")
+    return found

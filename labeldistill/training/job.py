@@ -1,0 +1,101 @@
+"""What a training loop needs to know, and what it says when it is done."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from torch import nn
+
+from labeldistill.config.study import Stage
+from labeldistill.config.training import TrainingSettings
+from labeldistill.training.schedule import Length
+
+Device = Literal["auto", "cpu", "cuda"]
+
+
+class TrainingItems(Protocol):
+    """The training split: items whose augmentation depends on (seed, epoch, index) alone."""
+
+    def __len__(self) -> int:
+        """Number of key frames."""
+
+    def item(self, epoch: int, index: int) -> Any:
+        """One key frame as augmented in `epoch`."""
+
+    def collate(self, items: Sequence[Any]) -> Any:
+        """Items to one batch with a method `to(device)`."""
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """One run, ready to be trained.
+
+    Attributes:
+        run_key: stands in every artefact.
+        stage: teacher, label-encoder or student.
+        seed: of order, augmentation and dropout.
+        training: length, optimiser, schedule, ...
+        model: has `losses(batch) -> dict of weighted scalars`.
+        items: the training split.
+        out_dir: run folder.
+        settings: the resolved settings as JSON values, for the weights' metadata.
+        switches: those that act on the stage.
+        frozen: prefixes of the state's names that are neither trained nor saved (teachers inside a student).
+        device: auto takes a GPU if there is one.
+        devices: processes on this machine, one a device.
+        progress: show a progress bar; None: when stderr is a terminal.
+    """
+
+    run_key: str
+    stage: Stage
+    seed: int
+    training: TrainingSettings
+    model: nn.Module
+    items: TrainingItems
+    out_dir: Path
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    switches: Mapping[str, str] = field(default_factory=dict)
+    frozen: tuple[str, ...] = ()
+    device: Device = "auto"
+    devices: int = 1
+    progress: bool | None = None
+
+    def released(self, switch: str) -> bool:
+        """Whether a switch has its released value; one that does not act on the stage counts as released."""
+        return self.switches.get(switch, "released") == "released"
+
+    def is_trained(self, name: str) -> bool:
+        """Whether a name of the model's state belongs to the trained part."""
+        return not name.startswith(self.frozen) if self.frozen else True
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended, as JSON values throughout; the run record is built from it.
+
+    Attributes:
+        status: finished, or diverged (the loss was not finite).
+        reason: in words, None when finished.
+        steps_done: optimiser steps.
+        length: what was asked for.
+        optimisation: groups, effective learning rates, precision, EMA.
+        losses: mean of every loss over the first and the last steps.
+        usage: seconds, device-hours, memory, energy over all sessions of the run.
+        frozen: hash of weights and of buffers of every frozen part, before and after.
+        weights: file name and SHA-256 of raw and EMA weights.
+        device: name of the device, and the number of processes.
+        warnings: what a reader of the numbers should know.
+    """
+
+    status: Literal["finished", "diverged"]
+    reason: str | None
+    steps_done: int
+    length: Length
+    optimisation: dict[str, Any]
+    losses: dict[str, Any]
+    usage: dict[str, Any]
+    frozen: dict[str, Any]
+    weights: dict[str, Any]
+    device: dict[str, Any]
+    warnings: list[str]

@@ -1,0 +1,106 @@
+"""One process (group) a run folder: a second one stops with a message that names the first."""
+
+import errno
+import fcntl
+import json
+import os
+import socket
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from labeldistill.errors import InputError
+
+STALE_AFTER_S = 600.0
+"""Where the file system knows no locks: a lock of another host is stale when untouched for this long."""
+
+_NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS}
+_held: set[Path] = set()
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+class RunLock:
+    """Exclusive right to write into a folder, held until the process ends, however it ends.
+
+    The lock is a POSIX record lock on a file: a killed process loses it, and forked loader workers do not inherit it.
+    The file's text (pid, host, time) only serves the message.
+
+    Raises:
+        InputError: on entering, when another process holds the lock or the folder can't be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+        self._stream: int | None = None
+
+    def __enter__(self) -> "RunLock":
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._stream = self._acquired()
+            about = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}
+            os.ftruncate(self._stream, 0)
+            os.pwrite(self._stream, json.dumps(about).encode(), 0)
+        except OSError as error:
+            raise InputError(f"can't be locked: {error.strerror or error}", file=self.path) from error
+        _held.add(self.path)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        _held.discard(self.path)
+        self.path.unlink(missing_ok=True)
+        if self._stream is not None:
+            os.close(self._stream)
+            self._stream = None
+
+    def touch(self) -> None:
+        """Show that the holder is alive, for file systems without locks."""
+        if self._stream is not None:
+            os.utime(self._stream)
+
+    def _acquired(self) -> int:
+        if self.path in _held:
+            raise self._refusal({"pid": os.getpid(), "host": socket.gethostname()})
+        while True:
+            stream = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
+            try:
+                fcntl.lockf(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                holder = _holder(stream)
+                age = time.time() - os.fstat(stream).st_mtime
+                os.close(stream)
+                if error.errno not in _NO_LOCKS or _seems_alive(holder, age):
+                    raise self._refusal(holder) from error
+                return os.open(self.path, os.O_RDWR)
+            if self.path.exists() and os.fstat(stream).st_ino == self.path.stat().st_ino:
+                return stream
+            os.close(stream)  # its holder removed the file between our open and our lock
+
+    def _refusal(self, holder: dict[str, Any]) -> InputError:
+        who = f"process {holder.get('pid', '?')} on {holder.get('host', '?')} since {holder.get('since', '?')}"
+        return InputError(f"another run is writing into this folder ({who}); wait for it or end it", file=self.path)
+
+
+def _holder(stream: int) -> dict[str, Any]:
+    try:
+        value = json.loads(os.pread(stream, 4096, 0).decode() or "{}")
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _seems_alive(holder: dict[str, Any], age_s: float) -> bool:
+    if not holder:
+        return False
+    if holder.get("host") == socket.gethostname():
+        return _alive(int(holder.get("pid", -1)))
+    return age_s < STALE_AFTER_S

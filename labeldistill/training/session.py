@@ -1,0 +1,257 @@
+"""The bookkeeping around a training loop: restoring, losses, EMA, heartbeats, checkpoints, stopping."""
+
+import math
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from labeldistill.ops.distributed import world_size
+from labeldistill.training.checkpoint import load_checkpoint, save_checkpoint
+from labeldistill.training.curves import Curves
+from labeldistill.training.ema import NO_RAMP, Ema
+from labeldistill.training.job import TrainingJob
+from labeldistill.training.ledger import NAME as LEDGER
+from labeldistill.training.ledger import Ledger
+from labeldistill.training.loss_table import LossTable
+from labeldistill.training.progress import StepBar
+from labeldistill.training.schedule import Length, lr_factor
+from labeldistill.training.state_hash import frozen_hashes
+from labeldistill.training.stopping import Diverged, Interrupted, StopRequest
+from labeldistill.training.usage import Usage
+
+READ_EVERY = 10
+"""On a GPU losses are read back every so many steps, so that the loop does not wait for each of them."""
+SKIPPED_IN_A_ROW = 50
+"""Under fp16 a step whose loss is not finite is skipped; so many of them one after another are a divergence."""
+
+
+class Session:
+    """One process's part of a run, from its start or its checkpoint to the end.
+
+    `step` counts finished optimiser steps. Losses of a step are the mean over its micro-batches and processes.
+    """
+
+    def __init__(self, job: TrainingJob, length: Length, scaled: bool = False) -> None:
+        self.job, self.length = job, length
+        self.scaled = scaled
+        self.stop = StopRequest()
+        self.ledger = Ledger(job.out_dir / LEDGER, job.run_key)
+        self.table = LossTable()
+        self.ema: Ema | None = None
+        self.frozen_before: dict[str, Any] = {}
+        self._saved = load_checkpoint(job.out_dir, job.run_key)
+        self.start = self.step = int(self._saved["step"]) if self._saved else 0
+        self.usage = Usage(self._saved["usage"] if self._saved else None)
+        self._sums: Tensor | None = None
+        self._norm: Tensor | None = None
+        self._unread: list[tuple[list[float], Tensor]] = []
+        self._skipped = 0
+        self._bar: StepBar | None = None
+        self._curves: Curves | None = None
+        self._clock = time.monotonic()
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this process writes the files."""
+        return not dist.is_initialized() or dist.get_rank() == 0
+
+    # -- beginning ----------------------------------------------------------------------------------------------------
+
+    def begin(self, optimizer: torch.optim.Optimizer, precision: Any) -> None:
+        """Bring model, optimiser, EMA and scaler to where the checkpoint left them; the model is on its device."""
+        model, training = self.job.model, self.job.training
+        self.live = model.state_dict()  # aliases of the parameters: training changes them in place
+        if training.ema_decay is not None:
+            ramp_is_dead = self.job.released("ema_warmup")
+            self.ema = Ema(
+                self.live,
+                decay=training.ema_decay,
+                warmup_steps=training.ema_warmup_steps,
+                updates=NO_RAMP if ramp_is_dead else 0,
+                include=(lambda name: True) if self.job.released("ema_buffers") else self.job.is_trained,
+            )
+        if self._saved is None:
+            self.frozen_before = frozen_hashes(model, self.job.frozen)
+        else:
+            self._restore(optimizer, precision, self._saved)
+            self._saved = None
+        if self.is_main:
+            self._announce()
+        self.optimizer, self.precision = optimizer, precision
+
+    def _restore(self, optimizer: torch.optim.Optimizer, precision: Any, saved: dict[str, Any]) -> None:
+        self.job.model.load_state_dict(saved["model"])
+        optimizer.load_state_dict(saved["optimizer"])
+        precision.load_state_dict(saved["precision"])
+        if self.ema is not None:
+            self.ema.load_state_dict(saved["ema"])
+        self.table.load_state_dict(saved["losses"])
+        self.frozen_before = saved["frozen_before"]
+
+    def _announce(self) -> None:
+        self.ledger.write(
+            "resumed" if self.start else "started",
+            step=self.start,
+            steps=self.length.steps,
+            epochs=self.length.epochs,
+            stage=self.job.stage,
+            seed=self.job.seed,
+        )
+        self._bar = StepBar(f"{self.job.stage} seed {self.job.seed}", self.length.steps, self.start, self.job.progress)
+        self._curves = Curves(self.job.out_dir, self.start)
+        self._clock = time.monotonic()
+
+    # -- one step -----------------------------------------------------------------------------------------------------
+
+    def set_lr(self, optimizer: torch.optim.Optimizer) -> None:
+        """Give every group the learning rate of the step that begins."""
+        factor = lr_factor(self.step, self.job.training, self.length)
+        for group in optimizer.param_groups:
+            group["lr"] = group["initial_lr"] * factor
+
+    def add(self, losses: Mapping[str, Tensor], total: Tensor) -> None:
+        """Take in the losses of one micro-batch."""
+        if not self.table.terms:
+            self.table.terms = tuple(losses)
+        values = torch.stack([total.detach().float(), *(losses[term].detach().float() for term in self.table.terms)])
+        self._sums = values if self._sums is None else self._sums + values
+
+    def add_norm(self, norm: Tensor) -> None:
+        """Take in the gradient's norm before clipping."""
+        self._norm = norm.detach().float()
+
+    def end_step(self) -> None:
+        """After the optimiser's step: EMA, losses, heartbeat, checkpoint.
+
+        Raises:
+            Diverged: the loss is not finite.
+            Interrupted: a signal asked to stop; the checkpoint is written.
+        """
+        row = self._row_start()
+        self.step += 1
+        if self.ema is not None:
+            self.ema.update(self.live)
+        self._unread.append((row, self._step_values()))
+        last = self.step == self.length.steps
+        gate = self.step <= self.job.training.finite_gate_steps
+        if last or gate or self.live_device == "cpu" or self.step % READ_EVERY == 0 or self._checkpoint_due():
+            self._read()
+        if self._checkpoint_due() and not last:
+            self.save()
+        if self._bar is not None:
+            self._bar.advance(self.table.rows[-1][3] if self.table.rows else None)
+
+    @property
+    def live_device(self) -> str:
+        """Type of the device that the model is on."""
+        device: torch.device = next(iter(self.live.values())).device
+        return device.type
+
+    def _checkpoint_due(self) -> bool:
+        return self.step % self.job.training.checkpoint_every_steps == 0
+
+    def _row_start(self) -> list[float]:
+        base = self.job.training.lr * lr_factor(self.step, self.job.training, self.length)
+        return [float(self.step + 1), float(self.step // self.length.steps_per_epoch), base]
+
+    def _step_values(self) -> Tensor:
+        """Total, terms, gradient norm, number of the signal that asked to stop; over all processes."""
+        assert self._sums is not None
+        means = self._sums / self.length.accumulation
+        norm = self._norm if self._norm is not None else means.new_zeros(())
+        asked = means.new_tensor(float(self.stop.signum))
+        size = world_size()
+        if size > 1:
+            packed = torch.cat([means, asked[None]])
+            dist.all_reduce(packed)
+            means, asked = packed[:-1] / size, packed[-1] / size
+        self._sums = self._norm = None
+        return torch.cat([means, norm.to(means.device)[None], asked[None]])
+
+    # -- reading back -------------------------------------------------------------------------------------------------
+
+    def _read(self) -> None:
+        asked = 0.0
+        for start, values in self._unread:
+            row = [*start, *values[:-1].tolist()]
+            asked = max(asked, float(values[-1]))
+            self.table.add(row)
+            self._check_finite(row[3], int(row[0]))
+        self._unread.clear()
+        self._watch()
+        if asked and self.step < self.length.steps:
+            self._give_way(int(asked))
+
+    def _check_finite(self, total: float, step: int) -> None:
+        if math.isfinite(total):
+            self._skipped = 0
+            return
+        self._skipped += 1
+        tolerated = self.scaled and step > self.job.training.finite_gate_steps and self._skipped < SKIPPED_IN_A_ROW
+        if not tolerated:
+            terms = dict(zip(self.table.columns, self.table.rows[-1], strict=True))
+            bad = [name for name in self.table.terms if not math.isfinite(terms[name])]
+            raise Diverged(f"the loss is {total} at step {step} (terms: {', '.join(bad) or 'only their sum'})")
+
+    def _give_way(self, signum: int) -> None:
+        if world_size() > 1 and signum not in {15, 10, 2}:  # processes that got different signals: a mean of them
+            signum = self.stop.signum or 15
+        self.save()
+        if self.is_main:
+            self.ledger.write("stopped", step=self.step, steps=self.length.steps, signal=signum)
+        raise Interrupted(signum, self.step, self.length.steps)
+
+    def _watch(self) -> None:
+        if self._curves is None or not self.table.rows:
+            return
+        row = dict(zip(self.table.columns, self.table.rows[-1], strict=True))
+        self._curves.add(self.step, {name: value for name, value in row.items() if name != "step"})
+        if not self.ledger.beat_due():
+            return
+        done = self.step - self.start
+        per_step = (time.monotonic() - self._clock) / done
+        self.ledger.write(
+            "progress",
+            step=self.step,
+            steps=self.length.steps,
+            epoch=int(row["epoch"]),
+            epochs=self.length.epochs,
+            loss=row["total"] if math.isfinite(row["total"]) else str(row["total"]),
+            eta_s=round(per_step * (self.length.steps - self.step), 1),
+            samples_per_s=round(self.length.batch / per_step, 3) if per_step else None,
+        )
+
+    # -- ending -------------------------------------------------------------------------------------------------------
+
+    def save(self) -> None:
+        """Write the checkpoint (main process)."""
+        if not self.is_main:
+            return
+        save_checkpoint(
+            self.job.out_dir,
+            {
+                "run_key": self.job.run_key,
+                "step": self.step,
+                "epoch": self.step // self.length.steps_per_epoch,
+                "model": self.job.model.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "precision": self.precision.state_dict(),
+                "ema": None if self.ema is None else self.ema.state_dict(),
+                "losses": self.table.state_dict(),
+                "usage": self.usage.total(world_size(), self.live_device),
+                "frozen_before": self.frozen_before,
+            },
+        )
+
+    def close(self) -> None:
+        """Give the terminal and the curves back."""
+        if self._bar is not None:
+            self._bar.close()
+        if self._curves is not None:
+            self._curves.close()
+        sys.stderr.flush()

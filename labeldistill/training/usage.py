@@ -1,0 +1,68 @@
+"""What a run used: wall and CPU time, device-hours, peak memory, energy; summed over all its sessions."""
+
+import ctypes
+import resource
+import sys
+import time
+from typing import Any
+
+import torch
+
+_MILLIJOULES = 1e-3
+
+
+def peak_memory_bytes() -> int:
+    """Largest resident set of this process so far."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def gpu_energy_j() -> float | None:
+    """Energy counter of the GPU in use, joules since the driver was loaded; None where NVML does not tell."""
+    if not torch.cuda.is_available():
+        return None
+    try:
+        nvml = ctypes.CDLL("libnvidia-ml.so.1")
+        uuid = f"GPU-{torch.cuda.get_device_properties(torch.cuda.current_device()).uuid}"
+        handle, energy = ctypes.c_void_p(), ctypes.c_ulonglong()
+        ok = nvml.nvmlInit_v2() == 0
+        ok = ok and nvml.nvmlDeviceGetHandleByUUID(uuid.encode(), ctypes.byref(handle)) == 0
+        ok = ok and nvml.nvmlDeviceGetTotalEnergyConsumption(handle, ctypes.byref(energy)) == 0
+    except (OSError, AttributeError):
+        return None
+    return energy.value * _MILLIJOULES if ok else None
+
+
+class Usage:
+    """Counts from its creation, on top of what earlier sessions used."""
+
+    def __init__(self, earlier: dict[str, Any] | None = None) -> None:
+        self._earlier = earlier or {}
+        self._started = time.monotonic()
+        self._cpu = self._cpu_s()
+        self._energy = gpu_energy_j()
+
+    @staticmethod
+    def _cpu_s() -> float:
+        parts = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+        return sum(part.ru_utime + part.ru_stime for part in parts)
+
+    def total(self, world: int, device_type: str) -> dict[str, Any]:
+        """Sums so far; CPU time, memory and energy are of the main process and its device."""
+        wall = time.monotonic() - self._started
+        now = gpu_energy_j()
+        energy = now - self._energy if now is not None and self._energy is not None else None
+        gpu = device_type == "cuda"
+        values: dict[str, Any] = {
+            "sessions": 1 + self._earlier.get("sessions", 0),
+            "wall_s": wall + self._earlier.get("wall_s", 0.0),
+            "cpu_s": self._cpu_s() - self._cpu + self._earlier.get("cpu_s", 0.0),
+            "gpu_hours": (wall * world / 3600 if gpu else 0.0) + self._earlier.get("gpu_hours", 0.0),
+            "peak_memory_bytes": max(peak_memory_bytes(), self._earlier.get("peak_memory_bytes", 0)),
+            "peak_gpu_memory_bytes": None,
+            "energy_j": None if energy is None else energy + (self._earlier.get("energy_j") or 0.0),
+        }
+        if gpu:
+            earlier = self._earlier.get("peak_gpu_memory_bytes") or 0
+            values["peak_gpu_memory_bytes"] = max(torch.cuda.max_memory_allocated(), earlier)
+        return values

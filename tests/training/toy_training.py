@@ -1,0 +1,185 @@
+"""A toy run for the training tests, importable and runnable as a script: `python toy_training.py FOLDER '{"steps": 9}'`.
+
+Options (JSON): any training setting; `kill_at` and `kill_in_checkpoint` (step at which the process kills itself),
+`signal_at` [step, number], `nan_at`, `file_limit_bytes`, `unseeded`, `devices`, `frozen`, `sleep_s`.
+"""
+
+import json
+import os
+import resource
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from labeldistill.config.training import TrainingSettings
+from labeldistill.errors import LabelDistillError
+from labeldistill.training.fit import fit
+from labeldistill.training.job import Outcome, TrainingJob
+from labeldistill.training.seeding import derived_seed, seed_everything
+
+SAMPLES = 26
+DEFAULTS: dict[str, Any] = {
+    "epochs": 4,
+    "batch": 4,
+    "lr": 3e-3,
+    "milestones_epochs": (2, 3),
+    "checkpoint_every_steps": 5,
+    "ema_decay": 0.9,
+}
+
+
+@dataclass
+class ToyBatch:
+    x: Tensor
+    y: Tensor
+    step_marker: int = 0
+
+    def to(self, device: torch.device) -> "ToyBatch":
+        return ToyBatch(self.x.to(device), self.y.to(device))
+
+
+class ToyItems:
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def __len__(self) -> int:
+        return SAMPLES
+
+    def item(self, epoch: int, index: int) -> tuple[Tensor, Tensor]:
+        rng = np.random.default_rng(derived_seed(self.seed, epoch, index))
+        x = np.random.default_rng(index).normal(size=(3, 6, 6))
+        noisy = x + 0.1 * rng.normal(size=x.shape)
+        return torch.tensor(noisy, dtype=torch.float32), torch.tensor(x.mean((1, 2)), dtype=torch.float32)
+
+    def collate(self, items: Sequence[tuple[Tensor, Tensor]]) -> ToyBatch:
+        return ToyBatch(torch.stack([x for x, _ in items]), torch.stack([y for _, y in items]))
+
+
+class ToyModel(nn.Module):
+    """A net with BatchNorm and dropout, and a "frozen" teacher whose BatchNorm drifts."""
+
+    def __init__(self, options: dict[str, Any]) -> None:
+        super().__init__()
+        self.img_backbone = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU())
+        self.dropout = nn.Dropout(options.get("dropout", 0.3))
+        self.head = nn.Linear(8, 3)
+        self.centerpoint = nn.Sequential(nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3)).requires_grad_(False)
+        self.options = options
+        self.calls = 0
+
+    def losses(self, batch: ToyBatch) -> dict[str, Tensor]:
+        with torch.no_grad():
+            target = self.centerpoint(batch.x).mean((2, 3))
+        features = self.dropout(self.img_backbone(batch.x).mean((2, 3)))
+        if self.options.get("unseeded"):
+            features = features * (1 + 1e-3 * torch.from_numpy(np.frombuffer(os.urandom(1), np.uint8) / 255.0).float())
+        out = self.head(features)
+        self.calls += 1
+        time.sleep(self.options.get("sleep_s", 0))
+        losses = {"fit": nn.functional.mse_loss(out, batch.y), "imitate": 0.3 * nn.functional.l1_loss(out, target)}
+        if self.options.get("nan_at") == self.calls:
+            losses["imitate"] = losses["imitate"] * float("nan")
+        return losses
+
+
+def toy_job(out_dir: Path, **options: Any) -> TrainingJob:
+    training = {k: v for k, v in {**DEFAULTS, **options}.items() if k in TrainingSettings.model_fields}
+    if "steps" in options:
+        training.pop("epochs")
+    seed = options.get("seed", 3)
+    seed_everything(seed, "init")
+    return TrainingJob(
+        run_key=options.get("run_key", "toykey"),
+        stage="student",
+        seed=seed,
+        training=TrainingSettings(**training),
+        model=ToyModel(options),
+        items=ToyItems(seed),
+        out_dir=out_dir,
+        settings={"toy": True},
+        switches=options.get("switches", {}),
+        frozen=("centerpoint.",) if options.get("frozen", True) else (),
+        device="cpu",
+        devices=options.get("devices", 1),
+        progress=options.get("progress"),
+    )
+
+
+def _planted_faults(options: dict[str, Any]) -> None:
+    """Wrap the session so that the process kills itself or gets a signal at a step of this process."""
+    from labeldistill.training import checkpoint, session
+
+    def kill() -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    end_step = session.Session.end_step
+
+    def ended(self: Any) -> None:
+        at, number = options.get("signal_at", (None, 0))
+        if self.step + 1 == at:
+            os.kill(os.getpid(), number)
+        end_step(self)
+        if self.step == options.get("kill_at"):
+            kill()
+
+    session.Session.end_step = ended  # type: ignore[method-assign]
+    save = torch.save
+
+    def half_saved(value: dict[str, Any], stream: Any) -> None:
+        if value["step"] == options.get("kill_in_checkpoint"):
+            stream.write(b"half a checkpoint")
+            stream.flush()
+            kill()
+        save(value, stream)
+
+    checkpoint.torch.save = half_saved  # type: ignore[attr-defined]
+    if "file_limit_bytes" in options:
+        limit = options["file_limit_bytes"]
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+
+def _record(out_dir: Path) -> Any:
+    def finish(outcome: Outcome) -> None:
+        (out_dir / "record.json").write_text(json.dumps({"status": outcome.status, "reason": outcome.reason}))
+
+    return finish
+
+
+def run(out_dir: Path, options: dict[str, Any]) -> int:
+    _planted_faults(options)
+    try:
+        fit(toy_job(out_dir, **options), _record(out_dir))
+    except LabelDistillError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def serve() -> None:
+    """Fork a process for each line `[folder, options]` of stdin and answer with its exit code (imports cost seconds)."""
+    import lightning.pytorch  # noqa: F401
+
+    for line in sys.stdin:
+        folder, options = json.loads(line)
+        child = os.fork()
+        if child == 0:
+            log = os.open(f"{folder}.stderr", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+            os.dup2(log, 1)
+            os.dup2(log, 2)
+            os._exit(run(Path(folder), options))
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["serve"]:
+        serve()
+    else:
+        sys.exit(run(Path(sys.argv[1]), json.loads(sys.argv[2])))
