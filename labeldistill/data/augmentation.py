@@ -66,7 +66,7 @@ def draw_image_augmentation(
 
 
 def centre_crop(settings: ImageSettings, original_px: tuple[int, int]) -> ImageAugmentation:
-    """What is done to an image in evaluation: fill the input, crop the middle horizontally and the bottom vertically."""
+    """What is done to an image in evaluation: fill the input, then crop its middle (across) and bottom (down)."""
     (height, width), (out_height, out_width) = original_px, settings.size_px
     resize = max(out_height / height, out_width / width)
     new_width, new_height = int(width * resize), int(height * resize)

@@ -20,15 +20,15 @@ from labeldistill.data.augmentation import (
     draw_image_augmentation,
 )
 from labeldistill.data.batch import Batch, CameraMatrices
+from labeldistill.data.clouds import key_frame_cloud
 from labeldistill.data.depth_maps import depth_map
+from labeldistill.data.ground_truth import key_frame_boxes
 from labeldistill.data.images import Normalisation, augmented
 from labeldistill.data.infos import Infos
 from labeldistill.data.loading import LoadingRules
-from labeldistill.data.points import LidarPose, capped, in_key_frame, within
 from labeldistill.data.poses import intrinsics, key_ego_pose, sensor_to_key_ego
-from labeldistill.geometry.boxes import BOX_SIZE, global_to_ego
 from labeldistill.geometry.frames import Array, pose_matrix
-from labeldistill.nuscenes.sensor_files import read_cloud, read_image
+from labeldistill.nuscenes.sensor_files import read_image
 
 PADDING = -999.0
 """Fills the rows of shorter clouds in a batch; outside of every voxel grid."""
@@ -76,7 +76,8 @@ class KeyFrameDataset(Dataset[Item]):
         self.infos, self.seed = infos, run.seed
         self.rules = rules or LoadingRules.from_settings(run, training=training)
         self.rows = infos.split(split)
-        self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()  # seen by worker processes that stay alive
+        # Shared memory, because worker processes that outlive an epoch must see the new one.
+        self._epoch: Tensor = torch.zeros((), dtype=torch.int64).share_memory_()  # type: ignore[no-untyped-call]
         self._cache: dict[int, Image.Image] | None = {} if cache_images else None
         self._normalise = None if self.rules.image is None else Normalisation(self.rules.image, bgr=self.rules.bgr)
 
@@ -100,22 +101,31 @@ class KeyFrameDataset(Dataset[Item]):
     def load(self, index: int, rng: RandomState) -> Item:
         """Item `index` under the draws of `rng`, which moves on by the released number of draws."""
         sample, rules = int(self.rows[index]), self.rules
-        frames = [self.infos.cameras_of(row) for row in self._frame_rows(sample)]
+        changes = self.image_augmentations(index, rng) if rules.images else []
+        bev = draw_bev_augmentation(rules.bev, rng) if rules.training else BevAugmentation()
         images = depth = cameras = points = None
         if rules.images:
-            changes = self._image_augmentations(frames[0], rng)
+            frames = [self.infos.cameras_of(row) for row in self._frame_rows(sample)]
             images = self._images(frames, changes)
             depth = self._depth(frames[0], changes) if rules.depth else None
-        bev = draw_bev_augmentation(rules.bev, rng) if rules.training else BevAugmentation()
-        if rules.images:
             cameras = self._matrices(frames, sample, changes, bev)
         if rules.points:
-            points = torch.from_numpy(self._points(sample, bev, rng))
-        rotation, translation = self._ego_pose(sample)
-        boxes, labels = self._boxes(sample, rotation, translation, bev)
-        ego2global = torch.from_numpy(pose_matrix(rotation, translation))
+            points = torch.from_numpy(key_frame_cloud(self.infos, sample, rules, bev.matrix().numpy(), rng))
+        ego_pose = self._ego_pose(sample)
+        boxes, labels = key_frame_boxes(self.infos, sample, rules, ego_pose, bev)
+        ego2global = torch.from_numpy(pose_matrix(*ego_pose))
         token = self.infos.samples.token[sample].as_py()
         return Item(images, cameras, depth, points, boxes, labels, token, ego2global)
+
+    def image_augmentations(self, index: int, rng: RandomState) -> list[ImageAugmentation]:
+        """Augmentation of each camera of item `index`; in training drawn from `rng`, camera after camera."""
+        settings = self.rules.image
+        assert settings is not None, "asked for images without image settings"
+        rows = self.infos.cameras_of(int(self.rows[index]))
+        sizes = [(int(height), int(width)) for height, width in self.infos.cameras.size_px[rows]]
+        if self.rules.training:
+            return [draw_image_augmentation(settings, size, rng) for size in sizes]
+        return [centre_crop(settings, size) for size in sizes]
 
     def _frame_rows(self, sample: int) -> list[int]:
         """Samples of the item's frames; one that lies before the scene's start is replaced (see `repeat_current`)."""
@@ -126,16 +136,9 @@ class KeyFrameDataset(Dataset[Item]):
             last = sample + offset if there else last
         return rows
 
-    def _image_augmentations(self, rows: slice, rng: RandomState) -> list[ImageAugmentation]:
-        settings = self.rules.image
-        assert settings is not None
-        sizes = [(int(h), int(w)) for h, w in self.infos.cameras.size_px[rows]]
-        if self.rules.training:
-            return [draw_image_augmentation(settings, size, rng) for size in sizes]
-        return [centre_crop(settings, size) for size in sizes]
-
     def _images(self, frames: list[slice], changes: list[ImageAugmentation]) -> Tensor:
-        assert self.rules.image is not None and self._normalise is not None
+        assert self.rules.image is not None
+        assert self._normalise is not None
         out = np.empty((len(frames), len(changes), 3, *self.rules.image.size_px), dtype=np.float32)
         done: dict[int, tuple[int, int]] = {}
         for f, rows in enumerate(frames):
@@ -180,78 +183,18 @@ class KeyFrameDataset(Dataset[Item]):
         )
 
     def _ego_pose(self, sample: int) -> tuple[Array, Array]:
-        key = self.infos.sweeps_of(sample).start
-        return key_ego_pose(
-            self.infos.cameras,
-            self.infos.cameras_of(sample),
-            self.infos.sweeps,
-            key,
-            mean_camera_pose=self.rules.mean_camera_pose,
-        )
-
-    def _points(
-        self, sample: int, bev: BevAugmentation, rng: RandomState
-    ) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-        infos, rules = self.infos, self.rules
-        rows = infos.sweeps_of(sample)
-        chosen = rows.start + rules.sweeps.choose(infos.sweeps.slot[rows], infos.sweeps.own[rows])
-        clouds: dict[int, np.ndarray[tuple[int, ...], np.dtype[np.float32]]] = {}
-        for row in chosen:
-            if int(row) not in clouds:  # a lone key cloud is repeated
-                clouds[int(row)] = self._cloud(int(row), rows.start)
-        points = np.concatenate([clouds[int(row)] for row in chosen])
-        matrix = bev.matrix().numpy()
-        points[:, :2] = points[:, :2] @ matrix[:2, :2].T
-        if rules.scale_lidar_z:
-            points[:, 2] *= matrix[2, 2]
-        return capped(points, rules.max_points, rng)
-
-    def _cloud(self, row: int, key: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-        """Points [n, 5] of a cloud in the key frame's ego frame, with the time lag in seconds."""
-        infos, rules = self.infos, self.rules
-        sweeps = infos.sweeps
-        cloud = within(read_cloud(infos.dataroot / sweeps.file[row].as_py()), rules.max_point_distance_m)
-        cloud[:, :3] = in_key_frame(cloud, self._lidar(row), self._lidar(key), float32_global=rules.float32_global)
-        cloud[:, 4] = sweeps.timestamp_us[key] / 1e6 - sweeps.timestamp_us[row] / 1e6
-        return cloud
-
-    def _lidar(self, row: int) -> LidarPose:
-        sweeps = self.infos.sweeps
-        return LidarPose(
-            sweeps.sensor_rotation[row],
-            sweeps.sensor_translation[row],
-            sweeps.ego_rotation[row],
-            sweeps.ego_translation[row],
-        )
-
-    def _boxes(self, sample: int, rotation: Array, translation: Array, bev: BevAugmentation) -> tuple[Tensor, Tensor]:
-        rules, rows = self.rules, self.infos.annotations_of(sample)
-        table = self.infos.annotations
-        points = table.num_lidar_pts[rows] + table.num_radar_pts[rows]
-        used = rows.start + np.flatnonzero((table.label[rows] >= 0) & (points >= rules.min_box_points))
-        if not rules.boxes or not len(used):
-            return torch.zeros(0, BOX_SIZE), torch.zeros(0, dtype=torch.int64)
-        velocity = table.velocity[used]
-        if rules.zero_unknown_velocity:
-            velocity = np.where(np.isnan(velocity).any(axis=1, keepdims=True), 0.0, velocity)
-        boxes = global_to_ego(
-            table.centre[used], table.wlh[used], table.rotation[used], velocity, rotation, translation
-        )
-        return bev.of_boxes(torch.from_numpy(boxes).float()), torch.from_numpy(table.label[used])
+        infos, mean = self.infos, self.rules.mean_camera_pose
+        key = infos.sweeps_of(sample).start
+        return key_ego_pose(infos.cameras, infos.cameras_of(sample), infos.sweeps, key, mean_camera_pose=mean)
 
     @staticmethod
     def collate(items: Sequence[Item]) -> Batch:
         """Batch of items of one dataset; clouds are padded with rows of -999."""
-        first = items[0]
-        cameras = None
-        if first.cameras is not None:
-            parts = [item.cameras for item in items if item.cameras is not None]
-            names = ("sensor2ego", "intrinsics", "ida", "bda")
-            cameras = CameraMatrices(*(torch.stack([getattr(part, name) for part in parts]) for name in names))
+        cameras = [item.cameras for item in items if item.cameras is not None]
         clouds = [item.points for item in items if item.points is not None]
         return Batch(
             images=_stacked([item.images for item in items]),
-            cameras=cameras,
+            cameras=_collated(cameras) if cameras else None,
             depth=_stacked([item.depth for item in items]),
             points=pad_sequence(clouds, batch_first=True, padding_value=PADDING) if clouds else None,
             boxes=[item.boxes for item in items],
@@ -259,6 +202,11 @@ class KeyFrameDataset(Dataset[Item]):
             tokens=[item.token for item in items],
             ego2global=torch.stack([item.ego2global for item in items]),
         )
+
+
+def _collated(parts: list[CameraMatrices]) -> CameraMatrices:
+    names = ("sensor2ego", "intrinsics", "ida", "bda")
+    return CameraMatrices(*(torch.stack([getattr(part, name) for part in parts]) for name in names))
 
 
 def _stacked(parts: list[Tensor | None]) -> Tensor | None:

@@ -40,7 +40,7 @@ def project(
         u, v = pixels[0] / pixels[2], pixels[1] / pixels[2]
     height, width = size_px
     seen = (depth > 0) & (u > 1) & (u < width - 1) & (v > 1) & (v < height - 1)
-    return np.stack([u[seen], v[seen], depth[seen]], axis=1).astype(np.float32)
+    return np.asarray(np.stack([u[seen], v[seen], depth[seen]], axis=1), dtype=np.float32)
 
 
 def depth_map(

@@ -30,10 +30,10 @@ class Normalisation:
     """
 
     def __init__(self, image: ImageSettings, *, bgr: bool) -> None:
-        mean, std = np.asarray(image.mean, np.float32), np.asarray(image.std, np.float32)
-        inverse = (1 / std.astype(np.float64)).astype(np.float32)
-        levels = np.arange(256, dtype=np.float32)[:, None]
-        self._tables: Float32 = (levels - mean) * inverse
+        # The statistics pass through float32, the arithmetic is float64, the result float32: bit for bit the release's.
+        mean, std = (np.asarray(values, np.float32).astype(np.float64) for values in (image.mean, image.std))
+        levels = np.arange(256, dtype=np.float64)[:, None]
+        self._tables: Float32 = ((levels - mean) * (1 / std)).astype(np.float32)
         self._source = (2, 1, 0) if bgr else (0, 1, 2)
 
     def into(self, out: Float32, rgb: NDArray[np.uint8]) -> None:

@@ -62,7 +62,7 @@ def in_key_frame(cloud: Float32, cloud_pose: LidarPose, key_pose: LidarPose, *, 
     shift = ego @ key_pose.sensor_translation + cloud_pose.ego_translation
     if not float32_global:
         whole, offset = key.T @ turn, key.T @ (shift - key_pose.ego_translation)
-        return (cloud[:, :3] @ whole.T + offset).astype(np.float32)
+        return np.asarray(cloud[:, :3] @ whole.T + offset, dtype=np.float32)
     in_global = (cloud[:, :3] @ turn.T + shift).astype(np.float32)
     local = (in_global - key_pose.ego_translation).astype(np.float32)
     return np.asarray(local @ key.astype(np.float32))
@@ -70,11 +70,11 @@ def in_key_frame(cloud: Float32, cloud_pose: LidarPose, key_pose: LidarPose, *, 
 
 def within(cloud: Float32, distance_m: float) -> Float32:
     """The points of a cloud nearer than `distance_m` to the sensor, measured in the sensor's xy plane."""
-    return cloud[np.sqrt(cloud[:, 0] ** 2 + cloud[:, 1] ** 2) < np.float32(distance_m)]
+    return np.asarray(cloud[np.sqrt(cloud[:, 0] ** 2 + cloud[:, 1] ** 2) < np.float32(distance_m)])
 
 
 def capped(points: Float32, most: int, rng: RandomState) -> Float32:
     """At most `most` points, drawn without replacement when there are more."""
     if len(points) <= most:
         return points
-    return points[rng.choice(len(points), most, replace=False)]
+    return np.asarray(points[rng.choice(len(points), most, replace=False)])

@@ -32,7 +32,7 @@ def yaw(quaternion: ArrayLike) -> Array:
 
 
 def heading(quaternion: ArrayLike) -> Array:
-    """Direction [...] in (-pi, pi] of the rotated x axis in the xy plane: the yaw that nuScenes' evaluation compares."""
+    """Direction [...] in (-pi, pi] of the rotated x axis in the xy plane: the yaw of nuScenes' evaluation."""
     matrix = rotation_matrix(quaternion)
     return np.asarray(np.arctan2(matrix[..., 1, 0], matrix[..., 0, 0]))
 

@@ -37,7 +37,7 @@ def quaternion_of_matrix(matrix: ArrayLike) -> Array:
     m = np.asarray(matrix, dtype=np.float64)
     xyzw = np.asarray(Rotation.from_matrix(m.reshape(-1, 3, 3)).as_quat(), dtype=np.float64)
     q = xyzw[:, [3, 0, 1, 2]] * np.where(xyzw[:, 3:] < 0, -1.0, 1.0)
-    return q.reshape(*m.shape[:-2], 4)
+    return np.asarray(q.reshape(*m.shape[:-2], 4))
 
 
 def quaternion_product(first: ArrayLike, second: ArrayLike) -> Array:
@@ -59,7 +59,7 @@ def quaternion_product(first: ArrayLike, second: ArrayLike) -> Array:
 def quaternion_inverse(quaternion: ArrayLike) -> Array:
     """The opposite rotations [..., 4], of unit length."""
     q = np.asarray(quaternion, dtype=np.float64)
-    return q * np.array([1.0, -1.0, -1.0, -1.0]) / np.linalg.norm(q, axis=-1, keepdims=True)
+    return np.asarray(q * np.array([1.0, -1.0, -1.0, -1.0]) / np.linalg.norm(q, axis=-1, keepdims=True))
 
 
 def pose_matrix(rotation: ArrayLike, translation: ArrayLike) -> Array:

@@ -1,4 +1,4 @@
-"""Scenes, key frames, their six images and their LiDAR clouds, joined from nuScenes' tables without a loop over rows."""
+"""Scenes, key frames, their six images and LiDAR clouds, joined from nuScenes' tables without a loop over rows."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,13 +12,13 @@ from labeldistill.errors import InputError
 from labeldistill.geometry.frames import Array
 from labeldistill.nuscenes.annotations import flat, vectors
 from labeldistill.nuscenes.columns import Cameras, Integers, Samples, Scenes, Sweeps
-from labeldistill.nuscenes.splits import SPLITS
+from labeldistill.nuscenes.splits import SPLITS, Split
 from labeldistill.nuscenes.tables import Tables
 
 LIDAR = "LIDAR_TOP"
 
 
-def read_scenes(tables: Tables, splits: Mapping[str, Sequence[str]]) -> Scenes:
+def read_scenes(tables: Tables, splits: Mapping[Split, Sequence[str]]) -> Scenes:
     """The scenes that some split (name -> scene names) holds, in the order of scene.json."""
     table = tables["scene"]
     member = {split: np.isin(table["name"].to_pylist(), list(splits.get(split, ()))) for split in SPLITS}
@@ -203,4 +203,4 @@ def _one_sign(rotation: Array) -> Array:
     """
     groups = rotation.reshape(-1, len(CAMERAS), 4)
     sign = np.where((groups * groups[:, :1]).sum(axis=-1, keepdims=True) < 0, -1.0, 1.0)
-    return (groups * sign).reshape(-1, 4)
+    return np.asarray((groups * sign).reshape(-1, 4))

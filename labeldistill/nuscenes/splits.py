@@ -1,6 +1,7 @@
 """A split of a study as a list of scene names: from the devkit, from the folder's splits.json, or given as a list."""
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from nuscenes.utils.splits import create_splits_scenes
 
@@ -8,7 +9,8 @@ from labeldistill.errors import InputError
 from labeldistill.files import read_json
 from labeldistill.nuscenes.tables import Tables
 
-SPLITS = ("train", "val", "tuning")
+Split = Literal["train", "val", "tuning"]
+SPLITS: tuple[Split, ...] = ("train", "val", "tuning")
 
 
 def own_splits(tables: Tables) -> dict[str, list[str]]:
@@ -55,7 +57,7 @@ def scenes_of(asked: str | Sequence[str], tables: Tables, key: str = "data.split
     return [name for name in there if name in wanted]
 
 
-def resolve_splits(splits: Mapping[str, str | Sequence[str]], tables: Tables) -> dict[str, list[str]]:
+def resolve_splits(splits: Mapping[Split, str | tuple[str, ...]], tables: Tables) -> dict[Split, list[str]]:
     """Scene names of every split of a study (`DataSettings.splits`)."""
     return {split: scenes_of(asked, tables, f"data.splits.{split}") for split, asked in splits.items()}
 
