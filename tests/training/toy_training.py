@@ -1,4 +1,4 @@
-"""A toy run for the training tests, importable and runnable as a script: `python toy_training.py FOLDER '{"steps": 9}'`.
+"""A toy run for the training tests, importable and a script: `python toy_training.py FOLDER '{"steps": 9}'`.
 
 Options (JSON): any training setting; `kill_at` and `kill_in_checkpoint` (step at which the process kills itself),
 `signal_at` [step, number], `nan_at`, `file_limit_bytes`, `unseeded`, `devices`, `frozen`, `sleep_s`.
@@ -164,7 +164,7 @@ def run(out_dir: Path, options: dict[str, Any]) -> int:
 
 
 def serve() -> None:
-    """Fork a process for each line `[folder, options]` of stdin and answer with its exit code (imports cost seconds)."""
+    """Fork a process for each line `[folder, options]` of stdin, answer with its exit code (imports cost seconds)."""
     import lightning.pytorch  # noqa: F401
 
     for line in sys.stdin:
