@@ -73,7 +73,7 @@ def size_aware_circle_nms(boxes: Floats, scores: Floats, scale: float, *, max_ke
 def descending(scores: Floats) -> Indices:
     """Indices from the highest to the lowest score; of equal scores the later index first.
 
-    That is the released order (numba's argsort, reversed) for up to 16 boxes; beyond that its quicksort leaves equal
+    That is the released order (numba's argsort, reversed) for up to 15 boxes; beyond that its quicksort leaves equal
     scores in no defined order, while ours stays the same.
     """
     return np.argsort(scores, kind="stable")[::-1].astype(np.int64)

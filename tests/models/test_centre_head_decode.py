@@ -67,7 +67,7 @@ def test_decoding_perfect_predictions_returns_the_boxes(first, second, released)
         assert found.scores.sub(0.9).abs().max() < 1e-6
 
 
-def crowd(*cells, classes=1, scores=None):
+def crowd(*cells, scores=None):
     """Predictions of the first task (others empty) with peaks in the given (row, column) cells."""
     predictions = []
     for names in TASKS:
