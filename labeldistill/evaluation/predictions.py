@@ -10,7 +10,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from torch import Tensor
 
 from labeldistill.errors import InputError
 from labeldistill.evaluation.protocol import ATTRIBUTES
@@ -19,6 +18,8 @@ from labeldistill.geometry.classes import CLASSES
 from labeldistill.geometry.frames import quaternion_of_matrix
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from labeldistill.models.centre_head.decode import Detections
 
 Floats = NDArray[np.float64]
@@ -76,7 +77,7 @@ class Predictions:
         cls,
         detections: "Sequence[Detections]",
         tokens: Sequence[str],
-        ego2global: Tensor,
+        ego2global: "Tensor",
         *,
         meta: dict[str, Any] | None = None,
     ) -> "Predictions":

@@ -93,3 +93,6 @@ UNDEFINED_ERRORS: frozenset[tuple[str, str]] = frozenset(
     }
 )
 """(class, error) pairs that the protocol leaves out of every mean (NaN)."""
+
+PREDEFINED_SPLITS = frozenset({"train", "val", "test", "mini_train", "mini_val", "train_detect", "train_track"})
+"""Split names that the devkit knows; it keeps their predictions in the file's order, which breaks ties of scores."""
