@@ -67,6 +67,7 @@ class CameraBackbone(nn.Module):
         frustum_centres: bool = False,
     ) -> None:
         super().__init__()
+        self.image_size_px = tuple(image_size_px)
         self.truncate_voxels, self.key_camera_vector = truncate_voxels, key_camera_vector
         self.cells_xyz = tuple(round((high - low) / step) for low, high, step in grid_m)
         self.register_buffer("voxel_size", torch.tensor([step for _, _, step in grid_m]))
@@ -100,7 +101,12 @@ class CameraBackbone(nn.Module):
         Returns:
             BEV maps of all frames, concatenated by channel in frame order, [B, F * bev_channels, Y, X], and the
             key frame's depth probabilities [B * N, D, h, w], float32.
+
+        Raises:
+            ValueError: images of another size than the frustum was made for.
         """
+        if tuple(images.shape[-2:]) != self.image_size_px:
+            raise ValueError(f"images must be {self.image_size_px} pixels, got {tuple(images.shape[-2:])}")
         maps, depths = [], []
         for frame in range(images.shape[1]):
             with torch.set_grad_enabled(torch.is_grad_enabled() and frame == 0):

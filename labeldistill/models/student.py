@@ -1,0 +1,122 @@
+"""The camera student: BEVDepth with the released widths. Inference needs nothing else."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from labeldistill.config.grid import GridSettings
+from labeldistill.config.model import StudentSettings
+from labeldistill.config.study import RunSettings
+from labeldistill.data.batch import CameraMatrices
+from labeldistill.errors import InputError
+from labeldistill.models.camera_backbone import CameraBackbone
+from labeldistill.models.centre_head.head import Predictions
+from labeldistill.models.student_head import StudentHead
+
+HEATMAP_BIAS = -2.19
+"""Logit of probability 0.1, CenterPoint's start of the heatmap (corrected value of switch `head_bias`)."""
+
+
+@dataclass(frozen=True)
+class StudentOutput:
+    """What the student predicts, and what distillation compares.
+
+    Attributes:
+        predictions: one dict of [B, ., Y, X] maps a task.
+        features: the BEV maps of all frames [B, F * bev_channels, Y, X] (frame order, only the key frame's carries
+            gradient) and the trunk's first stage [B, trunk_base_channels, Y / 2, X / 2].
+        depth: [B * N, D, h, w] depth probabilities of the key frame, float32.
+    """
+
+    predictions: Predictions
+    features: list[Tensor]
+    depth: Tensor
+
+
+class CameraStudent(nn.Module):
+    """Camera branch (`backbone`) and BEV half (`head`), named as in the released `BaseBEVDepth`.
+
+    Args:
+        grid: the BEV grid.
+        settings: widths, image size, frames, depth bins.
+        truncate_voxels: released behaviour of switch `voxel_truncation`.
+        key_camera_vector: released behaviour of switch `camera_vector_frame`.
+        frustum_centres: corrected behaviour of switch `frustum_centres`.
+        heatmap_bias: None as released, HEATMAP_BIAS as corrected (switch `head_bias`).
+    """
+
+    def __init__(
+        self,
+        grid: GridSettings,
+        settings: StudentSettings,
+        *,
+        truncate_voxels: bool = True,
+        key_camera_vector: bool = True,
+        frustum_centres: bool = False,
+        heatmap_bias: float | None = None,
+    ) -> None:
+        super().__init__()
+        self.frames = len(settings.frame_offsets)
+        self.backbone = CameraBackbone(
+            grid_m=(grid.x_m, grid.y_m, grid.z_m),
+            depth_m=settings.depth_m,
+            image_size_px=settings.image.size_px,
+            stride=settings.stride,
+            backbone_depth=settings.backbone_depth,
+            backbone_base_channels=settings.backbone_base_channels,
+            backbone_frozen_stages=settings.backbone_frozen_stages,
+            neck_channels=settings.neck_channels,
+            neck_upsample=settings.neck_upsample,
+            depth_net_channels=settings.depth_net_channels,
+            depth_net_aspp=settings.depth_net_aspp,
+            depth_net_deformable=settings.depth_net_deformable,
+            bev_channels=settings.bev_channels,
+            truncate_voxels=truncate_voxels,
+            key_camera_vector=key_camera_vector,
+            frustum_centres=frustum_centres,
+        )
+        self.head = StudentHead(
+            settings.bev_channels * self.frames,
+            trunk_depth=settings.trunk_depth,
+            trunk_base_channels=settings.trunk_base_channels,
+            neck_channels=settings.bev_neck_channels,
+            shared_channels=settings.head.shared_channels,
+            branch_channels=settings.head.branch_channels,
+            heatmap_bias=heatmap_bias,
+        )
+
+    @classmethod
+    def from_settings(cls, run: RunSettings) -> "CameraStudent":
+        """Build the student of a run under its switches.
+
+        Raises:
+            InputError: the run has no student.
+        """
+        if run.student is None:
+            raise InputError(f"a {run.stage} run without a student", key="student")
+        return cls(
+            run.grid,
+            run.student,
+            truncate_voxels=run.released("voxel_truncation"),
+            key_camera_vector=run.released("camera_vector_frame"),
+            frustum_centres=not run.released("frustum_centres"),
+            heatmap_bias=None if run.released("head_bias") else HEATMAP_BIAS,
+        )
+
+    def forward(self, images: Tensor, cameras: CameraMatrices, voxels: Sequence[Tensor] | None = None) -> StudentOutput:
+        """See and detect.
+
+        Args:
+            images: [B, F, N, 3, H, W] normalised, key frame first.
+            cameras: their matrices.
+            voxels: see CameraBackbone; for comparisons with recorded runs.
+
+        Raises:
+            ValueError: another number of frames, or another image size, than the student was built for.
+        """
+        if images.shape[1] != self.frames:
+            raise ValueError(f"the student sees {self.frames} frames, the batch has {images.shape[1]}")
+        bev, depth = self.backbone(images, cameras, voxels)
+        predictions, features = self.head(bev)
+        return StudentOutput(predictions, features, depth)
