@@ -12,6 +12,7 @@ from labeldistill.models.centre_head.decode import Detections
 from labeldistill.models.centre_head.head import Predictions
 from labeldistill.models.centre_head.rules import HeadRules
 from labeldistill.models.teacher import LidarTeacher
+from labeldistill.models.teacher import released_experiment as teacher_experiment
 
 
 class LabelInverse(nn.Module):
@@ -73,3 +74,13 @@ class LabelInverse(nn.Module):
         boxes, labels = [b[:kept] for b in batch.boxes], [x[:kept] for x in batch.labels]
         predictions = self(draw_label_maps(boxes, labels, self.grid, self.map_rules))
         return self.rules.decode(predictions, self.grid, self.head_settings)
+
+
+def released_experiment(model: LabelInverse) -> nn.ModuleDict:
+    """The stage as the released experiment stores it, for reading and writing that checkpoint whole.
+
+    The experiment keeps stock BEVDepth's camera head (`head`) beside it, which only lends its loss functions.
+    """
+    teacher = teacher_experiment(model.centerpoint)
+    parts = {"head": teacher["head"], "label_encoder": model.label_encoder, "centerpoint": teacher["centerpoint"]}
+    return nn.ModuleDict(parts)

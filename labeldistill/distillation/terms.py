@@ -29,6 +29,7 @@ class Evidence:
 
     Attributes:
         predictions: of the student.
+        features: of the student at the two scales: the BEV maps of all frames, the trunk's first stage.
         depth: [B * N, D, h, w] the student's depth distribution of the key frame.
         targets: of the detection heads.
         lidar_depth: [B, N, H, W] metres.
@@ -38,6 +39,7 @@ class Evidence:
     """
 
     predictions: Predictions
+    features: list[Tensor]
     depth: Tensor
     targets: Targets
     lidar_depth: Tensor | None = None

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from labeldistill.parity import compare
 from labeldistill.parity.compare import Comparison
 
-NOISE = 1e-5
+NOISE = 1e-6
+"""A gradient below this share of the largest one is rounding."""
 
 
 def compare_module_run(
@@ -40,8 +41,8 @@ def compare_gradient(
 ) -> Comparison:
     """Compare a parameter's gradient; where the recorded one is rounding noise, ours has to be noise too.
 
-    A bias before a BatchNorm in train mode has no gradient: what is recorded there is rounding, at 1e-6 of the
-    `largest` gradient of the module, and can't be met to 1e-3 of itself.
+    A bias before a BatchNorm in train mode has no gradient: what is recorded there is rounding, under 1e-7 of
+    the `largest` gradient of the module, and can't be met to 1e-3 of itself.
     """
     if ours is None or float(theirs.norm()) >= NOISE * largest:
         return compare.gradient(what, torch.zeros(0) if ours is None else ours, theirs, limit)

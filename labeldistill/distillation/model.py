@@ -1,0 +1,179 @@
+"""The student in training: camera student, adaptors, frozen LiDAR teacher and label encoder (paper 3)."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from labeldistill.config.study import RunSettings, Term
+from labeldistill.data.batch import Batch
+from labeldistill.distillation.adaptor import DistillAdaptor
+from labeldistill.distillation.frozen import freeze, set_frozen_mode
+from labeldistill.distillation.label_encoder import LabelEncoder
+from labeldistill.distillation.label_map import LabelMapRules, draw_label_maps
+from labeldistill.distillation.partition import Group, Partition
+from labeldistill.distillation.terms import Evidence, FeaturePair, TermRules, weighted_terms
+from labeldistill.errors import InputError
+from labeldistill.models.centre_head.decode import Detections
+from labeldistill.models.centre_head.targets import Targets
+from labeldistill.models.resnet import stage_channels
+from labeldistill.models.student import CameraStudent, StudentOutput
+from labeldistill.models.teacher import LidarTeacher, TeacherOutput
+
+
+class DistilledStudent(nn.Module):
+    """A camera student and whatever the terms of its row need besides; the row with all five is the released model.
+
+    Submodules are named as released: `backbone`, `head` (the camera student), `distill_encoder_lidar`,
+    `distill_encoder_label` (adaptors), `centerpoint` (LiDAR teacher), `label_encoder`; those that no term needs do
+    not exist. Teacher and label encoder get no gradient. Inference uses `backbone` and `head` alone.
+
+    Args:
+        run: settings of a student run.
+        student: the camera student.
+        teacher: the trained LiDAR teacher; None builds a model that can detect but not train a term that needs it.
+        label_encoder: the trained label encoder; None likewise.
+
+    Raises:
+        InputError: a run without student, or feature terms without settings of the distillation or the teacher.
+    """
+
+    distill_encoder_lidar: DistillAdaptor
+    distill_encoder_label: DistillAdaptor
+    centerpoint: LidarTeacher
+    label_encoder: LabelEncoder
+
+    def __init__(
+        self,
+        run: RunSettings,
+        student: CameraStudent,
+        teacher: LidarTeacher | None = None,
+        label_encoder: LabelEncoder | None = None,
+    ) -> None:
+        super().__init__()
+        if run.student is None:
+            raise InputError(f"a {run.stage} run without a student", key="student")
+        self.grid, self.head_settings = run.grid, run.student.head
+        self.terms: Mapping[Term, float] = run.terms
+        self.frame_offsets = run.student.frame_offsets
+        self.term_rules = TermRules.from_settings(run)
+        self.teacher_follows = run.released("teacher_mode")
+        self.backbone, self.head = student.backbone, student.head
+        if "lidar_feature" in run.terms:
+            self.distill_encoder_lidar = _adaptor(run, "lidar")
+        if "label_feature" in run.terms:
+            self.distill_encoder_label = _adaptor(run, "label")
+        if teacher is not None and {"lidar_feature", "response"} & set(run.terms):
+            self.centerpoint = teacher
+        if label_encoder is not None and "label_feature" in run.terms:
+            self.map_rules = LabelMapRules.from_settings(run)
+            self.label_encoder = label_encoder
+        self.partitions = partitions(run) if run.distillation is not None else []
+        for module in self.frozen().values():
+            freeze(module)
+        self.train(self.training)
+
+    @classmethod
+    def from_settings(
+        cls, run: RunSettings, teacher: LidarTeacher | None = None, label_encoder: LabelEncoder | None = None
+    ) -> "DistilledStudent":
+        """The model of a student run with a fresh camera student.
+
+        Raises:
+            InputError: see the class.
+        """
+        return cls(run, CameraStudent.from_settings(run), teacher, label_encoder)
+
+    def frozen(self) -> dict[str, nn.Module]:
+        """Teacher and label encoder, those that exist, by name."""
+        names = ("centerpoint", "label_encoder")
+        return {name: self.get_submodule(name) for name in names if name in self._modules}
+
+    def train(self, mode: bool = True) -> "DistilledStudent":
+        """Set the mode; under the released switch `teacher_mode` the frozen teachers follow into train mode."""
+        super().train(mode)
+        for module in self.frozen().values():
+            set_frozen_mode(module, mode, follow=self.teacher_follows)
+        return self
+
+    def forward(self, batch: Batch) -> StudentOutput:
+        """What the camera student alone makes of a batch with images and cameras."""
+        assert batch.images is not None
+        assert batch.cameras is not None
+        if batch.images.shape[1] != len(self.frame_offsets):
+            raise ValueError(f"the student sees {len(self.frame_offsets)} frames, not {batch.images.shape[1]}")
+        bev, depth = self.backbone(batch.images, batch.cameras)
+        predictions, features = self.head(bev)
+        return StudentOutput(predictions, features, depth)
+
+    def losses(self, batch: Batch) -> dict[Term, Tensor]:
+        """Each term of the row times its weight, a scalar each; nothing else is computed."""
+        return weighted_terms(self.terms, self.evidence(batch), self.term_rules)
+
+    def detect(self, batch: Batch) -> list[Detections]:
+        """Boxes of every sample of a batch with images and cameras."""
+        return self.term_rules.head.decode(self(batch).predictions, self.grid, self.head_settings)
+
+    def evidence(self, batch: Batch) -> Evidence:
+        """Run the student and what the terms compare it with."""
+        out = self(batch)
+        taught = self._teacher_output(batch)
+        return Evidence(
+            predictions=out.predictions,
+            features=out.features,
+            depth=out.depth,
+            targets=self._targets(batch),
+            lidar_depth=batch.depth,
+            teacher_predictions=None if taught is None else taught.predictions,
+            lidar=self._pair("lidar", out.features, taught.features)
+            if taught is not None and "lidar_feature" in self.terms
+            else None,
+            label=self._pair("label", out.features, self._label_features(batch))
+            if "label_feature" in self.terms
+            else None,
+        )
+
+    def _targets(self, batch: Batch) -> Targets:
+        return self.term_rules.head.targets(batch.boxes, batch.labels, self.grid, self.head_settings)
+
+    def _pair(self, group: Group, features: list[Tensor], target: list[Tensor]) -> FeaturePair:
+        adaptor: DistillAdaptor = self.get_submodule(f"distill_encoder_{group}")  # type: ignore[assignment]
+        parts = [p.take(x, group) for p, x in zip(self.partitions, features, strict=True)]
+        return FeaturePair(adaptor(parts), target)
+
+    @torch.no_grad()
+    def _teacher_output(self, batch: Batch) -> TeacherOutput | None:
+        if not {"lidar_feature", "response"} & set(self.terms):
+            return None
+        if "centerpoint" not in self._modules or batch.points is None:
+            raise InputError("the terms `lidar_feature` and `response` need a LiDAR teacher and points", key="terms")
+        return self.centerpoint(batch.points)  # type: ignore[no-any-return]
+
+    @torch.no_grad()
+    def _label_features(self, batch: Batch) -> list[Tensor]:
+        if "label_encoder" not in self._modules:
+            raise InputError("the term `label_feature` needs a label encoder", key="terms")
+        maps = draw_label_maps(batch.boxes, batch.labels, self.grid, self.map_rules)
+        return self.label_encoder(maps)  # type: ignore[no-any-return]
+
+
+def partitions(run: RunSettings) -> list[Partition]:
+    """How the two scales that distillation sees are shared out: the frames' BEV maps together, the trunk's stage 1."""
+    if run.student is None or run.distillation is None:
+        raise InputError("feature terms need the settings of student and distillation", key="distillation")
+    frames = len(run.student.frame_offsets)
+    blocks = 1 if run.released("partition_axis") else frames
+    shares = run.distillation.partition
+    return [
+        Partition(run.student.bev_channels * frames, shares, blocks),
+        Partition(stage_channels(run.student.trunk_depth, run.student.trunk_base_channels)[0], shares),
+    ]
+
+
+def _adaptor(run: RunSettings, group: Group) -> DistillAdaptor:
+    if run.teacher is None:
+        raise InputError("feature terms need the teacher's settings: its channels are what is imitated", key="teacher")
+    channels = [p.size(group) for p in partitions(run)]
+    if not all(channels):
+        raise InputError(f"leaves the group `{group}`, which a term uses, no channels", key="distillation.partition")
+    return DistillAdaptor(channels, run.teacher.second_channels)
