@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from labeldistill.geometry.frames import Array, inverse_pose, mean_pose, pose_matrix
@@ -40,8 +41,8 @@ def sensor_to_key_ego(cameras: Cameras, frames: list[slice], key_ego: Array | No
     target = ego2global[0] if key_ego is None else np.broadcast_to(key_ego, ego2global[0].shape)
     if not float32:
         return torch.from_numpy(inverse_pose(target) @ ego2global @ sensor2ego).float()
-    single = [torch.from_numpy(matrix.astype(np.float32)) for matrix in (target, ego2global, sensor2ego)]
-    return single[0].inverse() @ single[1] @ single[2]
+    global2key: NDArray[np.float32] = np.linalg.inv(target.astype(np.float32))
+    return torch.from_numpy(global2key @ ego2global.astype(np.float32) @ sensor2ego.astype(np.float32))
 
 
 def intrinsics(cameras: Cameras, frames: list[slice]) -> Tensor:
