@@ -116,7 +116,12 @@ def _written(job: TrainingJob, session: Session, accelerator: Any, precision: st
         usage=session.usage.total(job.devices, accelerator),
         frozen=_drift(session.frozen_before, frozen_hashes(job.model, job.frozen)),
         weights={name: _file(weights_path(job.out_dir, name)) for name in WEIGHTS},
-        device={**describe(accelerator), "processes": job.devices, "threads": torch.get_num_threads()},
+        device={
+            **describe(accelerator),
+            "processes": job.devices,
+            "threads": torch.get_num_threads(),
+            "hosts": session.hosts,
+        },
         warnings=_warnings(job, session.length),
     )
 

@@ -1,5 +1,6 @@
 """Losses of every optimiser step: kept in checkpoints, written as CSV when the run ends."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -39,13 +40,14 @@ class LossTable:
         rows = state["rows"]
         self.rows = rows.tolist() if isinstance(rows, Tensor) else []
 
-    def summary(self, rows: int = 20) -> dict[str, dict[str, float]]:
-        """Mean of every loss over the first and the last `rows` steps."""
+    def summary(self, rows: int = 20) -> dict[str, dict[str, float | None]]:
+        """Mean of every loss over the first and the last `rows` steps; None where it is not finite."""
         names = ("total", *self.terms)
         at = [self.columns.index(name) for name in names]
 
-        def mean(part: list[list[float]]) -> dict[str, float]:
-            return {name: sum(row[i] for row in part) / len(part) for name, i in zip(names, at, strict=True) if part}
+        def mean(part: list[list[float]]) -> dict[str, float | None]:
+            means = {name: sum(row[i] for row in part) / max(len(part), 1) for name, i in zip(names, at, strict=True)}
+            return {name: value if math.isfinite(value) else None for name, value in means.items()}
 
         return {"first": mean(self.rows[:rows]), "last": mean(self.rows[-rows:])}
 

@@ -1,6 +1,7 @@
 """The bookkeeping around a training loop: restoring, losses, EMA, heartbeats, checkpoints, stopping."""
 
 import math
+import socket
 import sys
 import time
 from collections.abc import Mapping
@@ -28,6 +29,14 @@ READ_EVERY = 10
 """On a GPU losses are read back every so many steps, so that the loop does not wait for each of them."""
 SKIPPED_IN_A_ROW = 50
 """Under fp16 a step whose loss is not finite is skipped; so many of them one after another are a divergence."""
+
+
+def _hosts() -> list[str]:
+    """Names of the machines that train together, each once."""
+    names = [socket.gethostname()] * world_size()
+    if world_size() > 1:
+        dist.all_gather_object(names, socket.gethostname())
+    return sorted(set(names))
 
 
 class Session:
@@ -80,6 +89,7 @@ class Session:
         else:
             self._restore(optimizer, precision, self._saved)
             self._saved = None
+        self.hosts = _hosts()
         if self.is_main:
             self._announce()
         self.optimizer, self.precision = optimizer, precision

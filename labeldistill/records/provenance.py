@@ -1,0 +1,74 @@
+"""Which code and which data made a result."""
+
+import hashlib
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from labeldistill.errors import InputError
+from labeldistill.files import read_json
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+_SOURCES = ("labeldistill", "workflow", "constraints.txt", "pyproject.toml")
+_TIMEOUT_S = 30
+
+
+def _git(*arguments: str, repository: Path) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(repository), *arguments], capture_output=True, timeout=_TIMEOUT_S, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.decode(errors="replace")
+
+
+def code_provenance(repository: Path = REPOSITORY) -> dict[str, Any]:
+    """Commit, whether sources differ from it, and a hash of that difference; None for each that git does not tell.
+
+    Only the sources count (package, workflow, pins): results that a study writes into the repository leave it clean.
+    """
+    commit = _git("rev-parse", "HEAD", repository=repository)
+    diff = _git("diff", "HEAD", "--", *_SOURCES, repository=repository)
+    new = _git("ls-files", "--others", "--exclude-standard", "--", *_SOURCES, repository=repository)
+    if commit is None or diff is None or new is None:
+        return {"commit": None, "dirty": None, "diff_hash": None}
+    dirty = bool(diff or new)
+    return {"commit": commit.strip(), "dirty": dirty, "diff_hash": _diff_hash(diff, new, repository) if dirty else None}
+
+
+def _diff_hash(diff: str, new: str, repository: Path) -> str:
+    total = hashlib.sha256(diff.encode())
+    for name in sorted(new.splitlines()):
+        file = repository / name
+        total.update(name.encode())
+        total.update(file.read_bytes() if file.is_file() else b"")
+    return total.hexdigest()
+
+
+def data_provenance(infos_dir: Path) -> dict[str, Any]:
+    """What the columnar index holds: version, samples, scenes, SHA-256 of its tables, and one hash over all that.
+
+    Raises:
+        InputError: no index there.
+    """
+    facts = read_json(infos_dir / "index.json")
+    if not isinstance(facts, dict):
+        raise InputError("is not an index", file=infos_dir / "index.json")
+    tables = {file.name: _sha256(file) for file in sorted(infos_dir.glob("*.parquet"))}
+    depth = infos_dir / "depth.bin"  # gigabytes at full size; the index of its rows is among the tables
+    found = {
+        "index": infos_dir.name,
+        "version": facts.get("version"),
+        "samples": facts.get("samples"),
+        "scenes": len(facts.get("scenes", [])),
+        "tables": tables,
+        "depth_bytes": depth.stat().st_size if depth.is_file() else None,
+    }
+    lines = [f"{name} {value}" for name, value in tables.items()] + [f"depth {found['depth_bytes']}"]
+    return {**found, "manifest_hash": hashlib.sha256("\n".join(lines).encode()).hexdigest()}
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,149 @@
+"""The run record: one JSON file a run, by the schema of workflow/schemas/run_record.schema.json."""
+
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jsonschema
+
+from labeldistill.config.run_key import digest, hashed_settings
+from labeldistill.config.study import RunSettings
+from labeldistill.errors import InputError
+from labeldistill.files import read_json, write_json
+from labeldistill.records.provenance import REPOSITORY, code_provenance, data_provenance
+
+if TYPE_CHECKING:
+    from labeldistill.training.job import Outcome
+
+NAME = "record.json"
+SCHEMA_VERSION = 1
+SCHEMA = REPOSITORY / "workflow" / "schemas" / "run_record.schema.json"
+
+
+@cache
+def schema() -> dict[str, Any]:
+    """The published schema.
+
+    Raises:
+        InputError: the repository's workflow folder is not beside the package.
+    """
+    found: dict[str, Any] = read_json(SCHEMA)
+    return found
+
+
+def build_record(
+    run: RunSettings,
+    outcome: "Outcome",
+    *,
+    run_key: str,
+    study: str,
+    variant: str,
+    infos_dir: Path,
+    parents: dict[str, str],
+    extra: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The record of a run that ended.
+
+    Args:
+        run: resolved settings.
+        outcome: how the training loop ended.
+        run_key: stands in the path too.
+        study: name of the study.
+        variant: `teacher`, `label-encoder` or the variant.
+        infos_dir: the index it was trained on.
+        parents: role -> run key of the runs whose weights it read.
+        extra: anything else, kept under `extra`.
+
+    Raises:
+        InputError: the index is missing, or the record would not follow its schema.
+    """
+    from labeldistill.records.environment import environment  # imports torch, which reading a record does not need
+
+    length = outcome.length
+    record = {
+        "schema_version": SCHEMA_VERSION,
+        "run_key": run_key,
+        "study": study,
+        "variant": variant,
+        "stage": run.stage,
+        "seed": run.seed,
+        "status": outcome.status,
+        "reason": outcome.reason,
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "settings": run.model_dump(mode="json"),
+        "settings_hash": digest(hashed_settings(run)),
+        "switches": run.switches,
+        "code": code_provenance(),
+        "environment": {**environment(), "hosts": outcome.device["hosts"]},
+        "data": {
+            **data_provenance(infos_dir),
+            "training_samples": length.samples,
+            "key_frame_offsets": list(run.student.frame_offsets) if run.student else [0],
+        },
+        "optimisation": {
+            **outcome.optimisation,
+            "steps": length.steps,
+            "steps_done": outcome.steps_done,
+            "epochs": length.epochs,
+            "steps_per_epoch": length.steps_per_epoch,
+            "global_batch": length.batch,
+            "batch_per_device": length.batch_per_device,
+            "accumulation": length.accumulation,
+            "effective_lr": run.training.lr,
+        },
+        "device": outcome.device,
+        "losses": outcome.losses,
+        "frozen": outcome.frozen,
+        "parents": parents,
+        "weights": outcome.weights,
+        "usage": outcome.usage,
+        "warnings": outcome.warnings,
+        "extra": extra or {},
+    }
+    check_record(record, Path(NAME))
+    return record
+
+
+def check_record(record: Any, file: Path) -> None:
+    """Hold a record against the schema.
+
+    Raises:
+        InputError: names the file and the key.
+    """
+    if not isinstance(record, dict) or "schema_version" not in record:
+        raise InputError("is not a run record", file=file, key="schema_version")
+    version = record["schema_version"]
+    if version != SCHEMA_VERSION:
+        raise InputError(
+            f"was written under schema {version}, this code reads {SCHEMA_VERSION}; use the code that wrote it",
+            file=file,
+            key="schema_version",
+        )
+    errors = jsonschema.Draft202012Validator(schema()).iter_errors(record)
+    first = min(errors, key=lambda error: (len(error.path), str(error.path)), default=None)
+    if first is not None:
+        key = ".".join(str(part) for part in first.path)
+        raise InputError(first.message[:300], file=file, key=key or None)
+
+
+def write_record(path: Path, record: dict[str, Any]) -> None:
+    """Check and write a record, whole or not at all.
+
+    Raises:
+        InputError: it does not follow the schema, or the disk is full.
+    """
+    check_record(record, path)
+    write_json(path, record)
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Read a record.
+
+    Raises:
+        InputError: missing, no JSON, of another schema version, or a key that the schema refuses.
+    """
+    record = read_json(path)
+    check_record(record, path)
+    found: dict[str, Any] = record
+    return found
