@@ -1,7 +1,7 @@
 """Rulebooks of sparse 3D convolution: which input voxel meets which output voxel under which kernel weight.
 
 Voxels are rows sorted by one integer key, so that neighbours are found by binary search; every pair list is in a fixed
-order (kernel offset, then output row), which is what makes the sums over them repeatable.
+order, which is what makes the sums over them repeatable.
 """
 
 from dataclasses import dataclass
@@ -11,6 +11,8 @@ from itertools import product
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+BLOCK_ROWS = 8192
 
 Triple = tuple[int, int, int]
 """Three numbers along z, y, x."""
@@ -87,37 +89,77 @@ def sort_sites(coordinates: Tensor, shape: Triple, batch: int) -> tuple[Sites, T
 
 
 @dataclass(frozen=True)
-class Rulebook:
-    """Pairs (input row, output row), grouped by kernel offset and ascending in the output row within a group.
+class Block:
+    """The pairs of a run of output rows, by kernel offset, then output row.
 
     Attributes:
-        inputs: [P] int64 row of the input voxel.
-        outputs: [P] int64 row of the output voxel; no row twice in a group.
-        pairs: number of pairs of each kernel offset, offsets in the order (kz, ky, kx) of the flattened weight.
-        sites: the output voxels.
-        input_rows: number of input voxels.
+        rows: the output rows.
+        inputs: [P] int32 input row of each pair.
+        outputs: [P] int32 output row of each pair, counted from the run's first.
+        counts: pairs of each kernel offset.
+        order: [P] pair numbers grouped by output row.
+        starts: [rows + 1] where each output row's group starts in `order`.
     """
 
+    rows: slice
     inputs: Tensor
     outputs: Tensor
-    pairs: tuple[int, ...]
+    counts: list[int]
+    order: Tensor
+    starts: Tensor
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Pairs (input row, output row) of each kernel offset.
+
+    Attributes:
+        groups: for each offset, in the order (kz, ky, kx) of the flattened weight, int32 input rows and output rows,
+            both ascending; no row twice.
+        rows: number of output rows.
+    """
+
+    groups: tuple[tuple[Tensor, Tensor], ...]
+    rows: int
+
+    @cached_property
+    def blocks(self) -> list[Block]:
+        """The pairs cut into runs of output rows whose intermediate products stay small enough to be fast."""
+        edges = [*range(0, self.rows, BLOCK_ROWS), self.rows]
+        device = self.groups[0][0].device
+        bounds = torch.tensor(edges, dtype=torch.int32, device=device)
+        cuts = torch.stack([torch.searchsorted(outputs, bounds) for _, outputs in self.groups]).T.tolist()
+        return [self._block(slice(*edges[i : i + 2]), cuts[i], cuts[i + 1]) for i in range(len(edges) - 1)]
+
+    def _block(self, rows: slice, begin: list[int], end: list[int]) -> Block:
+        cut = list(zip(self.groups, begin, end, strict=True))
+        inputs = torch.cat([inputs[b:e] for (inputs, _), b, e in cut])
+        outputs = torch.cat([outputs[b:e] for (_, outputs), b, e in cut]) - rows.start
+        order = torch.sort(outputs, stable=True).indices
+        starts = F.pad(torch.bincount(outputs, minlength=rows.stop - rows.start).cumsum(0), (1, 0))
+        return Block(rows, inputs, outputs, [e - b for _, b, e in cut], order, starts)
+
+
+@dataclass(frozen=True)
+class Rulebook:
+    """Which input voxel meets which output voxel under which kernel weight.
+
+    Attributes:
+        pairs: from input to output.
+        sites: the output voxels.
+        input_rows: number of input voxels.
+        symmetric: whether the pairs of a kernel offset are those of the mirrored one with input and output swapped.
+    """
+
+    pairs: Pairs
     sites: Sites
     input_rows: int
+    symmetric: bool
 
     @cached_property
-    def by_output(self) -> tuple[Tensor, Tensor]:
-        """Pair numbers grouped by output row, and where each row's group starts ([P] and [outputs + 1])."""
-        return _group(self.outputs, len(self.sites))
-
-    @cached_property
-    def by_input(self) -> tuple[Tensor, Tensor]:
-        """Pair numbers grouped by input row, and where each row's group starts ([P] and [input_rows + 1])."""
-        return _group(self.inputs, self.input_rows)
-
-
-def _group(rows: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    order = torch.sort(rows, stable=True).indices
-    return order, F.pad(torch.bincount(rows, minlength=count).cumsum(0), (1, 0))
+    def swapped(self) -> Pairs:
+        """The pairs from output to input."""
+        return Pairs(tuple((outputs, inputs) for inputs, outputs in self.pairs.groups), self.input_rows)
 
 
 def submanifold_rulebook(sites: Sites, kernel: Triple) -> Rulebook:
@@ -129,7 +171,7 @@ def submanifold_rulebook(sites: Sites, kernel: Triple) -> Rulebook:
         raise ValueError(f"a submanifold convolution needs kernel sizes of 1 or 3, got {kernel}")
     keys = sites.keys
     offsets = list(product(*(range(-(size // 2), size // 2 + 1) for size in kernel)))
-    rows = torch.arange(len(keys), device=keys.device)
+    rows = torch.arange(len(keys), dtype=torch.int32, device=keys.device)
     first_half: list[tuple[Tensor, Tensor]] = []
     _, step_z, step_y, step_x = _key_weights(sites.shape)
     position, run = rows, None
@@ -141,9 +183,9 @@ def submanifold_rulebook(sites: Sites, kernel: Triple) -> Rulebook:
             position = position + (keys[position.clamp_max(len(keys) - 1)] < wanted)
         found = keys[position.clamp_max(len(keys) - 1)] == wanted
         outputs = found.nonzero()[:, 0]
-        first_half.append((position[outputs], outputs))
+        first_half.append((position[outputs].int(), outputs.int()))
     groups = [*first_half, (rows, rows), *((outputs, inputs) for inputs, outputs in reversed(first_half))]
-    return _rulebook(groups, sites, len(sites))
+    return Rulebook(Pairs(tuple(groups), len(sites)), sites, len(sites), symmetric=True)
 
 
 def strided_rulebook(sites: Sites, kernel: Triple, stride: Triple, padding: Triple) -> Rulebook:
@@ -161,8 +203,9 @@ def strided_rulebook(sites: Sites, kernel: Triple, stride: Triple, padding: Trip
         inputs.append(rows)
         targets.append(base[rows] + key_z[rows] + key_y[rows] + key_x[rows])
     keys, outputs = torch.unique(torch.cat(targets), return_inverse=True)
-    groups = list(zip(inputs, outputs.split([len(rows) for rows in inputs]), strict=True))
-    return _rulebook(groups, Sites(unpack(keys, shape), shape, sites.batch), len(sites))
+    reached = outputs.int().split([len(rows) for rows in inputs])
+    pairs = Pairs(tuple(zip((rows.int() for rows in inputs), reached, strict=True)), len(keys))
+    return Rulebook(pairs, Sites(unpack(keys, shape), shape, sites.batch), len(sites), symmetric=False)
 
 
 def output_shape(shape: Triple, kernel: Triple, stride: Triple, padding: Triple) -> Triple:
@@ -181,13 +224,3 @@ def _step(coordinate: Tensor, k: int, stride: int, padding: int, cells: int, key
     reached = coordinate + (padding - k)
     target = torch.div(reached, stride, rounding_mode="floor")
     return (target + 1) * key_weight, (target * stride == reached) & (target >= 0) & (target < cells)
-
-
-def _rulebook(groups: list[tuple[Tensor, Tensor]], sites: Sites, input_rows: int) -> Rulebook:
-    return Rulebook(
-        torch.cat([inputs for inputs, _ in groups]),
-        torch.cat([outputs for _, outputs in groups]),
-        tuple(len(inputs) for inputs, _ in groups),
-        sites,
-        input_rows,
-    )

@@ -11,29 +11,37 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from labeldistill.ops.rulebook import Rulebook
+from labeldistill.ops.rulebook import Pairs, Rulebook
 
 Convolve = Callable[[Tensor, Tensor, Rulebook], Tensor]
 """features [N, in], weight [kz, ky, kx, in, out], rulebook -> [M, out]."""
 
 
-def _multiply(rows: Tensor, selected: Tensor, weight: Tensor, rulebook: Rulebook) -> Tensor:
-    """[P, out]: the row of every pair times the weight of its kernel offset (`weight` is [offsets, in, out])."""
-    products = rows.new_empty(len(selected), weight.shape[2])
-    start = 0
-    for matrix, count in zip(weight, rulebook.pairs, strict=True):
-        pairs = slice(start, start + count)
-        torch.mm(rows.index_select(0, selected[pairs]), matrix, out=products[pairs])
-        start += count
-    return products
+def _apply(rows: Tensor, weight: Tensor, pairs: Pairs) -> Tensor:
+    """[N, in] rows to [M, out]: every pair's row times the weight [offsets, in, out] of its offset, summed."""
+    result = rows.new_empty(pairs.rows, weight.shape[2])
+    for block in pairs.blocks:
+        if len(block.inputs) == 0:
+            result[block.rows] = 0
+            continue
+        products = rows.new_empty(len(block.inputs), weight.shape[2])
+        gathered = torch.split(rows.index_select(0, block.inputs), block.counts)
+        for chosen, matrix, product in zip(gathered, weight, torch.split(products, block.counts), strict=True):
+            torch.mm(chosen, matrix, out=product)
+        # one thread adds up an output row, pair after pair
+        result[block.rows] = F.embedding_bag(block.order, products, block.starts, mode="sum", include_last_offset=True)
+    return result
 
 
-def _sum(products: Tensor, groups: tuple[Tensor, Tensor]) -> Tensor:
-    """Sum the pairs of each row: [P, C] to [rows, C], each row by one thread in a fixed order."""
-    order, starts = groups
-    if len(order) == 0:
-        return products.new_zeros(len(starts) - 1, products.shape[1])
-    return F.embedding_bag(order, products, starts, mode="sum", include_last_offset=True)
+def _weight_gradient(features: Tensor, gradient: Tensor, pairs: Pairs) -> Tensor:
+    """[offsets, in, out]: for each kernel offset, the inputs of its pairs against the gradients of their outputs."""
+    result = features.new_zeros(len(pairs.groups), features.shape[1], gradient.shape[1])
+    for block in pairs.blocks:
+        inputs = torch.split(features.index_select(0, block.inputs), block.counts)
+        outputs = torch.split(gradient[block.rows].index_select(0, block.outputs), block.counts)
+        for matrix, left, right in zip(result, inputs, outputs, strict=True):
+            matrix.addmm_(left.t(), right)
+    return result
 
 
 class _SparseConvolution(torch.autograd.Function):
@@ -41,7 +49,7 @@ class _SparseConvolution(torch.autograd.Function):
     def forward(ctx: Any, features: Tensor, weight: Tensor, rulebook: Rulebook) -> Tensor:
         ctx.save_for_backward(features, weight)
         ctx.rulebook = rulebook
-        return _sum(_multiply(features, rulebook.inputs, weight, rulebook), rulebook.by_output)
+        return _apply(features, weight, rulebook.pairs)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
@@ -51,23 +59,13 @@ class _SparseConvolution(torch.autograd.Function):
         gradient = gradient.contiguous()
         to_features = to_weight = None
         if ctx.needs_input_grad[0]:
-            transposed = weight.transpose(1, 2).contiguous()  # BLAS results depend on threads for transposed views
-            to_features = _sum(_multiply(gradient, rulebook.outputs, transposed, rulebook), rulebook.by_input)
+            mirrored = weight.flip(0) if rulebook.symmetric else weight
+            back = rulebook.pairs if rulebook.symmetric else rulebook.swapped
+            # contiguous: with transposed views BLAS results were seen to depend on the number of threads
+            to_features = _apply(gradient, mirrored.transpose(1, 2).contiguous(), back)
         if ctx.needs_input_grad[1]:
-            to_weight = _weight_gradient(features, gradient, rulebook)
+            to_weight = _weight_gradient(features, gradient, rulebook.pairs)
         return to_features, to_weight, None
-
-
-def _weight_gradient(features: Tensor, gradient: Tensor, rulebook: Rulebook) -> Tensor:
-    """[offsets, in, out]: for each kernel offset, the inputs of its pairs against the gradients of their outputs."""
-    result = features.new_zeros(len(rulebook.pairs), features.shape[1], gradient.shape[1])
-    start = 0
-    for matrix, count in zip(result, rulebook.pairs, strict=True):
-        pairs = slice(start, start + count)
-        inputs = features.index_select(0, rulebook.inputs[pairs])
-        torch.mm(inputs.t(), gradient.index_select(0, rulebook.outputs[pairs]), out=matrix)
-        start += count
-    return result
 
 
 def reference_convolve(features: Tensor, weight: Tensor, rulebook: Rulebook) -> Tensor:
@@ -86,10 +84,10 @@ def reference_convolve(features: Tensor, weight: Tensor, rulebook: Rulebook) -> 
     Raises:
         ValueError: rows or kernel of another size than the rulebook's.
     """
-    if len(features) != rulebook.input_rows or weight[..., 0, 0].numel() != len(rulebook.pairs):
+    if len(features) != rulebook.input_rows or weight[..., 0, 0].numel() != len(rulebook.pairs.groups):
         raise ValueError(
             f"{len(features)} rows and a kernel of {tuple(weight.shape[:3])} against a rulebook of "
-            f"{rulebook.input_rows} rows and {len(rulebook.pairs)} kernel offsets"
+            f"{rulebook.input_rows} rows and {len(rulebook.pairs.groups)} kernel offsets"
         )
     with torch.autocast(features.device.type, enabled=False):
         wide = features.float() if features.dtype in (torch.float16, torch.bfloat16) else features
