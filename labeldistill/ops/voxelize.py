@@ -40,7 +40,7 @@ def voxelize(
         max_voxels: voxels kept per sample.
     """
     batch, length = points.shape[:2]
-    flat = points.reshape(batch * length, -1)
+    flat = points.flatten(0, 1)
     cell = torch.floor((flat[:, :3] - flat.new_tensor(low)) / flat.new_tensor(size))
     inside = ((cell >= 0) & (cell < cell.new_tensor(cells))).all(1) & flat.isfinite().all(1)
     rows = inside.nonzero()[:, 0]
