@@ -109,7 +109,7 @@ def _candidates(
     lane = 2 * (max(protocol.ranges_m) + reach)
 
     def place(x: Floats, label: NDArray[np.int8], row: Ints) -> Floats:
-        return (label.astype(np.int64) * len(truth.tokens) + row) * lane + (x - truth.ego[row, 0])
+        return np.asarray((label.astype(np.int64) * len(truth.tokens) + row) * lane + (x - truth.ego[row, 0]))
 
     at = place(truth.translation[wanted, 0], truth.label[wanted], truth.sample[wanted])
     by_place = np.argsort(at, kind="stable")

@@ -1,7 +1,7 @@
 """mAP, the five true-positive errors and NDS of one matching, per class and overall."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,8 +103,11 @@ def all_curves(matches: Matches) -> dict[tuple[str, float], Curves]:
     }
 
 
-def metrics_of(curves: dict[tuple[str, float], Curves], protocol: Protocol) -> Metrics:
-    """Metrics from all curves."""
+def metrics_of(
+    curves: dict[tuple[str, float], Curves], protocol: Protocol, classes: Sequence[str] | None = None
+) -> Metrics:
+    """Metrics from all curves; means run over `classes` (None: all ten, as in the devkit)."""
+    names = protocol.class_names if classes is None else classes
 
     def error(name: str, metric: str) -> float:
         if (name, metric) in UNDEFINED_ERRORS:
@@ -113,11 +116,8 @@ def metrics_of(curves: dict[tuple[str, float], Curves], protocol: Protocol) -> M
 
     return Metrics(
         protocol,
-        {
-            name: {at: average_precision(curves[name, at], protocol) for at in protocol.thresholds_m}
-            for name in protocol.class_names
-        },
-        {name: {metric: error(name, metric) for metric in TP_METRICS} for name in protocol.class_names},
+        {name: {at: average_precision(curves[name, at], protocol) for at in protocol.thresholds_m} for name in names},
+        {name: {metric: error(name, metric) for metric in TP_METRICS} for name in names},
     )
 
 

@@ -1,0 +1,73 @@
+"""Verb `evaluate`: score any predictions file on any nuScenes folder."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from labeldistill.cli.options import Format, FormatOption
+
+
+def evaluate(
+    predictions: Annotated[Path, typer.Option("--predictions", "-p", help="Parquet of `predict`, or official .json.")],
+    dataroot: Annotated[Path, typer.Option("--dataroot", help="nuScenes folder (holds VERSION/).")],
+    version: Annotated[str, typer.Option("--version", help="For example v1.0-mini or v1.0-trainval.")],
+    split: Annotated[str, typer.Option("--split", help="Split of splits.json or of the devkit, e.g. mini_val.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for metrics_summary.json and metrics_details.json.")],
+    arbiter: Annotated[
+        bool, typer.Option("--arbiter", help="Run the devkit too; fail on a difference > 1e-9.")
+    ] = False,
+    slices: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--slice",
+            help="class, distance, visibility, lidar_points, scene, time or weather; ranges: distance=0-15,15-. "
+            "Give it several times.",
+        ),
+    ] = None,
+    scenes: Annotated[
+        str | None, typer.Option("--scenes", help="Only these scenes (comma-separated); partial.")
+    ] = None,
+    samples: Annotated[
+        str | None, typer.Option("--samples", help="Only these sample tokens (comma-separated, or @FILE); partial.")
+    ] = None,
+    cache: Annotated[Path, typer.Option("--cache", help="Folder that keeps tables as columns.")] = Path(
+        ".cache/tables"
+    ),
+    format: FormatOption = Format.table,
+) -> None:
+    """Score a predictions file with the nuScenes detection metrics (mAP, five errors, NDS).
+
+    Example: labeldistill evaluate --predictions results_nusc.json --dataroot data/nuscenes --version v1.0-mini
+    --split mini_val --out scores --arbiter --slice distance
+    """
+    from labeldistill.cli.evaluation_text import print_evaluation
+    from labeldistill.evaluation.evaluate import evaluate as evaluate_file
+
+    result = evaluate_file(
+        predictions,
+        dataroot,
+        version,
+        split,
+        out,
+        arbiter=arbiter,
+        slices=slices or (),
+        scenes=_listed(scenes),
+        samples=_listed(samples),
+        cache=cache,
+    )
+    print_evaluation(result, format)
+
+
+def _listed(text: str | None) -> list[str] | None:
+    """Words separated by commas, or the lines of the file after `@`."""
+    if text is None:
+        return None
+    if text.startswith("@"):
+        from labeldistill.errors import InputError
+
+        try:
+            text = Path(text[1:]).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"can't be read ({error})", file=text[1:]) from error
+    return [word for word in text.replace("\n", ",").replace(" ", "").split(",") if word]

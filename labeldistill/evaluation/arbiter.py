@@ -1,0 +1,146 @@
+"""The unmodified nuscenes-devkit as arbiter: its own loading, filters, matching and means, compared with ours.
+
+The devkit's constructor knows its predefined splits and splits.json. For any other list of samples the same steps are
+put together from the devkit's own functions; nothing of it is changed or reimplemented.
+"""
+
+import contextlib
+import io
+import math
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version as package_version
+from pathlib import Path
+from typing import Any
+
+from labeldistill.errors import GateError
+from labeldistill.evaluation.protocol import PREDEFINED_SPLITS
+
+AGREEMENT = 1e-9
+"""Largest absolute difference that counts as agreement."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """The devkit's metrics_summary.json (without `meta`) and metrics_details.json."""
+
+    summary: dict[str, Any]
+    details: dict[str, Any]
+
+
+class Arbiter:
+    """The devkit with the tables of one nuScenes folder loaded (seconds; a minute for trainval)."""
+
+    def __init__(self, dataroot: str | Path, version: str) -> None:
+        from nuscenes import NuScenes
+        from nuscenes.eval.common.config import config_factory
+
+        self._nusc = NuScenes(version=version, dataroot=str(dataroot), verbose=False)
+        self._config = config_factory("detection_cvpr_2019")
+        self.devkit_version = package_version("nuscenes-devkit")
+
+    def score(self, results: str | Path, split: str, tokens: Sequence[str], *, empty: bool = False) -> Score:
+        """Score an official result file.
+
+        Args:
+            results: results_nusc.json.
+            split: name of the split.
+            tokens: the samples to evaluate, those of `split` or a part of them.
+            empty: the file holds no box at all, which the devkit's constructor can't take.
+        """
+        with contextlib.redirect_stderr(io.StringIO()):  # the devkit's progress bars
+            evaluation = self._evaluation(str(results), split, list(tokens), empty)
+            metrics, curves = evaluation.evaluate()
+        return Score(_plain(metrics.serialize()), _plain(curves.serialize()))
+
+    def _evaluation(self, results: str, split: str, tokens: list[str], empty: bool) -> Any:
+        from nuscenes.eval.detection.evaluate import DetectionEval
+
+        if split in PREDEFINED_SPLITS and not empty and set(tokens) == self._official_tokens(split):
+            with tempfile.TemporaryDirectory() as folder:
+                return DetectionEval(self._nusc, self._config, results, split, folder, verbose=False)
+        evaluation = DetectionEval.__new__(DetectionEval)
+        evaluation.verbose, evaluation.cfg = False, self._config
+        evaluation.gt_boxes, evaluation.pred_boxes = self._boxes(results, tokens)
+        return evaluation
+
+    def _official_tokens(self, split: str) -> set[str]:
+        """Samples that the devkit itself would take; none where the folder is no version that it accepts."""
+        from nuscenes.eval.common.loaders import get_samples_of_scenes
+        from nuscenes.utils.splits import create_splits_scenes
+
+        kind = split.split("_")[0] if split.startswith("mini") else "test" if split == "test" else "trainval"
+        if not self._nusc.version.endswith(kind):
+            return set()
+        return set(get_samples_of_scenes(create_splits_scenes()[split], self._nusc))
+
+    def _boxes(self, results: str, tokens: list[str]) -> tuple[Any, Any]:
+        """Ground truth and predictions of some samples, through the steps of the devkit's constructor."""
+        from nuscenes.eval.common import loaders
+        from nuscenes.eval.detection.data_classes import DetectionBox
+
+        most = self._config.max_boxes_per_sample
+        predicted, _ = loaders.load_prediction_of_sample_tokens(results, most, DetectionBox, sample_tokens=tokens)
+        truth = loaders.load_gt_of_sample_tokens(self._nusc, tokens, DetectionBox)
+        filtered = []
+        for boxes in (truth, predicted):
+            placed = loaders.add_center_dist(self._nusc, boxes)
+            # The devkit's filter fails without a single box, where there is nothing to filter.
+            keep = len(placed.all) == 0
+            filtered.append(placed if keep else loaders.filter_eval_boxes(self._nusc, placed, self._config.class_range))
+        return filtered[0], filtered[1]
+
+
+def _plain(value: Any) -> Any:
+    """Keys as JSON writes them, numbers as Python's."""
+    if isinstance(value, dict):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(inner) for inner in value]
+    return value.item() if hasattr(value, "item") else value
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """The largest difference between our numbers and the arbiter's, and where it is."""
+
+    difference: float
+    where: str
+
+
+def agreement(ours: Score, theirs: Score) -> Agreement:
+    """Compare every number; the run time is not compared.
+
+    Raises:
+        GateError: a difference above 1e-9, a number that only one of the two has, or NaN in one of them.
+    """
+    worst = Agreement(0.0, "")
+    for name in ("summary", "details"):
+        mine, other = _plain(getattr(ours, name)), getattr(theirs, name)
+        mine.pop("eval_time", None)
+        for where, a, b in _leaves(mine, {k: v for k, v in other.items() if k != "eval_time"}, f"metrics_{name}"):
+            difference = _difference(a, b)
+            if not difference <= AGREEMENT:
+                raise GateError(f"our evaluator and the devkit disagree at {where}: {a!r} and {b!r}")
+            if difference > worst.difference:
+                worst = Agreement(difference, where)
+    return worst
+
+
+def _leaves(ours: Any, theirs: Any, where: str) -> Any:
+    if isinstance(ours, dict) and isinstance(theirs, dict) and list(ours) == list(theirs):
+        for key in ours:
+            yield from _leaves(ours[key], theirs[key], f"{where}: {key}")
+    elif isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
+        for index, (a, b) in enumerate(zip(ours, theirs, strict=True)):
+            yield from _leaves(a, b, f"{where}[{index}]")
+    else:
+        yield where, ours, theirs
+
+
+def _difference(a: Any, b: Any) -> float:
+    if isinstance(a, str) or isinstance(b, str) or isinstance(a, (dict, list)) or isinstance(b, (dict, list)):
+        return 0.0 if a == b else math.inf
+    same = a == b or (math.isnan(a) and math.isnan(b))
+    return 0.0 if same else math.inf if math.isnan(a - b) else abs(a - b)

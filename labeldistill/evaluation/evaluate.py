@@ -1,0 +1,203 @@
+"""Scoring a predictions file on a nuScenes folder: the numbers, the devkit's two files, slices and findings."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from labeldistill.errors import InputError
+from labeldistill.evaluation.arbiter import Agreement, Score
+from labeldistill.evaluation.coverage import check_samples
+from labeldistill.evaluation.ground_truth import GroundTruth, open_ground_truth
+from labeldistill.evaluation.ground_truth_part import part_of
+from labeldistill.evaluation.matches import Matches
+from labeldistill.evaluation.matching import match
+from labeldistill.evaluation.metrics import Metrics, all_curves, details, metrics_of
+from labeldistill.evaluation.predictions import Predictions
+from labeldistill.evaluation.protocol import PREDEFINED_SPLITS
+from labeldistill.evaluation.sanity import findings
+from labeldistill.evaluation.slices import parse, slices_of
+from labeldistill.files import write_json
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One scored file.
+
+    Attributes:
+        metrics: overall and per class.
+        score: the content of the devkit's two files (`summary` without `meta`).
+        matches: what bootstrap replicates are made from.
+        findings: mistakes that the scores give away, in words.
+        slices: rows slice, part, metric, class, value, boxes.
+        partial: which scenes or samples were scored; None when the whole split was.
+        agreement: the largest difference from the devkit; None when it was not asked.
+    """
+
+    metrics: Metrics
+    score: Score
+    matches: Matches
+    findings: list[str]
+    slices: list[dict[str, Any]] = field(default_factory=list)
+    partial: dict[str, Any] | None = None
+    agreement: Agreement | None = None
+
+
+@dataclass(frozen=True)
+class Task:
+    """What to score on.
+
+    Attributes:
+        dataroot: folder that holds `<version>/`. version: for example `v1.0-mini`. split: a name, or scene names.
+        scenes, samples: only these of the split (a partial evaluation); None: all.
+        cache: folder that keeps tables as columns; None: read the JSON each time.
+    """
+
+    dataroot: Path
+    version: str
+    split: str | tuple[str, ...]
+    scenes: tuple[str, ...] | None = None
+    samples: tuple[str, ...] | None = None
+    cache: Path | None = None
+
+    @property
+    def partial(self) -> dict[str, Any] | None:
+        """The stamp of a partial evaluation."""
+        chosen = {"scenes": self.scenes, "samples": self.samples}
+        return {k: list(v) for k, v in chosen.items() if v is not None} or None
+
+    def open(self) -> tuple[GroundTruth, tuple[str, ...]]:
+        """Ground truth to score on, and the tokens of the whole split."""
+        whole = open_ground_truth(self.dataroot, self.version, self.split, cache=self.cache)
+        if self.partial is None:
+            return whole, whole.tokens
+        return part_of(whole, self.scenes, self.samples), whole.tokens
+
+
+def evaluate(
+    predictions_path: str | Path,
+    dataroot: str | Path,
+    version: str,
+    split: str | Sequence[str],
+    out_dir: str | Path | None,
+    *,
+    arbiter: bool = False,
+    slices: Sequence[str] = (),
+    scenes: Sequence[str] | None = None,
+    samples: Sequence[str] | None = None,
+    cache: str | Path | None = None,
+) -> Evaluation:
+    """Score one file (our Parquet, or an official .json) and write `metrics_summary.json`, `metrics_details.json`
+    (the devkit's layout) and `evaluation.json` (partial stamp, findings, agreement, slices) into `out_dir`.
+
+    Args:
+        predictions_path: the file.
+        dataroot, version, split, scenes, samples, cache: see `Task`.
+        out_dir: None writes nothing.
+        arbiter: also run the devkit and compare every number.
+        slices: see `slices.slices_of`.
+
+    Raises:
+        InputError: bad input; nothing is written.
+        GateError: our numbers and the devkit's differ by more than 1e-9; nothing is written.
+    """
+    for criterion in slices:
+        parse(criterion)
+    task = Task(
+        Path(dataroot),
+        version,
+        split if isinstance(split, str) else tuple(split),
+        None if scenes is None else tuple(scenes),
+        None if samples is None else tuple(samples),
+        None if cache is None else Path(cache),
+    )
+    truth, allowed = task.open()
+    predictions = read_predictions(predictions_path, truth, allowed, task)
+    result = scored(predictions, truth, slices=slices, partial=task.partial)
+    if arbiter:
+        from labeldistill.evaluation.arbitrate import arbitrate
+
+        result = arbitrate([(result, predictions, Path(predictions_path))], truth, task)[0]
+    if out_dir is not None:
+        write_evaluation(result, predictions.meta, Path(out_dir))
+    return result
+
+
+def read_predictions(path: str | Path, truth: GroundTruth, allowed: Sequence[str], task: Task) -> Predictions:
+    """Read either format, refuse other samples than the split's, and keep those of `truth`.
+
+    Raises:
+        InputError: bad content, unknown or missing samples; names the file and the token.
+    """
+    path = Path(path)
+    whole = task.partial is None
+    if path.suffix == ".json":
+        predictions = Predictions.from_json(path, known_tokens=allowed if whole else None)
+    else:
+        predictions = Predictions.read(path)
+    check_samples(predictions.tokens, truth.tokens, file=path, split=allowed)
+    if whole and task.split in PREDEFINED_SPLITS:
+        return predictions
+    return predictions.of_samples(truth.tokens)
+
+
+def scored(
+    predictions: Predictions,
+    truth: GroundTruth,
+    *,
+    slices: Sequence[str] = (),
+    partial: dict[str, Any] | None = None,
+) -> Evaluation:
+    """Match and compute everything; writes nothing."""
+    start = time.perf_counter()
+    matches = match(predictions, truth)
+    curves = all_curves(matches)
+    metrics = metrics_of(curves, matches.protocol)
+    score = Score(metrics.summary(time.perf_counter() - start), details(curves))
+    rows = [
+        {
+            "slice": part.name,
+            "part": part.part,
+            "metric": m,
+            "class": c,
+            "value": v,
+            "boxes": len(part.matches.truth.label),
+        }
+        for part in slices_of(slices, predictions, truth, matches)
+        for m, c, v in part.metrics().rows()
+    ]
+    rows += _class_rows(metrics, matches) if "class" in slices else []
+    return Evaluation(metrics, score, matches, findings(metrics), rows, partial)
+
+
+def _class_rows(metrics: Metrics, matches: Matches) -> list[dict[str, Any]]:
+    counts = {name: int(matches.truth_count(name).sum()) for name in metrics.label_aps}
+    return [
+        {"slice": "class", "part": c, "metric": m, "class": c, "value": v, "boxes": counts[c]}
+        for m, c, v in metrics.rows()
+        if c != "all"
+    ]
+
+
+def write_evaluation(result: Evaluation, meta: dict[str, Any], out_dir: Path) -> None:
+    """Write the three files; a partial evaluation is stamped in `meta` of the summary too."""
+    stamped = {**meta, **({"partial": result.partial} if result.partial else {})}
+    if np.isnan(result.metrics.nd_score):
+        raise InputError("NDS is not a number; are there NaN or infinite values in the predictions?")
+    agreement = result.agreement
+    write_json(out_dir / "metrics_details.json", result.score.details)
+    write_json(
+        out_dir / "evaluation.json",
+        {
+            "partial": result.partial,
+            "findings": result.findings,
+            "devkit": None
+            if agreement is None
+            else {"largest_difference": agreement.difference, "at": agreement.where},
+            "slices": result.slices,
+        },
+    )
+    write_json(out_dir / "metrics_summary.json", {**result.score.summary, "meta": stamped})

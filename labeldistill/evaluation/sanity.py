@@ -1,0 +1,34 @@
+"""Findings: patterns of scores that come from a mistake rather than from a weak model, called by their name."""
+
+import numpy as np
+
+from labeldistill.evaluation.metrics import Metrics
+
+MAX_CENTRE_M, MAX_SCALE, MAX_TURN_RAD = 0.8, 0.5, 1.0
+"""Centres better than the first with sizes or headings worse than the others are the mark of a box-convention error."""
+
+
+def findings(metrics: Metrics) -> list[str]:
+    """What the scores give away; empty when nothing looks wrong.
+
+    Box-convention error: centres are found (mATE < 0.8 m) but sizes (mASE > 0.5) or headings (mAOE > 1.0 rad) are not,
+    as happens when width and length, the sign of yaw or its zero differ between the head and the result file. Classes
+    that were never found count as errors of 1 and can look alike; then the finding says so instead.
+    """
+    errors = metrics.tp_errors
+    if not _marked(errors["trans_err"], errors["scale_err"], errors["orient_err"]):
+        return []
+    text = f"mATE {errors['trans_err']:.3f} m, mASE {errors['scale_err']:.3f}, mAOE {errors['orient_err']:.3f} rad"
+    lost = [name for name, of in metrics.label_tp_errors.items() if of["trans_err"] == 1.0]
+    found = [of for name, of in metrics.label_tp_errors.items() if name not in lost]
+    means = [float(np.nanmean([of[metric] for of in found])) for metric in ("trans_err", "scale_err", "orient_err")]
+    if lost and not _marked(*means):
+        return [f"{text}: sizes and headings look bad only because {', '.join(lost)} were never found (each counts 1)"]
+    return [
+        f"box-convention error: {text}; centres are found, sizes or headings are not: check the order of width and "
+        "length, the sign and the zero of yaw, and the frame of the boxes"
+    ]
+
+
+def _marked(centre: float, scale: float, turn: float) -> bool:
+    return centre < MAX_CENTRE_M and (scale > MAX_SCALE or turn > MAX_TURN_RAD)

@@ -1,0 +1,137 @@
+"""Parts of a data set that are scored on their own: by distance, visibility, LiDAR points, scene, time of day, weather.
+
+A slice's means run over the classes that have a box in it. Its `Matches` can be re-weighted by scene like those of the
+whole, so every slice can carry an interval.
+"""
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from labeldistill.errors import InputError
+from labeldistill.evaluation.ground_truth import GroundTruth
+from labeldistill.evaluation.matches import Mask, Matches
+from labeldistill.evaluation.matching import match
+from labeldistill.evaluation.metrics import Metrics, all_curves, metrics_of
+from labeldistill.evaluation.predictions import Predictions
+
+Ranges = tuple[tuple[float, float], ...]
+
+DEFAULT_RANGES: dict[str, Ranges] = {
+    "distance": ((0, 20), (20, 30), (30, math.inf)),
+    "lidar_points": ((0, 1), (1, 5), (5, 20), (20, math.inf)),
+}
+"""Half-open; metres from the ego vehicle, and LiDAR points in the annotated box."""
+
+NAMES = ("class", "distance", "visibility", "lidar_points", "scene", "time", "weather")
+
+VISIBILITIES = ("unknown", "0-40 %", "40-60 %", "60-80 %", "80-100 %")
+"""Share of an object that the six cameras see, by nuScenes' visibility token."""
+
+
+@dataclass(frozen=True)
+class Slice:
+    """One part: name of the criterion, which part, and the matching restricted to it."""
+
+    name: str
+    part: str
+    matches: Matches
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Classes with a box to be found here, in the devkit's order."""
+        names = self.matches.protocol.class_names
+        return tuple(name for name in names if self.matches.truth_count(name).any())
+
+    def metrics(self) -> Metrics:
+        """Metrics over `classes`."""
+        return metrics_of(all_curves(self.matches), self.matches.protocol, self.classes)
+
+
+def slices_of(asked: Sequence[str], predictions: Predictions, truth: GroundTruth, matches: Matches) -> Iterator[Slice]:
+    """The parts of each criterion asked for, less those without any box to be found.
+
+    Args:
+        asked: names of NAMES; distance and lidar_points take own ranges: `distance=0-15,15-40,40-`.
+        predictions, truth: what `matches` was made from.
+        matches: the matching of everything.
+
+    Raises:
+        InputError: an unknown criterion or range.
+    """
+    for criterion in asked:
+        name, ranges = parse(criterion)
+        parts = _by_distance(predictions, truth, matches, ranges) if name == "distance" else ()
+        if name in ("visibility", "lidar_points"):
+            parts = _by_truth(matches, name, ranges)
+        elif name in ("scene", "time", "weather"):
+            parts = _by_scene(matches, name, truth)
+        for part, restricted in parts:
+            if len(restricted.truth.label):
+                yield Slice(name, part, restricted)
+
+
+def parse(criterion: str) -> tuple[str, Ranges]:
+    """Name and ranges of a criterion such as `distance=0-15,15-40,40-`.
+
+    Raises:
+        InputError: see `slices_of`.
+    """
+    name, _, text = criterion.partition("=")
+    if name not in NAMES:
+        raise InputError(f"unknown slice; there are {', '.join(NAMES)}", key=name)
+    if not text:
+        return name, DEFAULT_RANGES.get(name, ())
+    if name not in DEFAULT_RANGES:
+        raise InputError("takes no ranges; only distance and lidar_points do", key=name)
+    return name, tuple(_range(name, piece) for piece in text.split(","))
+
+
+def _range(name: str, piece: str) -> tuple[float, float]:
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)?", piece.strip())
+    low, high = (float(found[1]), float(found[2] or math.inf)) if found else (1.0, 0.0)
+    if low >= high:
+        raise InputError(f"{piece!r} is no range; write `0-15` or `40-`", key=name)
+    return low, high
+
+
+def _text(low: float, high: float) -> str:
+    return f"{low:g}+" if math.isinf(high) else f"{low:g}-{high:g}"
+
+
+Parts = Iterator[tuple[str, Matches]]
+
+
+def _by_distance(predictions: Predictions, truth: GroundTruth, matches: Matches, ranges: Ranges) -> Parts:
+    """Both predictions and boxes of a distance, matched anew, as the devkit would with these ranges."""
+    for low, high in ranges:
+        yield f"{_text(low, high)} m", match(predictions, truth, matches.protocol, (low, high))
+
+
+def _by_truth(matches: Matches, name: str, ranges: Ranges) -> Parts:
+    if name == "visibility":
+        for code, text in enumerate(VISIBILITIES):
+            yield text, matches.of_truth(matches.truth.visibility == code)
+    for low, high in ranges:
+        points = matches.truth.lidar_points
+        yield f"{_text(low, high)} points", matches.of_truth((points >= low) & (points < high))
+
+
+def _by_scene(matches: Matches, name: str, truth: GroundTruth) -> Parts:
+    if name == "scene":
+        for index, scene in enumerate(matches.scene_names):
+            yield scene, matches.of_scenes(np.arange(len(matches.scene_names)) == index)
+        return
+    flags = conditions(truth)["night" if name == "time" else "rain"]
+    texts = ("day", "night") if name == "time" else ("dry", "rain")
+    for text, chosen in zip(texts, (~flags, flags), strict=True):
+        yield text, matches.of_scenes(chosen)
+
+
+def conditions(truth: GroundTruth) -> dict[str, Mask]:
+    """[S] flags of the scenes, from their descriptions: "night", and "rain" (also "after rain": the road is wet)."""
+    texts = [text.lower() for text in truth.scene_descriptions]
+    return {word: np.array([re.search(rf"\b{word}", text) is not None for text in texts]) for word in ("night", "rain")}
