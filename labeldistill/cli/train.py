@@ -24,7 +24,7 @@ def train(
     run = plan.run(unit, seed, key)
     if run.record.is_file():
         return
-    from labeldistill.training.train import train as train_run
+    from labeldistill.records.training_run import train as train_run
 
     train_run(
         run.settings,

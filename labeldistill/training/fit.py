@@ -101,8 +101,8 @@ def _written(job: TrainingJob, session: Session, accelerator: Any, precision: st
     about = {"run_key": job.run_key, "stage": job.stage, "seed": job.seed, "status": status, "step": session.step}
     about |= {"settings": dict(job.settings)}
     for name, values in zip(WEIGHTS, (state, average), strict=True):
-        trained = {key: value for key, value in values.items() if job.is_trained(key)}
-        write_weights(weights_path(job.out_dir, name), trained, {**about, "weights": name})
+        saved = {key: value for key, value in values.items() if job.is_saved(key)}
+        write_weights(weights_path(job.out_dir, name), saved, {**about, "weights": name})
     session.table.write(job.out_dir / LOSSES)
     if diverged:
         print(f"labeldistill: the run diverged: {diverged}; it stays in the table as diverged", file=sys.stderr)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -11,7 +12,8 @@ from labeldistill.config.study import Stage
 from labeldistill.config.training import TrainingSettings
 from labeldistill.training.schedule import Length
 
-Device = Literal["auto", "cpu", "cuda"]
+Device = str
+"""`auto`, `cpu` or `cuda`; `devices.resolve_device` refuses anything else."""
 
 
 class TrainingItems(Protocol):
@@ -67,7 +69,19 @@ class TrainingJob:
 
     def is_trained(self, name: str) -> bool:
         """Whether a name of the model's state belongs to the trained part."""
-        return not name.startswith(self.frozen) if self.frozen else True
+        return not (self.frozen and name.startswith(self.frozen))
+
+    def is_saved(self, name: str) -> bool:
+        """Whether a name of the model's state is saved: the trained part.
+
+        A label encoder is decoded through its teacher's neck and head, whose BatchNorm statistics drift with it under
+        the released switch `teacher_mode`: it keeps the teacher's buffers as they became.
+        """
+        return self.is_trained(name) or (self.stage == "label-encoder" and name in self._buffers)
+
+    @cached_property
+    def _buffers(self) -> set[str]:
+        return {name for name, _ in self.model.named_buffers()}
 
 
 @dataclass(frozen=True)

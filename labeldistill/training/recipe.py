@@ -145,7 +145,7 @@ def _label_encoder(run: RunSettings, folder: Path) -> Any:
     from labeldistill.distillation.label_encoder import LabelEncoder
 
     model = LabelEncoder.from_settings(run)
-    _load_parent(model, run, folder, "label-encoder", ("label_encoder", "grid"), "label_encoder.")
+    _load_parent(model, run, folder, "label-encoder", ("label_encoder", "grid"), prefix="label_encoder.")
     return model
 
 
@@ -162,7 +162,8 @@ def _load_parent(
     for part in same:
         if about["settings"].get(part) != asked[part]:
             raise InputError(f"this {stage} was trained with other settings than this run's", file=file, key=part)
-    load_state(model, {name.removeprefix(prefix): value for name, value in state.items()}, file)
+    own = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+    load_state(model, own, file)
 
 
 def load_state(model: nn.Module, state: dict[str, torch.Tensor], file: Path, frozen: tuple[str, ...] = ()) -> None:

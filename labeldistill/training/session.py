@@ -82,7 +82,7 @@ class Session:
                 decay=training.ema_decay,
                 warmup_steps=training.ema_warmup_steps,
                 updates=NO_RAMP if ramp_is_dead else 0,
-                include=(lambda name: True) if self.job.released("ema_buffers") else self.job.is_trained,
+                include=(lambda name: True) if self.job.released("ema_buffers") else self.job.is_saved,
             )
         if self._saved is None:
             self.frozen_before = frozen_hashes(model, self.job.frozen)
