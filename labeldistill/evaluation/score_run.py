@@ -17,6 +17,7 @@ def score_run(
     split: str | Sequence[str],
     out_dir: str | Path,
     *,
+    run_key: str | None = None,
     split_name: str | None = None,
     arbiter: bool = True,
     slices: Sequence[str] = (),
@@ -24,14 +25,15 @@ def score_run(
 ) -> dict[str, Evaluation]:
     """Score every weights' predictions of one run and write `out_dir`.
 
-    Files: `metrics.json` (a list of rows weights, split, metric, class, value; see `Metrics.rows`; and one row
-    `boxes` a weights: how many were predicted), and a folder a weights with `metrics_summary.json`,
+    Files: `metrics.json` (`run_key`, and `rows` of weights, split, metric, class, value; see `Metrics.rows`; and one
+    row `boxes` a weights: how many were predicted), and a folder a weights with `metrics_summary.json`,
     `metrics_details.json` and `evaluation.json`.
 
     Args:
         predictions: weights ("raw", "ema") -> file.
         dataroot, version, split, cache: see `evaluate.Task`.
         out_dir: made when missing; `metrics.json` is written last.
+        run_key: kept in `metrics.json`.
         split_name: what the rows call the split; None: its name.
         arbiter: also run the devkit, once for all weights, and compare every number.
         slices: see `slices.slices_of`.
@@ -57,7 +59,7 @@ def score_run(
         write_evaluation(result, read[weights].meta, Path(out_dir) / weights)
         name = split_name or (named if isinstance(named, str) else "scenes")
         rows += metric_rows(result, read[weights], weights, name)
-    write_json(Path(out_dir) / "metrics.json", rows)
+    write_json(Path(out_dir) / "metrics.json", {"run_key": run_key, "rows": rows})
     return results
 
 
