@@ -80,15 +80,20 @@ def _things(settings: SynthSettings, place: Placement, crowd: Crowd, ego: Motion
     shares = np.array([FACTS[name].share / np.mean(FACTS[name].group) for name in names])
     times = np.linspace(0, place.span_s, 5)
     things: list[Thing] = []
-    for _ in range(wanted * _TRIES):
+    for _ in range(2 * wanted):
+        name = names[int(rng.choice(len(names), p=shares / shares.sum()))]
+        moves = bool(rng.random() < FACTS[name].moving)
+        for _ in range(_TRIES):  # the same class again, or the large ones would become rare
+            motion, moving, in_lane = place.draw(name, moves)
+            row: list[Thing] = []
+            if _near_path(motion, ego, times, 0.92 * settings.range_m):
+                row = _row(settings, name, motion, moving, in_lane, crowd, rng)
+            if row:
+                break
+        things += row
         if len(things) >= wanted:
             break
-        name = names[int(rng.choice(len(names), p=shares / shares.sum()))]
-        motion, moving, in_lane = place.draw(name)
-        if not _near_path(motion, ego, times, 0.92 * settings.range_m):
-            continue
-        things += _row(settings, name, motion, moving, in_lane, crowd, rng)[: wanted - len(things)]
-    return things
+    return things[:wanted]
 
 
 def _row(settings: SynthSettings, name: str, first: Motion, moving: bool, in_lane: bool, crowd: Crowd,

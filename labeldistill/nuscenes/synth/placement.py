@@ -12,7 +12,6 @@ LANES = ((0.0, False), (-3.5, False), (3.5, True), (7.0, True))
 """Offset (m, left positive) of every lane's middle, and whether it is driven against the ego's direction."""
 KERBS = (-6.6, 10.1)
 _PAVEMENTS = ((-11.5, -8.2), (11.6, 15.0))
-_VEHICLES = ("car", "truck", "construction_vehicle", "bus", "trailer")
 
 Place = tuple[Motion, bool, bool]
 """Motion, whether it moves, whether it stands in a lane."""
@@ -30,15 +29,15 @@ class Placement:
     def _time(self) -> float:
         return float(self.rng.uniform(0, self.span_s))
 
-    def draw(self, name: str) -> Place:
+    def draw(self, name: str, moving: bool) -> Place:
         """A motion for one object of a class."""
         if name in ("barrier", "traffic_cone"):
             return self._roadworks()
         if name == "pedestrian":
-            return self._on_foot(name)
+            return self._on_foot(self._speed(name) if moving else 0.0)
         if name in ("bicycle", "motorcycle"):
-            return self._cycle(name)
-        return self._vehicle(name)
+            return self._cycle(self._speed(name) if moving else 0.0)
+        return self._vehicle(self._speed(name) if moving else 0.0)
 
     def _pick(self, choices: list[tuple[float, Callable[[], Place]]]) -> Place:
         weights = np.array([weight for weight, _ in choices])
@@ -47,7 +46,7 @@ class Placement:
     def _speed(self, name: str) -> float:
         return float(self.rng.uniform(*FACTS[name].speed_mps))
 
-    def _in_lane(self, name: str, speed: float) -> Place:
+    def _in_lane(self, speed: float) -> Place:
         offset, backwards = LANES[int(self.rng.integers(len(LANES)))]
         n = offset + float(self.rng.normal(0, 0.2))
         return self.road.lane_motion(self._s(), n, speed, self._time(), backwards), speed > 0, True
@@ -66,23 +65,17 @@ class Placement:
         turn = float(self.rng.uniform(-0.3, 0.3)) if speed > 1.5 else 0.0
         return Motion(x, y, float(self.rng.uniform(-np.pi, np.pi)), speed, turn, self._time()), speed > 0, False
 
-    def _vehicle(self, name: str) -> Place:
-        moving = self.rng.random() < FACTS[name].moving
-        speed = self._speed(name)
-        if moving:
-            return self._pick([(0.65, lambda: self._in_lane(name, speed)), (0.35, lambda: self._anywhere(speed))])
-        return self._pick(
-            [(0.2, lambda: self._in_lane(name, 0.0)), (0.4, self._at_kerb), (0.4, lambda: self._anywhere(0.0))]
-        )
+    def _vehicle(self, speed: float) -> Place:
+        if speed > 0:
+            return self._pick([(0.65, lambda: self._in_lane(speed)), (0.35, lambda: self._anywhere(speed))])
+        return self._pick([(0.2, lambda: self._in_lane(0.0)), (0.4, self._at_kerb), (0.4, lambda: self._anywhere(0.0))])
 
-    def _cycle(self, name: str) -> Place:
-        speed = self._speed(name)
-        if self.rng.random() >= FACTS[name].moving:
+    def _cycle(self, speed: float) -> Place:
+        if speed == 0:
             return self._pick([(0.7, lambda: self._on_pavement(0.0)), (0.3, lambda: self._anywhere(0.0))])
-        return self._pick([(0.6, lambda: self._in_lane(name, speed)), (0.4, lambda: self._anywhere(speed))])
+        return self._pick([(0.6, lambda: self._in_lane(speed)), (0.4, lambda: self._anywhere(speed))])
 
-    def _on_foot(self, name: str) -> Place:
-        speed = self._speed(name) if self.rng.random() < FACTS[name].moving else 0.0
+    def _on_foot(self, speed: float) -> Place:
         return self._pick([(0.6, lambda: self._on_pavement(speed)), (0.4, lambda: self._anywhere(speed))])
 
     def _on_pavement(self, speed: float) -> Place:

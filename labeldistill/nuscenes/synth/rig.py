@@ -82,38 +82,3 @@ def calibrated_rig(settings: SynthSettings, rng: Generator) -> tuple[Sensor, ...
     place = np.round(np.array([x, y, z]) + rng.uniform(-0.02, 0.02, 3) * (1, 0, 0.2), 6)
     turn = rotation_z(np.radians(yaw + rng.uniform(-0.3, 0.3)))  # pure yaw: beams stay cones about the vertical
     return (*sensors, Sensor(LIDAR, place, turn, None, 0.0))
-
-
-def quaternion(rotation: Array) -> list[float]:
-    """Unit quaternion (w, x, y, z), w >= 0, of a rotation [3, 3]."""
-    m = rotation
-    squares = np.array(
-        [
-            1 + m[0, 0] + m[1, 1] + m[2, 2],
-            1 + m[0, 0] - m[1, 1] - m[2, 2],
-            1 - m[0, 0] + m[1, 1] - m[2, 2],
-            1 - m[0, 0] - m[1, 1] + m[2, 2],
-        ]
-    )
-    largest = int(np.argmax(squares))
-    products = {
-        0: (squares[0], m[2, 1] - m[1, 2], m[0, 2] - m[2, 0], m[1, 0] - m[0, 1]),
-        1: (m[2, 1] - m[1, 2], squares[1], m[1, 0] + m[0, 1], m[0, 2] + m[2, 0]),
-        2: (m[0, 2] - m[2, 0], m[1, 0] + m[0, 1], squares[2], m[2, 1] + m[1, 2]),
-        3: (m[1, 0] - m[0, 1], m[0, 2] + m[2, 0], m[2, 1] + m[1, 2], squares[3]),
-    }
-    q = np.array(products[largest])
-    q = q / np.linalg.norm(q)
-    return [float(v) for v in (q if q[0] >= 0 else -q)]
-
-
-def matrix(quat: list[float]) -> Array:
-    """Rotation [3, 3] of a unit quaternion (w, x, y, z): what a reader of the tables will compute."""
-    w, x, y, z = quat
-    return np.array(
-        [
-            [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
-            [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
-            [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
-        ]
-    )

@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from labeldistill.config.data import SynthSettings
+from labeldistill.geometry.boxes import quaternion_of_yaw
 from labeldistill.nuscenes.synth.annotate import box_poses, points_inside, visibility_tokens
 from labeldistill.nuscenes.synth.camera import place, take_picture
 from labeldistill.nuscenes.synth.facts import FACTS
 from labeldistill.nuscenes.synth.layout import KEY_FRAME_S, Scene, draw_scene
 from labeldistill.nuscenes.synth.lidar import sweep
-from labeldistill.nuscenes.synth.rig import Sensor, quaternion, rotation_z
+from labeldistill.nuscenes.synth.rig import Sensor
 from labeldistill.nuscenes.synth.seeds import generator, token
 
 Row = dict[str, Any]
@@ -160,7 +161,7 @@ class _Writer:
         return {
             "token": name,
             "timestamp": self.start_us + at_us,
-            "rotation": quaternion(rotation_z(yaw)),
+            "rotation": quaternion_of_yaw(yaw).tolist(),
             "translation": [x, y, 0.0],
         }
 
@@ -230,7 +231,7 @@ class _Writer:
             "attribute_tokens": [token(self.job.world, "attribute", thing.attribute)] if thing.attribute else [],
             "translation": [x, y, float(boxes[k, 2])],
             "size": list(thing.size),
-            "rotation": quaternion(rotation_z(yaw)),
+            "rotation": quaternion_of_yaw(yaw).tolist(),
             "prev": tokens.get(frame - 1, ""),
             "next": tokens.get(frame + 1, ""),
             "num_lidar_pts": int(counts[k]),

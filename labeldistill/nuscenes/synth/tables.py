@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from labeldistill.geometry.frames import quaternion_of_matrix
 from labeldistill.nuscenes.synth.facts import CATEGORIES, CYCLE, PEDESTRIAN, VEHICLE, VISIBILITY
-from labeldistill.nuscenes.synth.rig import Sensor, quaternion
+from labeldistill.nuscenes.synth.rig import Sensor
 from labeldistill.nuscenes.synth.seeds import token
 
 Row = dict[str, Any]
@@ -49,7 +50,7 @@ def _calibration(world: str, vehicle: str, sensor: Sensor) -> Row:
         "token": token(world, "calibrated", vehicle, sensor.channel),
         "sensor_token": token(world, "sensor", sensor.channel),
         "translation": [float(v) for v in sensor.translation],
-        "rotation": quaternion(sensor.rotation),
+        "rotation": quaternion_of_matrix(sensor.rotation).tolist(),
         "camera_intrinsic": [] if sensor.intrinsics is None else [[float(v) for v in row] for row in sensor.intrinsics],
     }
 
