@@ -6,6 +6,7 @@ one image augmentation a camera (the same for all frames), in the order of the c
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -34,6 +35,7 @@ class ImageAugmentation:
     flip: bool = False
     rotation_deg: float = 0.0
 
+    @cached_property
     def matrix(self) -> NDArray[np.float32]:
         """[4, 4] original pixel (u, v, 1, 1) to network-input pixel."""
         left, top, right, bottom = self.crop
@@ -84,6 +86,7 @@ class BevAugmentation:
     flip_x: bool = False
     flip_y: bool = False
 
+    @cached_property
     def matrix(self) -> Tensor:
         """[3, 3] float32: ego frame to augmented ego frame."""
         angle = torch.tensor(self.rotation_deg / 180 * np.pi, dtype=torch.float32)
@@ -94,7 +97,7 @@ class BevAugmentation:
 
     def of_boxes(self, boxes: Tensor) -> Tensor:
         """Boxes [n, 9] after the augmentation; sizes and velocities are scaled too."""
-        matrix = self.matrix()
+        matrix = self.matrix
         angle = boxes[:, 6] + torch.tensor(self.rotation_deg / 180 * np.pi, dtype=torch.float32)
         if self.flip_x:
             angle = math.pi - angle

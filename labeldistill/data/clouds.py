@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 
 from labeldistill.data.infos import Infos
 from labeldistill.data.loading import LoadingRules
-from labeldistill.data.points import Float32, LidarPose, capped, in_key_frame, within
-from labeldistill.nuscenes.columns import Sweeps
+from labeldistill.data.points import Float32, capped, in_key_frame, within
+from labeldistill.geometry.frames import pose_matrix
 from labeldistill.nuscenes.sensor_files import read_cloud
 
 
@@ -28,26 +28,19 @@ def key_frame_cloud(
     """
     rows, sweeps = infos.sweeps_of(sample), infos.sweeps
     chosen = rows.start + rules.sweeps.choose(sweeps.slot[rows], sweeps.own[rows])
-    clouds = {int(row): _cloud(infos, int(row), rows.start, rules) for row in np.unique(chosen)}
-    points = np.concatenate([clouds[int(row)] for row in chosen])  # a lone key cloud may be chosen several times
+    key2global = pose_matrix(sweeps.ego_rotation[rows.start], sweeps.ego_translation[rows.start])
+    # The key frame's sensor pose serves every cloud, as in the released code.
+    sensor2ego = pose_matrix(sweeps.sensor_rotation[rows.start], sweeps.sensor_translation[rows.start])
+    sensor2global = pose_matrix(sweeps.ego_rotation[chosen], sweeps.ego_translation[chosen]) @ sensor2ego
+    clouds: dict[int, Float32] = {}
+    for row, matrix in zip(chosen.tolist(), sensor2global, strict=True):
+        if row not in clouds:  # a lone key cloud may be chosen several times
+            cloud = within(read_cloud(infos.dataroot / sweeps.file[row].as_py()), rules.max_point_distance_m)
+            cloud[:, :3] = in_key_frame(cloud, matrix, key2global, float32_global=rules.float32_global)
+            cloud[:, 4] = sweeps.timestamp_us[rows.start] / 1e6 - sweeps.timestamp_us[row] / 1e6
+            clouds[row] = cloud
+    points = np.concatenate([clouds[row] for row in chosen.tolist()])
     points[:, :2] = points[:, :2] @ bev[:2, :2].T
     if rules.scale_lidar_z:
         points[:, 2] *= bev[2, 2]
     return capped(points, rules.max_points, rng)
-
-
-def _cloud(infos: Infos, row: int, key: int, rules: LoadingRules) -> Float32:
-    sweeps = infos.sweeps
-    cloud = within(read_cloud(infos.dataroot / sweeps.file[row].as_py()), rules.max_point_distance_m)
-    cloud[:, :3] = in_key_frame(cloud, _pose(sweeps, row), _pose(sweeps, key), float32_global=rules.float32_global)
-    cloud[:, 4] = sweeps.timestamp_us[key] / 1e6 - sweeps.timestamp_us[row] / 1e6
-    return cloud
-
-
-def _pose(sweeps: Sweeps, row: int) -> LidarPose:
-    return LidarPose(
-        sweeps.sensor_rotation[row],
-        sweeps.sensor_translation[row],
-        sweeps.ego_rotation[row],
-        sweeps.ego_translation[row],
-    )

@@ -110,7 +110,7 @@ class KeyFrameDataset(Dataset[Item]):
             depth = self._depth(frames[0], changes) if rules.depth else None
             cameras = self._matrices(frames, sample, changes, bev)
         if rules.points:
-            points = torch.from_numpy(key_frame_cloud(self.infos, sample, rules, bev.matrix().numpy(), rng))
+            points = torch.from_numpy(key_frame_cloud(self.infos, sample, rules, bev.matrix.numpy(), rng))
         ego_pose = self._ego_pose(sample)
         boxes, labels = key_frame_boxes(self.infos, sample, rules, ego_pose, bev)
         ego2global = torch.from_numpy(pose_matrix(*ego_pose))
@@ -172,9 +172,9 @@ class KeyFrameDataset(Dataset[Item]):
     ) -> CameraMatrices:
         rules, columns = self.rules, self.infos.cameras
         key_ego = None if rules.mean_camera_pose else pose_matrix(*self._ego_pose(sample))
-        ida = torch.from_numpy(np.stack([change.matrix() for change in changes]))
+        ida = torch.from_numpy(np.stack([change.matrix for change in changes]))
         bda = torch.eye(4)
-        bda[:3, :3] = bev.matrix()
+        bda[:3, :3] = bev.matrix
         return CameraMatrices(
             sensor2ego=sensor_to_key_ego(columns, frames, key_ego, float32=rules.float32_global),
             intrinsics=intrinsics(columns, frames),

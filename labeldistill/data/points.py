@@ -6,7 +6,7 @@ import numpy as np
 from numpy.random import RandomState
 from numpy.typing import NDArray
 
-from labeldistill.geometry.frames import Array, rotation_matrix
+from labeldistill.geometry.frames import Array, inverse_pose
 from labeldistill.nuscenes.columns import Integers
 
 Float32 = NDArray[np.float32]
@@ -40,37 +40,27 @@ class SweepRule:
         return np.repeat(chosen, 1 + self.past + self.future) if len(chosen) == 1 else chosen
 
 
-@dataclass(frozen=True)
-class LidarPose:
-    """Ego poses (rotation [4], translation [3]) of a cloud and of the key frame, and the sensor's pose in the ego."""
+def in_key_frame(cloud: Float32, sensor2global: Array, key2global: Array, *, float32_global: bool) -> Float32:
+    """Points [n, 3] of a cloud [n, >= 3] in the ego frame of the key frame, metres.
 
-    sensor_rotation: Array
-    sensor_translation: Array
-    ego_rotation: Array
-    ego_translation: Array
-
-
-def in_key_frame(cloud: Float32, cloud_pose: LidarPose, key_pose: LidarPose, *, float32_global: bool) -> Float32:
-    """Points [n, >= 3] of a cloud in the ego frame of the key frame, metres.
-
-    The key frame's sensor pose is used for every cloud, as in the released code. `float32_global` rounds global
-    coordinates to float32 on the way (about 6e-5 m at 1000 m), as the released code does.
+    Args:
+        cloud: x, y, z in the sensor's frame, metres.
+        sensor2global: [4, 4] at the cloud's time.
+        key2global: [4, 4] ego pose of the key frame.
+        float32_global: round global coordinates to float32 on the way (about 6e-5 m at 1000 m), as the release does.
     """
-    sensor, ego = rotation_matrix(key_pose.sensor_rotation), rotation_matrix(cloud_pose.ego_rotation)
-    key = rotation_matrix(key_pose.ego_rotation)
-    turn = ego @ sensor
-    shift = ego @ key_pose.sensor_translation + cloud_pose.ego_translation
     if not float32_global:
-        whole, offset = key.T @ turn, key.T @ (shift - key_pose.ego_translation)
-        return np.asarray(cloud[:, :3] @ whole.T + offset, dtype=np.float32)
-    in_global = (cloud[:, :3] @ turn.T + shift).astype(np.float32)
-    local = (in_global - key_pose.ego_translation).astype(np.float32)
-    return np.asarray(local @ key.astype(np.float32))
+        matrix = (inverse_pose(key2global) @ sensor2global).astype(np.float32)
+        return np.asarray(cloud[:, :3] @ matrix[:3, :3].T + matrix[:3, 3])
+    in_global = (cloud[:, :3] @ sensor2global[:3, :3].T + sensor2global[:3, 3]).astype(np.float32)
+    local = (in_global - key2global[:3, 3]).astype(np.float32)
+    return np.asarray(local @ key2global[:3, :3].astype(np.float32))
 
 
 def within(cloud: Float32, distance_m: float) -> Float32:
     """The points of a cloud nearer than `distance_m` to the sensor, measured in the sensor's xy plane."""
-    return np.asarray(cloud[np.sqrt(cloud[:, 0] ** 2 + cloud[:, 1] ** 2) < np.float32(distance_m)])
+    x, y = cloud[:, 0], cloud[:, 1]
+    return cloud.compress(np.sqrt(x * x + y * y) < np.float32(distance_m), axis=0)
 
 
 def capped(points: Float32, most: int, rng: RandomState) -> Float32:

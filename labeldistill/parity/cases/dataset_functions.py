@@ -23,7 +23,7 @@ def compare(folder: GoldenFolder) -> Iterator[Comparison]:
         yield from _image(f"image {number}", source, one)
     for number, one in enumerate(recorded["bev_cases"]):
         change = BevAugmentation(float(one["rotate"]), float(one["scale"]), bool(one["flip_dx"]), bool(one["flip_dy"]))
-        yield output(f"BEV {number}: matrix", change.matrix(), one["rot_mat"])
+        yield output(f"BEV {number}: matrix", change.matrix, one["rot_mat"])
         yield output(f"BEV {number}: boxes", change.of_boxes(one["gt"].float()), one["out"])
     yield from _projection(recorded["map_pointcloud_to_image"], folder.load("09_dataset.pt")["infos"])
 
@@ -40,7 +40,7 @@ def _image(name: str, source: Image.Image, one: dict[str, Any]) -> Iterator[Comp
     points = one["points"].numpy()
     yield exact(f"{name}: pixels", rgb, one["out_rgb"])
     yield exact(f"{name}: normalised", normalised.transpose(1, 2, 0), one["normalized"])
-    yield output(f"{name}: matrix", change.matrix(), one["ida_mat"])
+    yield output(f"{name}: matrix", change.matrix, one["ida_mat"])
     yield exact(f"{name}: depth map", depth_map(points, change, (bottom - top, right - left)), one["depth_map"])
 
 
