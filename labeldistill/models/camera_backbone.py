@@ -39,6 +39,9 @@ class CameraBackbone(nn.Module):
         truncate_voxels: released behaviour of switch `voxel_truncation`.
         key_camera_vector: released behaviour of switch `camera_vector_frame`.
         frustum_centres: corrected behaviour of switch `frustum_centres`.
+
+    Attributes:
+        channels_last: memory layout of the image features; faster when True, other rounding.
     """
 
     voxel_size: Tensor
@@ -67,6 +70,7 @@ class CameraBackbone(nn.Module):
         frustum_centres: bool = False,
     ) -> None:
         super().__init__()
+        self.channels_last = True
         self.image_size_px = tuple(image_size_px)
         self.truncate_voxels, self.key_camera_vector = truncate_voxels, key_camera_vector
         self.cells_xyz = tuple(round((high - low) / step) for low, high, step in grid_m)
@@ -126,8 +130,9 @@ class CameraBackbone(nn.Module):
         return self.pool(depth, context, self.cells(cameras, frame) if voxels is None else self.flatten(voxels)), depth
 
     def image_features(self, images: Tensor) -> Tensor:
-        """[B, N, 3, H, W] -> [B * N, channels, h, w]; channels-last memory, a fifth faster on a CPU."""
-        x = images.flatten(0, 1).contiguous(memory_format=torch.channels_last)
+        """[B, N, 3, H, W] -> [B * N, channels, h, w]."""
+        layout = torch.channels_last if self.channels_last else torch.contiguous_format
+        x = images.flatten(0, 1).contiguous(memory_format=layout)
         return self.img_neck(self.img_backbone(x))  # type: ignore[no-any-return]
 
     def cells(self, cameras: CameraMatrices, frame: int) -> Tensor:
