@@ -59,10 +59,7 @@ class DistilledStudent(nn.Module):
         self.term_rules = TermRules.from_settings(run)
         self.teacher_follows = run.released("teacher_mode")
         self.backbone, self.head = student.backbone, student.head
-        if "lidar_feature" in run.terms:
-            self.distill_encoder_lidar = _adaptor(run, "lidar")
-        if "label_feature" in run.terms:
-            self.distill_encoder_label = _adaptor(run, "label")
+        self._add_adaptors(run)
         if teacher is not None and {"lidar_feature", "response"} & set(run.terms):
             self.centerpoint = teacher
         if label_encoder is not None and "label_feature" in run.terms:
@@ -83,6 +80,21 @@ class DistilledStudent(nn.Module):
             InputError: see the class.
         """
         return cls(run, CameraStudent.from_settings(run), teacher, label_encoder)
+
+    def _add_adaptors(self, run: RunSettings) -> None:
+        if not {"lidar_feature", "label_feature"} & set(run.terms):
+            return
+        # both are drawn, in this order, whichever is kept: a seed then gives every row the same weights
+        groups: tuple[Group, Group] = ("lidar", "label")
+        drawn = {group: _adaptor(run, group) for group in groups}
+        for group, adaptor in drawn.items():
+            if f"{group}_feature" not in run.terms:
+                continue
+            if adaptor is None:
+                raise InputError(
+                    f"gives the group `{group}`, which a term uses, no channels", key="distillation.partition"
+                )
+            self.add_module(f"distill_encoder_{group}", adaptor)
 
     def frozen(self) -> dict[str, nn.Module]:
         """Teacher and label encoder, those that exist, by name."""
@@ -170,10 +182,9 @@ def partitions(run: RunSettings) -> list[Partition]:
     ]
 
 
-def _adaptor(run: RunSettings, group: Group) -> DistillAdaptor:
+def _adaptor(run: RunSettings, group: Group) -> DistillAdaptor | None:
+    """The adaptor of a group; None if the partition gives it no channels."""
     if run.teacher is None:
         raise InputError("feature terms need the teacher's settings: its channels are what is imitated", key="teacher")
     channels = [p.size(group) for p in partitions(run)]
-    if not all(channels):
-        raise InputError(f"leaves the group `{group}`, which a term uses, no channels", key="distillation.partition")
-    return DistillAdaptor(channels, run.teacher.second_channels)
+    return DistillAdaptor(channels, run.teacher.second_channels) if all(channels) else None
