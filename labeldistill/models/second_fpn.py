@@ -41,6 +41,7 @@ class SecondFpn(nn.Module):
         use_conv_for_no_stride: bool = False,
     ) -> None:
         super().__init__()
+        self.upsample_strides = tuple(upsample_strides)
         self.deblocks = nn.ModuleList(
             nn.Sequential(
                 _resample(c_in, c_out, stride, use_conv_for_no_stride),
@@ -51,8 +52,19 @@ class SecondFpn(nn.Module):
         )
 
     def forward(self, scales: Sequence[Tensor]) -> Tensor:
-        """Map scales [B, in_channels[i], H_i, W_i] to [B, sum(out_channels), H, W]."""
+        """Map scales [B, in_channels[i], H_i, W_i] to [B, sum(out_channels), H, W].
+
+        A coarse scale whose size was rounded up (an image side that is no multiple of 32) comes out a little too
+        large and loses its surplus right and bottom, where it lies; the release can't take such images.
+
+        Raises:
+            ValueError: another number of scales, or sizes that differ by more than this rounding.
+        """
         if len(scales) != len(self.deblocks):
             raise ValueError(f"the pyramid takes {len(self.deblocks)} scales, got {len(scales)}")
         maps = [deblock(x) for deblock, x in zip(self.deblocks, scales, strict=True)]
-        return maps[0] if len(maps) == 1 else torch.cat(maps, dim=1)
+        height, width = (min(x.shape[axis] for x in maps) for axis in (2, 3))
+        for x, stride in zip(maps, self.upsample_strides, strict=True):
+            if max(x.shape[2] - height, x.shape[3] - width) >= max(stride, 1):
+                raise ValueError(f"scales do not meet: {[tuple(x.shape[2:]) for x in maps]} after resampling")
+        return maps[0] if len(maps) == 1 else torch.cat([x[:, :, :height, :width] for x in maps], dim=1)
