@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from labeldistill.data.infos import Infos
+from labeldistill.evaluation.predict import predictions_path
 from labeldistill.evaluation.predictions import Predictions
 from labeldistill.geometry.boxes import corners
 from labeldistill.geometry.frames import inverse_pose, pose_matrix, rotation_matrix, transformed
@@ -107,7 +108,7 @@ def draw_cameras(plan: StudyPlan, folder: Path, threshold: float) -> list[str]:
     truth = _global_corners(about.centre[keep], about.wlh[keep], about.rotation[keep])
     drawn: list[str] = []
     for run in _pictured(plan):
-        file = plan.predictions(run) / "ema.parquet"
+        file = predictions_path(plan.predictions(run), "ema")
         if not file.is_file():
             continue
         found = Predictions.read(file)
