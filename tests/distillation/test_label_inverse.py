@@ -43,10 +43,10 @@ def test_the_encoder_learns_through_the_frozen_head(make_run, batch):
     model = build(make_run("label-encoder", corrected=("teacher_mode", "label_extent", "label_rounding"))).train()
     optimizer = torch.optim.AdamW(model.label_encoder.parameters(), lr=3e-3)
     losses = []
-    for _ in range(15):
+    for _ in range(60):
         optimizer.zero_grad()
         loss = model.losses(batch)["detection"]
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
-    assert losses[-1] < 0.8 * losses[0]
+    assert losses[-1] < 0.6 * losses[0]
