@@ -1,10 +1,12 @@
 """Sparse 3D convolution in plain PyTorch: gather, multiply, sum by a rulebook.
 
 Bit for bit repeatable, forward and backward, with any number of threads: no sum is made by racing additions. Every
-output row sums its pairs one after the other in the rulebook's order.
+output row sums its pairs one after the other in the rulebook's order, and the matrix products run on one thread, since
+BLAS rounds small matrices differently when it splits them between threads.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -17,6 +19,19 @@ Convolve = Callable[[Tensor, Tensor, Rulebook], Tensor]
 """features [N, in], weight [kz, ky, kx, in, out], rulebook -> [M, out]."""
 
 
+@contextmanager
+def _one_thread(device: torch.device) -> Iterator[None]:
+    threads = torch.get_num_threads()
+    if device.type != "cpu" or threads == 1:
+        yield
+        return
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
 def _apply(rows: Tensor, weight: Tensor, pairs: Pairs) -> Tensor:
     """[N, in] rows to [M, out]: every pair's row times the weight [offsets, in, out] of its offset, summed."""
     result = rows.new_empty(pairs.rows, weight.shape[2])
@@ -26,8 +41,9 @@ def _apply(rows: Tensor, weight: Tensor, pairs: Pairs) -> Tensor:
             continue
         products = rows.new_empty(len(block.inputs), weight.shape[2])
         gathered = torch.split(rows.index_select(0, block.inputs), block.counts)
-        for chosen, matrix, product in zip(gathered, weight, torch.split(products, block.counts), strict=True):
-            torch.mm(chosen, matrix, out=product)
+        with _one_thread(rows.device):
+            for chosen, matrix, product in zip(gathered, weight, torch.split(products, block.counts), strict=True):
+                torch.mm(chosen, matrix, out=product)
         # one thread adds up an output row, pair after pair
         result[block.rows] = F.embedding_bag(block.order, products, block.starts, mode="sum", include_last_offset=True)
     return result
@@ -39,8 +55,9 @@ def _weight_gradient(features: Tensor, gradient: Tensor, pairs: Pairs) -> Tensor
     for block in pairs.blocks:
         inputs = torch.split(features.index_select(0, block.inputs), block.counts)
         outputs = torch.split(gradient[block.rows].index_select(0, block.outputs), block.counts)
-        for matrix, left, right in zip(result, inputs, outputs, strict=True):
-            matrix.addmm_(left.t(), right)
+        with _one_thread(features.device):
+            for matrix, left, right in zip(result, inputs, outputs, strict=True):
+                matrix.addmm_(left.t(), right)
     return result
 
 
@@ -61,8 +78,7 @@ class _SparseConvolution(torch.autograd.Function):
         if ctx.needs_input_grad[0]:
             mirrored = weight.flip(0) if rulebook.symmetric else weight
             back = rulebook.pairs if rulebook.symmetric else rulebook.swapped
-            # contiguous: with transposed views BLAS results were seen to depend on the number of threads
-            to_features = _apply(gradient, mirrored.transpose(1, 2).contiguous(), back)
+            to_features = _apply(gradient, mirrored.transpose(1, 2), back)
         if ctx.needs_input_grad[1]:
             to_weight = _weight_gradient(features, gradient, rulebook.pairs)
         return to_features, to_weight, None
