@@ -1,0 +1,108 @@
+"""mAP, NDS and the five errors of one matching under many weightings of its scenes: bootstrap replicates in seconds."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labeldistill.errors import InputError
+from labeldistill.evaluation.matches import Matches
+from labeldistill.evaluation.predictions import Floats
+from labeldistill.evaluation.protocol import TP_METRICS, UNDEFINED_ERRORS
+from labeldistill.evaluation.weighted import Ranking, confidence, cut, precision, recall_points
+from labeldistill.evaluation.weighted_errors import mean_errors
+
+_CHUNK_CELLS = 1_500_000
+
+
+@dataclass(frozen=True)
+class Replicates:
+    """Metrics of R weightings; APs in 0..1, errors in the units of `protocol.TP_METRICS`.
+
+    Attributes:
+        classes: C class names, in the devkit's order.
+        mean_ap, nd_score: [R].
+        tp_errors: [R, 5], means over classes, in the order of TP_METRICS.
+        label_aps: [R, C], mean over thresholds.
+        label_tp_errors: [R, C, 5]; NaN where the class has no such error.
+    """
+
+    classes: tuple[str, ...]
+    mean_ap: Floats
+    nd_score: Floats
+    tp_errors: Floats
+    label_aps: Floats
+    label_tp_errors: Floats
+
+
+def metrics_from_matches(
+    matches: Matches, scene_weights: NDArray[np.int64] | Floats, classes: Sequence[str] | None = None
+) -> Replicates:
+    """Metrics as if every scene were in the data set `weight` times.
+
+    Args:
+        matches: one matching (whole or slice).
+        scene_weights: [S] or [R, S] whole numbers >= 0, in the order of `matches.scene_names`.
+        classes: means run over these; None: all ten.
+
+    Returns:
+        Replicates with R rows (1 for weights [S]). Equal to evaluating the resampled data set with the devkit; see
+        `weighted` for equal scores. A replicate without a box of a class counts it as AP 0 and errors 1, as the devkit.
+
+    Raises:
+        InputError: weights of another length, negative or fractional.
+    """
+    weights = np.atleast_2d(np.asarray(scene_weights, dtype=np.float64))
+    if weights.shape[1] != len(matches.scene_names) or (weights < 0).any() or (weights % 1).any():
+        raise InputError(f"scene weights must be whole numbers >= 0, one for each of {len(matches.scene_names)} scenes")
+    names = tuple(matches.protocol.class_names if classes is None else classes)
+    aps = np.zeros((len(weights), len(names)))
+    errors = np.ones((len(weights), len(names), len(TP_METRICS)))
+    for column, name in enumerate(names):
+        aps[:, column], errors[:, column] = _of_class(matches, name, weights)
+        errors[:, column, [(name, metric) in UNDEFINED_ERRORS for metric in TP_METRICS]] = np.nan
+    return _combined(names, aps, errors, matches.protocol.mean_ap_weight)
+
+
+def _combined(names: tuple[str, ...], aps: Floats, errors: Floats, weight: int) -> Replicates:
+    mean_ap = aps.mean(axis=1)
+    known = ~np.isnan(errors)
+    with np.errstate(invalid="ignore"):
+        mean_errors = np.where(known, errors, 0.0).sum(axis=1) / known.sum(axis=1)
+    scores = np.fmax(0.0, 1.0 - mean_errors)  # an error that no class has scores 0, as in the devkit
+    nds = (weight * mean_ap + scores.sum(axis=1)) / (weight + scores.shape[1])
+    return Replicates(names, mean_ap, nds, mean_errors, aps, errors)
+
+
+def _of_class(matches: Matches, name: str, weights: Floats) -> tuple[Floats, Floats]:
+    """AP [R], mean over thresholds, and errors [R, 5] of one class."""
+    protocol = matches.protocol
+    wanted = weights @ matches.truth_count(name).astype(np.float64)
+    ap, errors = np.zeros(len(weights)), np.ones((len(weights), len(TP_METRICS)))
+    for index, threshold in enumerate(protocol.thresholds_m):
+        ranking = Ranking.of(matches, name, index)
+        recall = recall_points(protocol)
+        for rows, of_hits, reached in _chunks(ranking, weights):
+            cuts = cut(ranking, weights[rows], reached, wanted[rows], recall)
+            above = np.maximum(precision(cuts) - protocol.min_precision, 0)
+            ap[rows] += above.mean(axis=1) / (1.0 - protocol.min_precision)
+            if threshold == protocol.tp_threshold_m:
+                at = confidence(ranking, cuts, weights[rows])
+                errors[rows] = mean_errors(ranking, of_hits, reached, at)
+    return ap / len(protocol.thresholds_m), errors
+
+
+def _chunks(ranking: Ranking, weights: Floats) -> Iterator[tuple[NDArray[np.int64], Floats, Floats]]:
+    """Replicates in which something was found, some at a time: their rows, weights [r, k] of the hits, running sums."""
+    hits = len(ranking.hit)
+    if not hits:
+        return
+    scene = ranking.scene[ranking.hit]
+    occurs = np.bincount(scene, minlength=ranking.scenes) > 0
+    found = np.flatnonzero((weights[:, occurs] > 0).any(axis=1))
+    step = max(1, _CHUNK_CELLS // (hits + 100 * ranking.scenes))
+    for first in range(0, len(found), step):
+        rows = found[first : first + step]
+        of_hits = np.take(weights[rows], scene, axis=1)
+        yield rows, of_hits, np.cumsum(of_hits, axis=1)

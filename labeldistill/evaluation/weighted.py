@@ -1,0 +1,153 @@
+"""One class at one threshold under many weightings of the scenes, as if every scene were repeated `weight` times.
+
+A prediction of weight w stands for w equal predictions in a row. The devkit would step through them one by one, so a
+curve passes through every copy; all points below are taken where that staircase would be cut, without building it.
+Copies of one prediction are neighbours in the order; where two different predictions of a class have the same score,
+the devkit's own order of a resampled data set could interleave their copies, which is the only difference.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labeldistill.evaluation.curves import RECALL
+from labeldistill.evaluation.matches import IGNORED, Matches
+from labeldistill.evaluation.predictions import Floats, Ints
+from labeldistill.evaluation.protocol import Protocol
+
+Rows = NDArray[np.int64]
+
+
+def recall_points(protocol: Protocol) -> Floats:
+    """[K] the recalls that AP and errors are averaged over."""
+    return RECALL[round(100 * protocol.min_recall) + 1 :]
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """What is the same under every weighting; k true positives, S scenes.
+
+    Attributes:
+        score: [n] scores of the counted predictions, descending. scene: [n].
+        hit: [k] rows of the true positives.
+        errors: [k, 5].
+        scenes: S.
+    """
+
+    score: Floats
+    scene: Ints
+    hit: Rows
+    errors: Floats
+    scenes: int
+
+    @classmethod
+    def of(cls, matches: Matches, name: str, threshold: int) -> "Ranking":
+        """Of one class (name) at one threshold (index)."""
+        rows = matches.of_class(name)
+        box = matches.box[threshold, rows]
+        counted = box != IGNORED
+        return cls(
+            score=matches.score[rows][counted],
+            scene=matches.scene[rows][counted],
+            hit=np.flatnonzero(box[counted] >= 0),
+            errors=matches.errors_of(name, threshold),
+            scenes=len(matches.scene_names),
+        )
+
+    @cached_property
+    def false_before(self) -> Floats:
+        """[k + 1, S] false positives of each scene ahead of each true positive; the last row: all of them."""
+        false = np.ones(len(self.score), dtype=bool)
+        false[self.hit] = False
+        place = np.searchsorted(self.hit, np.flatnonzero(false))
+        cell = place * self.scenes + self.scene[false]
+        count = np.bincount(cell, minlength=(len(self.hit) + 1) * self.scenes)
+        return np.asarray(np.cumsum(count.reshape(-1, self.scenes), axis=0), dtype=np.float64)
+
+    @cached_property
+    def last_before(self) -> Ints:
+        """[k + 1, S] row of each scene's last prediction ahead of each true positive, -1 for none."""
+        rows = np.arange(len(self.score))
+        place = np.searchsorted(self.hit, rows)  # a true positive is not ahead of itself, but of the next
+        place[self.hit] += 1
+        last = np.full((len(self.hit) + 1, self.scenes), -1, dtype=np.int32)
+        last[place, self.scene] = rows  # ascending: the last one written stays
+        return np.maximum.accumulate(last, axis=0)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Where the staircase of each of R weightings is cut at K recalls; everything is [R, K].
+
+    Attributes:
+        below: true positives (copies counted) up to the cut.
+        at: index of the true positive that the cut runs into; k where all lie below.
+        ahead: weight of the true positives ahead of that one.
+        false: weight of the false positives ahead of it.
+        inside: whether the curve goes on beyond the cut; ends: whether the curve ends exactly here.
+        part: how far the cut lies between the two points of the staircase, 0..1.
+    """
+
+    below: Floats
+    at: Rows
+    ahead: Floats
+    false: Floats
+    inside: NDArray[np.bool_]
+    ends: NDArray[np.bool_]
+    part: Floats
+
+
+def search(sorted_rows: Floats, values: Floats, span: float, side: str) -> Rows:
+    """Row-wise `searchsorted`: [R, k] ascending rows and [R, K] values, all in 0 .. span - 1; counts [R, K]."""
+    shift = np.arange(len(sorted_rows))[:, None] * span
+    flat = np.searchsorted((sorted_rows + shift).ravel(), (values + shift).ravel(), side=side)  # type: ignore[call-overload]
+    return np.asarray(flat.reshape(values.shape) - np.arange(len(values))[:, None] * sorted_rows.shape[1])
+
+
+def cut(ranking: Ranking, weights: Floats, reached: Floats, wanted: Floats, recall: Floats) -> Cut:
+    """Cut every staircase at the recalls.
+
+    Args:
+        weights: [R, S]. reached: [R, k] running weight of the true positives. wanted: [R] boxes to be found, > 0.
+        recall: [K].
+    """
+    total = reached[:, -1:]
+    below = np.floor(recall * wanted[:, None])
+    below += (below + 1) / wanted[:, None] <= recall  # the devkit compares the rounded quotients
+    below -= below / wanted[:, None] > recall
+    span = float(max(total.max(), wanted.max()) + 2)
+    at = search(reached, below, span, "right")
+    ahead = np.where(at > 0, np.take_along_axis(reached, np.maximum(at - 1, 0), axis=1), 0.0)
+    false = np.matmul(ranking.false_before[at], weights[:, :, None])[:, :, 0]
+    low, high = below / wanted[:, None], (below + 1) / wanted[:, None]
+    return Cut(
+        below=below,
+        at=at,
+        ahead=ahead,
+        false=false,
+        inside=below < total,
+        ends=(below == total) & (low == recall),
+        part=(recall - low) / (high - low),
+    )
+
+
+def precision(cuts: Cut) -> Floats:
+    """[R, K] interpolated precision; 0 beyond the highest recall."""
+    low = cuts.below / np.maximum(cuts.below + cuts.false, 1)
+    high = (cuts.below + 1) / (cuts.below + 1 + cuts.false)
+    first = (cuts.below == 0) & (cuts.false == 0)  # the very first prediction is true: flat to the left
+    between = np.where(first, high, low + (high - low) * cuts.part)
+    return np.where(cuts.inside, between, np.where(cuts.ends, low, 0.0))
+
+
+def confidence(ranking: Ranking, cuts: Cut, weights: Floats) -> Floats:
+    """[R, K] interpolated confidence; 0 beyond the highest recall."""
+    rows = np.where(weights[:, None, :] > 0, ranking.last_before[cuts.at], -1).max(axis=2)
+    before = ranking.score[np.maximum(rows, 0)]
+    high = ranking.score[ranking.hit[np.minimum(cuts.at, len(ranking.hit) - 1)]]
+    same = (cuts.below > cuts.ahead) | (rows < 0)  # another copy of the same prediction, or nothing ahead at all
+    low = np.where(same, high, before)
+    between = low + (high - low) * cuts.part
+    return np.where(cuts.inside, between, np.where(cuts.ends, before, 0.0))
