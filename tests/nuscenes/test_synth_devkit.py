@@ -1,6 +1,7 @@
 """The unmodified devkit as the arbiter of the synthetic world: it loads, renders and evaluates it."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ def test_scene_names_are_official_and_splits_disjoint(root: Path, nusc: NuScenes
     assert set(splits["synth_val"]) <= set(val)
     assert set(splits["synth_train"]) | set(splits["synth_tuning"]) <= set(train)
     assert not set(splits["synth_train"]) & set(splits["synth_tuning"])
-    assert sorted(sum(splits.values(), [])) == sorted(scene["name"] for scene in nusc.scene)
+    assert sorted(name for names in splits.values() for name in names) == sorted(scene["name"] for scene in nusc.scene)
 
 
 def test_devkit_renders_a_sample(nusc: NuScenes, tmp_path: Path) -> None:
@@ -203,7 +204,7 @@ def test_sweeps_are_linked_at_20_hz_and_belong_to_the_next_key_frame(nusc: NuSce
         assert [row["is_key_frame"] for row in chain] == [True, False, False, False] * 2 + [True]
         gaps = np.diff([row["timestamp"] for row in chain]) / 1e6
         assert (np.abs(gaps - 0.125) < 0.005).all()
-        assert all(row["prev"] == before["token"] for before, row in zip(chain[:-1], chain[1:], strict=True))
+        assert all(row["prev"] == before["token"] for before, row in pairwise(chain))
         for row in chain[1:4]:
             assert row["sample_token"] == chain[4]["sample_token"]
             assert row["filename"].startswith("sweeps/")

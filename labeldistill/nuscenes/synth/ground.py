@@ -69,7 +69,7 @@ def sky(direction: F32, zenith: tuple[float, float, float], night: bool) -> F32:
     colour = pale * (1 - blend) + top * blend
     bearing = np.arctan2(y, x)
     cloud = noise(bearing * np.float32(6), height * np.float32(20), 1.0)
-    colour += np.float32(0.01 if night else 0.025) * cloud[..., None]
+    colour += np.float32(0.001 if night else 0.025) * cloud[..., None]
     skyline = np.float32(0.03) + np.float32(0.02) * noise(bearing * np.float32(12), np.zeros_like(bearing), 1.0)
     far = height < skyline
     colour[far] = (0.02, 0.02, 0.03) if night else (0.42, 0.45, 0.47)

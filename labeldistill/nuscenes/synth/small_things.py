@@ -36,8 +36,8 @@ def motorcycle(L: float, W: float, H: float, paint: Colour, rng: Generator, ride
     frame = block(
         (-L * 0.30, L * 0.22), (-0.17, 0.17), (0.25 * H, seat), paint, low, lidar=36, taper=(0, 0.1, 0.04, 0.04)
     )
-    tail = block((-L / 2, -L * 0.22), (-0.12, 0.12), (0.40 * H, seat + 0.06), paint,
-                 Patch("back", 0, 0.2, 0.8, 0.4, TAIL_LIGHT, 220, glow=0.7), lidar=36, taper=(0, 0, 0.02, 0.02))  # fmt: skip
+    light = Patch("back", 0, 0.2, 0.8, 0.4, TAIL_LIGHT, lidar=220, glow=0.7)
+    tail = block((-L / 2, -L * 0.22), (-0.12, 0.12), (0.40 * H, seat + 0.06), paint, light, lidar=36)
     fork = Part((L * 0.32, L * 0.44, -0.08, 0.08), (L * 0.16, L * 0.24, -0.08, 0.08), 0.2 * H, 0.62 * H, STEEL, 40)
     bar = block((L * 0.10, L * 0.24), (-W / 2, W / 2), (0.60 * H, 0.72 * H), DARK,
                 Patch("front", 0, 0, 0.28, 0.9, HEAD_LIGHT, lidar=120, glow=0.9), lidar=30)  # fmt: skip

@@ -4,7 +4,11 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+import signal
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -66,10 +70,11 @@ def _build(settings: SynthSettings, root: Path, version: str, workers: int, prog
         for folder in ("samples",) if sensor.is_camera else ("samples", "sweeps"):
             (root / folder / sensor.channel).mkdir(parents=True)
     scenes = []
-    for done in _run(jobs, workers):
-        scenes.append(done)
-        if progress is not None:
-            progress(len(scenes), len(jobs))
+    with closing(_run(jobs, workers)) as running:  # stops the workers before the folder goes, whatever happens
+        for done in running:
+            scenes.append(done)
+            if progress is not None:
+                progress(len(scenes), len(jobs))
     scenes.sort(key=lambda rows: rows.number)
     _write_tables(root, version, world, rigs, jobs, scenes)
     splits = {f"synth_{split}": split_names for split, split_names in names.items()}
@@ -89,12 +94,23 @@ def _jobs(settings: SynthSettings, world: str, names: dict[str, list[str]],
             number += 1
 
 
-def _run(jobs: list[SceneJob], workers: int) -> Iterator[SceneRows]:
+def _run(jobs: list[SceneJob], workers: int) -> Generator[SceneRows, None, None]:
     if workers <= 1 or len(jobs) <= 1:
         yield from map(write_scene, jobs)
         return
-    with get_context("spawn").Pool(min(workers, len(jobs))) as pool:
-        yield from pool.imap_unordered(write_scene, jobs)
+    # An executor, not a Pool: a worker that the system kills ends in an error there, and in waiting for ever here.
+    pool = ProcessPoolExecutor(min(workers, len(jobs)), get_context("spawn"), _leave_interrupts_to_the_parent)
+    try:
+        for future in as_completed([pool.submit(write_scene, job) for job in jobs]):
+            yield future.result()
+    except BrokenProcessPool as error:
+        raise InputError("a worker was killed (too little memory?); fewer workers need less") from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _leave_interrupts_to_the_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _write_tables(root: Path, version: str, world: str, rigs: dict[str, tuple[Sensor, ...]], jobs: list[SceneJob],
