@@ -49,19 +49,25 @@ def _scatter(rows: Tensor, index: Tensor, weight: Tensor, size: int) -> Tensor:
     columns, entries = torch.sort(flat, stable=True)  # entries of one output row stay in the order of `index`
     starts = torch.searchsorted(columns, torch.arange(size + 1, dtype=torch.int32, device=flat.device), out_int32=True)
     entries = entries[: int(starts[-1])]  # those that do not count were sorted to the end
-    owner = (entries // index.shape[1]).int()
-    return embedding_bag(owner, rows, starts[:-1], mode="sum", per_sample_weights=weight.flatten()[entries])
+    return embedding_bag(
+        _owners(index)[entries], rows, starts[:-1], mode="sum", per_sample_weights=weight.flatten()[entries]
+    )
 
 
 def _dots(rows: Tensor, table: Tensor, index: Tensor) -> Tensor:
     """`out[m, j] = rows[m] . table[index[m, j]]`, zero for entries that do not count."""
     count, width = index.shape
     starts = torch.arange(0, count * width, width, dtype=torch.int32, device=index.device)
-    owner = torch.arange(count, dtype=torch.int32, device=index.device).repeat_interleave(width)
     dots = torch.ops.aten._embedding_bag_per_sample_weights_backward(
-        rows.contiguous(), table.contiguous(), index.clamp(min=0).flatten(), starts, owner, 0
+        rows.contiguous(), table.contiguous(), index.clamp(min=0).flatten(), starts, _owners(index), 0
     )
     return dots.view(count, width) * (index >= 0)  # type: ignore[no-any-return]
+
+
+def _owners(index: Tensor) -> Tensor:
+    """The row that each entry of the flattened `index` belongs to, [M * J] int32."""
+    rows = torch.arange(index.shape[0], dtype=torch.int32, device=index.device)
+    return rows.unsqueeze(1).expand(index.shape).flatten()
 
 
 class _Gather(torch.autograd.Function):
