@@ -16,6 +16,7 @@ from labeldistill.config.model import (
 )
 from labeldistill.config.switches import STAGES_OF_SWITCH, Switches
 from labeldistill.config.training import TrainingSettings
+from labeldistill.config.verdict import VerdictSettings
 
 Term = Literal["detection", "depth", "lidar_feature", "label_feature", "response"]
 Stage = Literal["teacher", "label-encoder", "student"]
@@ -100,6 +101,7 @@ class StudySettings(Settings):
     teacher_seed: int = Field(0, ge=0)
     evaluation_split: Split = "val"
     benchmark: BenchmarkSettings = BenchmarkSettings()
+    verdict: VerdictSettings = VerdictSettings()
     claims: dict[str, str] = {}
     """Variant -> id of the published claim (workflow/claims) that it is set beside."""
     comparable: bool = False

@@ -1,0 +1,44 @@
+"""How a study is judged: declared margins, the noise granted to published values, error rate, power, looks at seeds."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from labeldistill.config.base import Settings
+
+Metric = Literal["mAP", "NDS", "mATE", "mASE", "mAOE", "mAVE", "mAAE"]
+"""Numbers below are in the units of the claims: points (0-100) for mAP and NDS, m, 1-IoU, rad, m/s, 1-accuracy."""
+
+
+class VerdictSettings(Settings):
+    """What verdicts are made by. Nothing here enters a run key: judging anew trains nothing."""
+
+    margins: dict[Metric, float] = {"mAP": 0.5, "NDS": 0.5}
+    """Differences up to this count as none (equivalence margin). The default is what authors of the field call noise.
+    A metric without a margin is never called REPRODUCED."""
+    published_sd: dict[Metric, float] = {}
+    """Sd of the published value itself, a single run of unknown seed; a metric that is not named is taken as exact."""
+    confidence: float = Field(0.95, gt=0.5, lt=1)
+    """Of intervals; 1 - confidence is the error rate of every test and of every family of tests."""
+    power: float = Field(0.8, gt=0.5, lt=1)
+    """Wanted chance of a verdict, for planning."""
+    assumed_sd: dict[Metric, float] = {"mAP": 0.5, "NDS": 0.5}
+    """Spread between seeds that planning assumes as long as nothing is measured."""
+    seeds_per_look: int = Field(3, ge=2)
+    """`--sequential`: seeds that are run between two looks at the verdict."""
+
+    @model_validator(mode="after")
+    def _positive(self) -> "VerdictSettings":
+        for name in ("margins", "assumed_sd"):
+            for metric, value in getattr(self, name).items():
+                if not value > 0:
+                    raise ValueError(f"`{name}.{metric}` must be positive, got {value}")
+        for metric, value in self.published_sd.items():
+            if not value >= 0:
+                raise ValueError(f"`published_sd.{metric}` must not be negative, got {value}")
+        return self
+
+    @property
+    def alpha(self) -> float:
+        """Error rate: 1 - confidence."""
+        return round(1.0 - self.confidence, 12)
