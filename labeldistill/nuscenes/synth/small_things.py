@@ -16,6 +16,8 @@ from labeldistill.nuscenes.synth.paint import (
 )
 from labeldistill.nuscenes.synth.parts import Colour, Part, Patch, block
 
+STRIPE: Colour = (0.88, 0.90, 0.82)
+
 
 def _rider(L: float, W: float, H: float, seat: float, rng: Generator) -> list[Part]:
     """A rider who leans forward: hips behind, head ahead of the middle."""
@@ -68,20 +70,17 @@ def pedestrian(L: float, W: float, H: float, paint: Colour, rng: Generator) -> l
     """Striding legs, a forward-leaning torso, face at the front, a backpack behind."""
     coat, trousers, hair = clothing(rng), clothing(rng), mixed(clothing(rng), DARK, 0.7)
     legs = [
-        Part((x, x + 0.20, y0, y1), (-0.02, 0.16, y0, y1), 0.0, 0.48 * H, trousers, 18)
-        for x, y0, y1 in ((L / 2 - 0.22, 0.02, 0.17), (-0.14, -0.17, -0.02))
+        Part((x, x + 0.28 * L, y0, y1), (-0.03 * L, 0.24 * L, y0, y1), 0.0, 0.48 * H, trousers, 18)
+        for x, y0, y1 in ((0.20 * L, 0.02, 0.17), (-0.21 * L, -0.17, -0.02))
     ]
-    torso = Part((-0.08, 0.18, -W * 0.38, W * 0.38), (0.02, 0.26, -W * 0.42, W * 0.42), 0.46 * H, 0.84 * H, coat, 24)
-    arms = block((-0.02, min(0.40, L / 2)), (-W / 2, W / 2), (0.56 * H, 0.66 * H), mixed(coat, DARK, 0.15), lidar=22)
-    head = block(
-        (0.06, 0.29), (-0.10, 0.10), (0.86 * H, H), hair, Patch("front", 0, -0.2, 0.8, 0.75, SKIN, lidar=30), lidar=15
-    )
-    pack = block((-L / 2, -0.06), (-W * 0.30, W * 0.30), (0.52 * H, 0.82 * H), clothing(rng),
-                 Patch("back", 0, 0.1, 0.7, 0.12, PLATE_STRIPE, lidar=230), lidar=30)  # fmt: skip
+    low, high = (-0.12 * L, 0.27 * L), (0.03 * L, 0.39 * L)
+    torso = Part((*low, -W * 0.38, W * 0.38), (*high, -W * 0.42, W * 0.42), 0.46 * H, 0.84 * H, coat, 24)
+    arms = block((-0.03 * L, 0.49 * L), (-W / 2, W / 2), (0.56 * H, 0.66 * H), mixed(coat, DARK, 0.15), lidar=22)
+    face = Patch("front", 0, -0.2, 0.8, 0.75, SKIN, lidar=30)
+    head = block((0.09 * L, 0.43 * L), (-0.10, 0.10), (0.86 * H, H), hair, face, lidar=15)
+    stripe = Patch("back", 0, 0.1, 0.7, 0.12, STRIPE, lidar=230)
+    pack = block((-L / 2, -0.09 * L), (-W * 0.30, W * 0.30), (0.52 * H, 0.82 * H), clothing(rng), stripe, lidar=30)
     return [*legs, torso, arms, head, pack]
-
-
-PLATE_STRIPE: Colour = (0.88, 0.90, 0.82)
 
 
 def barrier(L: float, W: float, H: float, paint: Colour, rng: Generator) -> list[Part]:
