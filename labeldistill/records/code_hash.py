@@ -30,6 +30,9 @@ _STOPS: dict[str, tuple[str, ...]] = {
     "benchmark": (*_MODELS, "labeldistill.training.train"),
 }
 
+# Settings that no stage computes with; a report holds their values (the resolved study is part of its version).
+_NO_STAGE = ("labeldistill.config.verdict",)
+
 
 def _file(module: str) -> Path | None:
     base = _ROOT.joinpath(*module.split(".")[1:])
@@ -73,7 +76,7 @@ def _module(module: str) -> tuple[str, frozenset[str]]:
 
 def modules_of(stage: str) -> tuple[str, ...]:
     """Names of the package's modules that `stage` depends on, sorted."""
-    stops = set(_STOPS.get(stage, ())) - set(_ENTRIES[stage])
+    stops = {*_STOPS.get(stage, ()), *_NO_STAGE} - set(_ENTRIES[stage])
     seen: set[str] = set()
     todo = list(_ENTRIES[stage])
     while todo:
