@@ -74,7 +74,7 @@ SCHEMA: dict[str, dict[str, Any]] = {
 """The columns that are read of each table; nuScenes' `visibility` and `map` hold nothing that training needs."""
 
 _PIECE_CHARACTERS = 1 << 24
-_BATCH_ROWS = 50_000
+_BATCH_ROWS = 20_000
 _CACHE_FORMAT = 1
 
 
@@ -207,7 +207,8 @@ def _rows(file: Path) -> Iterator[dict[str, Any]]:
                         raise InputError(message, file=file) from error
                     more = stream.read(_PIECE_CHARACTERS)
                     ended = not more
-                    text, at = text[at:] + more, 0
+                    text = text[at:] + more
+                    at = _skip(text, 0)
                     continue
                 yield row
                 count += 1
