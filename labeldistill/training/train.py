@@ -25,7 +25,38 @@ def train(
 
     See `fit` for what is written, how a killed run goes on, and what is raised.
     """
-    job = TrainingJob(
+    job = training_job(
+        run,
+        infos_dir,
+        out_dir,
+        run_key=run_key,
+        teacher_dir=teacher_dir,
+        label_encoder_dir=label_encoder_dir,
+        device=device,
+        devices=devices,
+        progress=progress,
+    )
+    return fit(job, finish)
+
+
+def training_job(
+    run: RunSettings,
+    infos_dir: Path,
+    out_dir: Path,
+    *,
+    run_key: str,
+    teacher_dir: Path | None = None,
+    label_encoder_dir: Path | None = None,
+    device: Device = "auto",
+    devices: int = 1,
+    progress: bool | None = None,
+) -> TrainingJob:
+    """A run with its model and items in place, not yet started; the determinism audit takes it too.
+
+    Raises:
+        InputError: a parent or an index that is missing, damaged or of other settings.
+    """
+    return TrainingJob(
         run_key=run_key,
         stage=run.stage,
         seed=run.seed,
@@ -40,4 +71,3 @@ def train(
         devices=devices,
         progress=progress,
     )
-    return fit(job, finish)

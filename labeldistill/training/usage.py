@@ -1,9 +1,12 @@
 """What a run used: wall and CPU time, device-hours, peak memory, energy; summed over all its sessions."""
 
 import ctypes
+import gc
 import resource
 import sys
 import time
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,6 +18,31 @@ def peak_memory_bytes() -> int:
     """Largest resident set of this process so far."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def reset_peak_memory(device_type: str) -> None:
+    """Begin a new measurement: give freed memory back to the system and forget the former peak (Linux, CUDA)."""
+    gc.collect()
+    if device_type == "cuda":
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+        return
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak_memory(device_type: str) -> int:
+    """Bytes at the peak since `reset_peak_memory`: allocated on the GPU, or resident in this process."""
+    if device_type == "cuda":
+        return int(torch.cuda.max_memory_allocated())
+    status = Path("/proc/self/status")
+    if status.is_file():
+        for line in status.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return peak_memory_bytes()
 
 
 def gpu_energy_j() -> float | None:
