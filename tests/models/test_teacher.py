@@ -131,7 +131,7 @@ def test_it_learns_boxes_where_they_are() -> None:
     batch, model = boxes_with_points(), teacher()
     optimizer = torch.optim.AdamW(model.parameters(), lr=2e-2)
     losses = []
-    for _ in range(60):
+    for _ in range(40):
         loss = model.train().losses(batch)["detection"]
         optimizer.zero_grad()
         loss.backward()
