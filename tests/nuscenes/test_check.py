@@ -1,4 +1,3 @@
-import os
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +36,7 @@ def test_a_whole_folder_is_whole(tiny: TinyWorld):
     cars = [row for row in boxes if kinds[row["instance_token"]] == "cat-vehicle.car"]
     assert report.boxes["car"] == len(cars)
     assert report.boxes["trailer"] == 0
-    images = sum(os.path.getsize(path) for path in tiny.root.glob("samples/CAM*/*"))
+    images = sum(path.stat().st_size for path in tiny.root.glob("samples/CAM*/*"))
     clouds = {row["filename"] for row in tiny.tables["sample_data"] if "LIDAR" in row["filename"]}
     assert report.clouds <= len(clouds)
     assert report.bytes == images + report.clouds * 240 * 20

@@ -36,7 +36,7 @@ def test_scenes_know_their_splits_and_place(tiny: TinyWorld):
 
 
 def test_samples_follow_the_chain_of_their_scene(tiny: TinyWorld, devkit: NuScenes):
-    _, scenes, samples = read(tiny.root)
+    _, _, samples = read(tiny.root)
     chain = []
     for scene in devkit.scene:
         token, order = scene["first_sample_token"], 0
