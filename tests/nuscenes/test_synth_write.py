@@ -1,16 +1,21 @@
 """The world's files: the same settings give the same bytes, bad settings give a message, failures leave nothing."""
 
 import hashlib
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 from PIL import Image
 
 from labeldistill.config.data import SynthSettings
 from labeldistill.errors import InputError
-from labeldistill.nuscenes.synth import write
+from labeldistill.files import read_json
 from labeldistill.nuscenes.synth.write import write_world
 
 TINY: dict[str, Any] = {
@@ -125,10 +130,35 @@ def test_an_unwritable_place_is_told(tmp_path: Path) -> None:
 
 
 def test_fewer_classes_give_only_those(tmp_path: Path) -> None:
-    write.write_world(SynthSettings(**{**TINY, "classes": ("bus", "pedestrian")}), tmp_path / "two")
-    from labeldistill.files import read_json
-
+    write_world(SynthSettings(**{**TINY, "classes": ("bus", "pedestrian")}), tmp_path / "two")
     tables = tmp_path / "two" / "v1.0-trainval"
     names = {row["token"]: row["name"] for row in read_json(tables / "category.json")}
     used = {names[row["category_token"]] for row in read_json(tables / "instance.json")}
     assert used == {"vehicle.bus.rigid", "human.pedestrian.adult"}
+
+
+def test_a_killed_build_leaves_no_worker_and_the_next_clears_up(tmp_path: Path) -> None:
+    script = tmp_path / "build.py"
+    script.write_text(
+        "from pathlib import Path\n"
+        "from labeldistill.config.data import SynthSettings\n"
+        "from labeldistill.nuscenes.synth.write import write_world\n"
+        "if __name__ == '__main__':\n"
+        f"    write_world(SynthSettings(scenes={{'train': 60}}), Path({str(tmp_path / 'world')!r}), workers=2)\n"
+    )
+    build = subprocess.Popen([sys.executable, str(script)], cwd=Path(__file__).parents[2])
+    wait_until(lambda: any(tmp_path.glob(".world.*.part/samples/LIDAR_TOP/*")))
+    workers = psutil.Process(build.pid).children(recursive=True)
+    build.kill()
+    build.wait()
+    wait_until(lambda: not any(worker.is_running() and worker.status() != "zombie" for worker in workers))
+    assert not (tmp_path / "world").exists()
+    write_world(SynthSettings(**TINY), tmp_path / "world")
+    assert [path.name for path in tmp_path.iterdir() if path != script] == ["world"]
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.1)

@@ -1,12 +1,12 @@
 """All parts of a scene as arrays, so that tracing and painting index instead of looping over Python objects."""
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from labeldistill.nuscenes.synth.motion import Motion
+from labeldistill.nuscenes.synth.motion import Motion, poses_at
 from labeldistill.nuscenes.synth.parts import Part, patch_rows
 
 F32 = NDArray[np.float32]
@@ -25,7 +25,8 @@ class Body:
 class Bodies:
     """B bodies with P parts in all. `first[b] .. first[b + 1]` are the parts of body b."""
 
-    motions: tuple[Motion, ...]
+    motions: NDArray[np.float64]
+    """[B, 6], see `poses_at`."""
     first: I32
     body_of_part: I32
     planes: F32
@@ -44,7 +45,7 @@ class Bodies:
 
     def poses(self, time_s: float) -> NDArray[np.float64]:
         """[B, 3]: x, y, yaw of every body in the scene's frame."""
-        return np.array([motion.at(time_s) for motion in self.motions]).reshape(-1, 3)
+        return poses_at(self.motions, time_s)
 
 
 def assemble(bodies: list[Body]) -> Bodies:
@@ -55,7 +56,7 @@ def assemble(bodies: list[Body]) -> Bodies:
     bounds = np.stack([part.bounds() for part in parts])
     spans = list(pairwise(first))
     return Bodies(
-        motions=tuple(body.motion for body in bodies),
+        motions=np.array([astuple(body.motion) for body in bodies]),
         first=first,
         body_of_part=np.repeat(np.arange(len(bodies)), counts).astype(np.int32),
         planes=np.stack([part.planes() for part in parts]),

@@ -8,6 +8,15 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 
+def poses_at(motions: Array, time_s: float | Array) -> Array:
+    """Poses [.., 3] (x, y, yaw) of motions [.., 6] (the fields of `Motion` in order) at a time or times."""
+    x, y, yaw, speed, yaw_rate, since = motions.T
+    t = np.asarray(time_s, float) - since
+    half = yaw_rate * t / 2
+    chord = speed * t * np.where(np.abs(half) < 1e-6, 1.0, np.sin(half) / np.where(half == 0, 1.0, half))
+    return np.stack([x + chord * np.cos(yaw + half), y + chord * np.sin(yaw + half), yaw + 2 * half], axis=-1)
+
+
 @dataclass(frozen=True)
 class Motion:
     """Pose (x m, y m, yaw rad) at time `time_s`, then constant speed (m/s, along the heading) and yaw rate (rad/s)."""
@@ -21,13 +30,7 @@ class Motion:
 
     def at(self, time_s: float | Array) -> Array:
         """Pose at one time or several: [.., 3] of x, y, yaw."""
-        t = np.asarray(time_s, float) - self.time_s
-        turn = self.yaw_rate * t
-        half = turn / 2
-        chord = self.speed * t * np.sinc(half / np.pi)
-        x = self.x + chord * np.cos(self.yaw + half)
-        y = self.y + chord * np.sin(self.yaw + half)
-        return np.stack([x, y, self.yaw + turn], axis=-1)
+        return poses_at(np.array([self.x, self.y, self.yaw, self.speed, self.yaw_rate, self.time_s]), time_s)
 
 
 @dataclass(frozen=True)

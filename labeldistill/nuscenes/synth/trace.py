@@ -59,7 +59,7 @@ def _intersect(planes: F32, origin: F32, rays: F32) -> tuple[F32, NDArray[np.int
     enter = np.where(entering, distance, -np.inf)
     leave = np.where(entering, np.inf, distance).min(1)
     face = enter.argmax(1)
-    enter = np.take_along_axis(enter, face[:, None], 1)[:, 0]
+    enter = enter.max(1)
     hit = (enter < leave) & (enter > _NEAR)
     return np.where(hit, enter, np.float32(np.inf)).astype(np.float32), face
 
@@ -68,7 +68,7 @@ def _composite(hits: Hits, body: int, first: int, solid: NDArray[np.bool_], wind
                distance: F32, face: NDArray[np.int64], rays: F32, origin: F32) -> None:  # fmt: skip
     """Keep what lies nearer than what the buffers hold."""
     nearest = distance.argmin(0)
-    depth = np.take_along_axis(distance, nearest[None], 0)[0]
+    depth = distance.min(0)
     met = np.isfinite(depth)
     hits.total[body] += int((met & solid[nearest]).sum())
     shape = hits.depth[window].shape
@@ -102,17 +102,19 @@ def trace_body(
         block = (slice(row, min(row + step, rows.stop)), columns)
         grid = directions[:, block[0], block[1]].reshape(3, -1)
         m = view.rotation
-        rays = np.stack([m[i, 0] * grid[0] + m[i, 1] * grid[1] + m[i, 2] * grid[2] for i in range(3)])
+        rays = m[:, 0:1] * grid[0] + m[:, 1:2] * grid[1] + m[:, 2:3] * grid[2]
         distance, face = _intersect(planes, view.origin, rays)
         _composite(hits, body, first, solid, block, distance, face, rays, view.origin)
 
 
 def views(poses: F64, sensor_rotation: F64, sensor_origin: F64) -> list[View]:
     """Every body's view from a sensor whose pose in the scene is given; `poses` [B, 3] are x, y, yaw."""
-    result = []
-    for x, y, yaw in poses:
-        c, s = np.cos(yaw), np.sin(yaw)
-        to_body = np.array([[c, s, 0.0], [-s, c, 0.0], [0.0, 0.0, 1.0]])
-        origin = to_body @ (sensor_origin - np.array([x, y, 0.0]))
-        result.append(View((to_body @ sensor_rotation).astype(np.float32), origin.astype(np.float32)))
-    return result
+    to_body = np.zeros((len(poses), 3, 3))
+    to_body[:, 0, 0] = to_body[:, 1, 1] = np.cos(poses[:, 2])
+    to_body[:, 0, 1] = np.sin(poses[:, 2])
+    to_body[:, 1, 0] = -to_body[:, 0, 1]
+    to_body[:, 2, 2] = 1
+    offset = sensor_origin - np.column_stack([poses[:, :2], np.zeros(len(poses))])
+    rotations = np.einsum("bij,jk->bik", to_body, sensor_rotation).astype(np.float32)
+    origins = np.einsum("bij,bj->bi", to_body, offset).astype(np.float32)
+    return [View(rotation, origin) for rotation, origin in zip(rotations, origins, strict=True)]

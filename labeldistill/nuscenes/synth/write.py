@@ -1,17 +1,23 @@
 """Write a synthetic world: a genuine nuScenes folder, whole or not at all."""
 
+import glob
 import hashlib
 import json
 import os
 import shutil
 import signal
+import socket
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from threading import Thread
 from typing import Any
+
+import psutil
 
 from labeldistill.config.data import SynthSettings
 from labeldistill.errors import InputError
@@ -47,7 +53,7 @@ def write_world(
     check_settings(settings, version)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError("exists already; remove it or choose another folder", file=out)
-    building = out.with_name(f".{out.name}.{os.getpid()}.part")
+    building = _workplace(out)
     try:
         building.mkdir(parents=True)
         _build(settings, building, version, workers, progress)
@@ -58,6 +64,16 @@ def write_world(
         raise InputError(f"can't be written: {error.strerror or error}", file=out) from error
     finally:
         shutil.rmtree(building, ignore_errors=True)
+
+
+def _workplace(out: Path) -> Path:
+    """A new folder's name beside `out`; what killed builds of the same world left on this machine is cleared away."""
+    prefix = f".{out.name}.{socket.gethostname()}-"
+    for left in out.parent.glob(f"{glob.escape(prefix)}*.part"):
+        owner = left.name[len(prefix) : -len(".part")]
+        if owner.isdigit() and not psutil.pid_exists(int(owner)):
+            shutil.rmtree(left, ignore_errors=True)
+    return out.with_name(f"{prefix}{os.getpid()}.part")
 
 
 def _build(settings: SynthSettings, root: Path, version: str, workers: int, progress: Progress | None) -> None:
@@ -99,7 +115,7 @@ def _run(jobs: list[SceneJob], workers: int) -> Generator[SceneRows, None, None]
         yield from map(write_scene, jobs)
         return
     # An executor, not a Pool: a worker that the system kills ends in an error there, and in waiting for ever here.
-    pool = ProcessPoolExecutor(min(workers, len(jobs)), get_context("spawn"), _leave_interrupts_to_the_parent)
+    pool = ProcessPoolExecutor(min(workers, len(jobs)), get_context("spawn"), _follow_the_parent)
     try:
         for future in as_completed([pool.submit(write_scene, job) for job in jobs]):
             yield future.result()
@@ -109,8 +125,16 @@ def _run(jobs: list[SceneJob], workers: int) -> Generator[SceneRows, None, None]
         pool.shutdown(cancel_futures=True)
 
 
-def _leave_interrupts_to_the_parent() -> None:
+def _follow_the_parent() -> None:
+    """In a worker: Ctrl-C is the parent's to handle, and a parent that was killed leaves no worker behind."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with, args=(parent_process(),), daemon=True).start()
+
+
+def _end_with(parent: BaseProcess | None) -> None:
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _write_tables(root: Path, version: str, world: str, rigs: dict[str, tuple[Sensor, ...]], jobs: list[SceneJob],
