@@ -123,9 +123,7 @@ def test_the_matrix_says_where_a_spot_goes(change, u, v):
     if 6 < where[0] < 74 and 6 < where[1] < 42:
         rows, columns = np.indices(out.shape) + 0.5
         centre = np.array([(columns * out).sum(), (rows * out).sum()]) / out.sum()
-        assert (
-            np.linalg.norm(centre - where[:2]) < 1.6
-        )  # the resized image has whole pixels, the matrix the drawn scale
+        assert np.linalg.norm(centre - where[:2]) < 1.6  # the picture is resized to whole pixels
 
 
 @given(changes, st.booleans())

@@ -87,7 +87,8 @@ def _run(recorded: dict[str, Any], offsets: list[int]) -> RunSettings:
         bev_augmentation=bev,
         training=TrainingSettings(epochs=1),
         switches={name: "released" for name in STAGES_OF_SWITCH},
-        student=StudentSettings(image=image, frame_offsets=(0, *offsets)),
+        # Not validated: what is recorded need not suit a network's strides.
+        student=StudentSettings.model_construct(image=image, frame_offsets=(0, *offsets)),
     )
 
 
