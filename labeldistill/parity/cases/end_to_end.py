@@ -245,7 +245,8 @@ def _depth(record: Record) -> Iterator[Comparison]:
     borders = record["depth_bins"]
     onehot = borders["onehot"]
     step = (depth_m[1] - depth_m[0]) / onehot.shape[1]
-    ours = depth_bins(borders["depth"], borders["depth"].shape[3] // len(onehot), (depth_m[0], depth_m[1], step))
+    pixels = borders["depth"].numel() // len(onehot)  # of a cell
+    ours = depth_bins(borders["depth"], round(pixels**0.5), (depth_m[0], depth_m[1], step))
     yield compare.exact("depth bins at their borders", ours, onehot)
 
 
