@@ -47,7 +47,7 @@ class Arbiter:
             results: results_nusc.json.
             split: name of the split.
             tokens: the samples to evaluate, those of `split` or a part of them.
-            empty: the file holds no box at all, which the devkit's constructor can't take.
+            empty: predictions or ground truth hold no box at all, which the devkit's constructor can't take.
         """
         with contextlib.redirect_stderr(io.StringIO()):  # the devkit's progress bars
             evaluation = self._evaluation(str(results), split, list(tokens), empty)

@@ -29,6 +29,6 @@ def arbitrate(cases: Sequence[Case], truth: GroundTruth, task: Task) -> list[Eva
             if path.suffix != ".json":
                 official = Path(folder) / "results_nusc.json"
                 predictions.to_json(official)
-            theirs = arbiter.score(official, split, truth.tokens, empty=not len(predictions))
+            theirs = arbiter.score(official, split, truth.tokens, empty=not (len(predictions) and len(truth)))
             out.append(replace(evaluation, agreement=agreement(evaluation.score, theirs)))
     return out

@@ -10,6 +10,8 @@ from labeldistill.errors import InputError
 _PIECE_CHARACTERS = 1 << 22
 _NEAR_THE_END = 1 << 12
 """A decoding error farther than this from the end of the piece is an error of the text, not of the cut."""
+_NUMBER_MAY_GO_ON = 3
+"""`1` is a whole number where the text goes on with other characters, but `1e+` may be cut short."""
 _SPACE = " \t\r\n"
 
 
@@ -56,7 +58,7 @@ class JsonStream:
                 if self._ended or not cut:
                     raise self._broken(f"not valid JSON ({error.msg})", inside) from error
             else:
-                if end < len(self._text) or self._ended:
+                if end + _NUMBER_MAY_GO_ON < len(self._text) or self._ended:
                     self._at = end
                     return value
             self._more()

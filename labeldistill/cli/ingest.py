@@ -1,0 +1,58 @@
+"""Verb `ingest`: take in an official result file of another code base as a run of a study."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from labeldistill.cli.options import Format, FormatOption, ResultsOption, SeedOption, StudyOption
+
+
+class Weights(StrEnum):
+    """Which weights made the file."""
+
+    raw = "raw"
+    ema = "ema"
+
+
+def ingest(
+    file: Annotated[Path, typer.Argument(help="results_nusc.json on the study's evaluation split.")],
+    study: StudyOption,
+    variant: Annotated[str, typer.Option("--variant", help="Variant of the study that the file belongs to.")],
+    seed: SeedOption = 0,
+    weights: Annotated[Weights, typer.Option("--weights", help="Which weights made it.")] = Weights.ema,
+    source: Annotated[str, typer.Option("--source", help="Code base, commit and checkpoint, in words.")] = "",
+    arbiter: Annotated[
+        bool, typer.Option("--arbiter", help="Run the devkit too; fail on a difference > 1e-9.")
+    ] = False,
+    results: ResultsOption = Path("results"),
+    format: FormatOption = Format.table,
+) -> None:
+    """Check an official results JSON of any code base, keep it as columns and score it.
+
+    Example: labeldistill ingest results_nusc.json --study paper-r50-3f --variant full --seed 0 --source "released code"
+    """
+    from labeldistill.cli.evaluation_text import print_evaluation
+    from labeldistill.errors import InputError
+    from labeldistill.evaluation.ingest import Origin
+    from labeldistill.evaluation.ingest import ingest as take_in
+    from labeldistill.records.plan import StudyPlan
+
+    plan = StudyPlan.load(study, results)
+    if variant not in plan.study.variants:
+        raise InputError(f"study {study} has no such variant; there are {', '.join(plan.study.variants)}", key=variant)
+    split = plan.study.evaluation_split
+    folder, scores = take_in(
+        file,
+        Origin(plan.study.name, variant, seed, weights.value, source),
+        plan.folder / variant / f"seed-{seed}",
+        plan.dataroot,
+        plan.study.data.version,
+        plan.study.data.splits[split],
+        split_name=split,
+        arbiter=arbiter,
+        cache=plan.cache / "tables",
+    )
+    print_evaluation(scores[weights.value], format)
+    typer.echo(f"kept in {folder}", err=format is not Format.table)

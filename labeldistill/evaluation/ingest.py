@@ -1,0 +1,101 @@
+"""Taking in an official result file of another code base, so that it is scored and compared like a run of ours."""
+
+import hashlib
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from labeldistill.errors import InputError
+from labeldistill.evaluation.evaluate import Evaluation, Task, read_predictions
+from labeldistill.evaluation.score_run import score_run
+from labeldistill.files import write_json
+
+RECORD = "ingested.json"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a result file comes from.
+
+    Attributes:
+        study, variant, seed: the run that it counts as.
+        weights: "raw" or "ema": which weights made it.
+        source: in words: code base, commit, checkpoint.
+    """
+
+    study: str
+    variant: str
+    seed: int
+    weights: str
+    source: str
+
+
+def ingest(
+    file: str | Path,
+    origin: Origin,
+    folder: str | Path,
+    dataroot: str | Path,
+    version: str,
+    split: str | Sequence[str],
+    *,
+    split_name: str | None = None,
+    arbiter: bool = False,
+    cache: str | Path | None = None,
+) -> tuple[Path, dict[str, Evaluation]]:
+    """Check and convert an official JSON, score it, and keep both under `folder`.
+
+    Written: `folder/ingested-<first 12 digits of the file's SHA-256>/` with `detections/<weights>.parquet`,
+    `metrics/` (as `score_run`) and `ingested.json` (origin, SHA-256, counts); the folder appears whole or not at all.
+
+    Args:
+        file: results_nusc.json.
+        origin: kept in the record and in the Parquet file's metadata.
+        folder: the run's folder, `results/<study>/<variant>/seed-<n>`.
+        dataroot, version, split, split_name, arbiter, cache: as in `score_run`.
+
+    Returns:
+        The new folder and the scores by weights.
+
+    Raises:
+        InputError: bad content (names file and token), or the same file was taken in before; nothing is written.
+        GateError: the arbiter disagrees; nothing is written.
+    """
+    file, folder = Path(file), Path(folder)
+    named = split if isinstance(split, str) else tuple(split)
+    task = Task(Path(dataroot), version, named, cache=None if cache is None else Path(cache))
+    digest = _sha256(file)
+    target = folder / f"ingested-{digest[:12]}"
+    if target.exists():
+        raise InputError(f"was taken in before as {target}", file=file)
+    truth, allowed = task.open()
+    predictions = read_predictions(file, truth, allowed, task)
+    record = {**asdict(origin), "file": file.name, "sha256": digest}
+    record |= {"samples": len(predictions.tokens), "boxes": len(predictions)}
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".ingest-") as temporary:
+        whole = Path(temporary) / "whole"
+        columns = whole / "detections" / f"{origin.weights}.parquet"
+        predictions.write(columns, record)
+        scores = score_run(
+            {origin.weights: columns},
+            dataroot,
+            version,
+            split,
+            whole / "metrics",
+            run_key=digest[:12],
+            split_name=split_name,
+            arbiter=arbiter,
+            cache=cache,
+        )
+        write_json(whole / RECORD, record)
+        whole.rename(target)
+    return target, scores
+
+
+def _sha256(file: Path) -> str:
+    try:
+        with file.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"can't be read: {error.strerror or error}", file=file) from error
