@@ -9,7 +9,7 @@ from labeldistill.ops.sparse_rows import scatter_rows
 
 Backend = Literal["auto", "sparse", "matrix"]
 MATRIX_LIMIT = 1 << 16
-"""`auto` takes the dense matrix while a sample's has at most this many elements (cells x pixels): below, it is faster."""
+"""`auto` takes the dense matrix up to this many elements (cells x pixels) a sample: below, it is faster."""
 
 
 def voxel_cells(voxels: Tensor, voxel_num: tuple[int, int, int]) -> Tensor:
