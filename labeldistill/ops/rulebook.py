@@ -5,7 +5,7 @@ order, which is what makes the sums over them repeatable.
 """
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from itertools import product
 
 import torch
@@ -174,14 +174,14 @@ def submanifold_rulebook(sites: Sites, kernel: Triple) -> Rulebook:
     rows = torch.arange(len(keys), dtype=torch.int32, device=keys.device)
     first_half: list[tuple[Tensor, Tensor]] = []
     _, step_z, step_y, step_x = _key_weights(sites.shape)
-    position, run = rows, None
+    position, run, last = keys, None, len(keys) - 1
     for dz, dy, dx in offsets[: len(offsets) // 2]:
         wanted = keys + (dz * step_z + dy * step_y + dx * step_x)
         if (dz, dy) != run:
             position, run = torch.searchsorted(keys, wanted), (dz, dy)
         else:  # the next cell along x: at most one row further
-            position = position + (keys[position.clamp_max(len(keys) - 1)] < wanted)
-        found = keys[position.clamp_max(len(keys) - 1)] == wanted
+            position = position + (keys.take(position.clamp_max(last)) < wanted)
+        found = keys.take(position.clamp_max(last)) == wanted
         outputs = found.nonzero()[:, 0]
         first_half.append((position[outputs].int(), outputs.int()))
     groups = [*first_half, (rows, rows), *((outputs, inputs) for inputs, outputs in reversed(first_half))]
@@ -201,7 +201,7 @@ def strided_rulebook(sites: Sites, kernel: Triple, stride: Triple, padding: Trip
     for (key_z, in_z), (key_y, in_y), (key_x, in_x) in product(*steps):
         rows = (in_z & in_y & in_x).nonzero()[:, 0]
         inputs.append(rows)
-        targets.append(base[rows] + key_z[rows] + key_y[rows] + key_x[rows])
+        targets.append(reduce(torch.add, (part.index_select(0, rows) for part in (base, key_z, key_y, key_x))))
     keys, outputs = torch.unique(torch.cat(targets), return_inverse=True)
     reached = outputs.int().split([len(rows) for rows in inputs])
     pairs = Pairs(tuple(zip((rows.int() for rows in inputs), reached, strict=True)), len(keys))

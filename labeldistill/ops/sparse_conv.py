@@ -5,7 +5,7 @@ output row sums its pairs one after the other in the rulebook's order, and the m
 BLAS rounds small matrices differently when it splits them between threads.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from labeldistill.ops.rulebook import Pairs, Rulebook
+from labeldistill.ops.rulebook import Block, Pairs, Rulebook
 
 Convolve = Callable[[Tensor, Tensor, Rulebook], Tensor]
 """features [N, in], weight [kz, ky, kx, in, out], rulebook -> [M, out]."""
@@ -32,33 +32,32 @@ def _one_thread(device: torch.device) -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _apply(rows: Tensor, weight: Tensor, pairs: Pairs) -> Tensor:
-    """[N, in] rows to [M, out]: every pair's row times the weight [offsets, in, out] of its offset, summed."""
-    result = rows.new_empty(pairs.rows, weight.shape[2])
-    for block in pairs.blocks:
-        if len(block.inputs) == 0:
-            result[block.rows] = 0
-            continue
-        products = rows.new_empty(len(block.inputs), weight.shape[2])
-        gathered = torch.split(rows.index_select(0, block.inputs), block.counts)
-        with _one_thread(rows.device):
-            for chosen, matrix, product in zip(gathered, weight, torch.split(products, block.counts), strict=True):
-                torch.mm(chosen, matrix, out=product)
-        # one thread adds up an output row, pair after pair
-        result[block.rows] = F.embedding_bag(block.order, products, block.starts, mode="sum", include_last_offset=True)
-    return result
+def _multiply(gathered: Sequence[Tensor], weight: Tensor, block: Block) -> Tensor:
+    """Rows of a block's pairs (one tensor an offset) times `weight` [offsets, in, out], summed: [output rows, out]."""
+    products = weight.new_empty(len(block.inputs), weight.shape[2])
+    with _one_thread(weight.device):
+        for rows, matrix, product in zip(gathered, weight, torch.split(products, block.counts), strict=True):
+            torch.mm(rows, matrix, out=product)
+    if len(products) == 0:
+        return products.new_zeros(len(block.starts) - 1, products.shape[1])
+    # an output row is summed by one thread, pair after pair
+    return F.embedding_bag(block.order, products, block.starts, mode="sum", include_last_offset=True)
 
 
-def _weight_gradient(features: Tensor, gradient: Tensor, pairs: Pairs) -> Tensor:
-    """[offsets, in, out]: for each kernel offset, the inputs of its pairs against the gradients of their outputs."""
-    result = features.new_zeros(len(pairs.groups), features.shape[1], gradient.shape[1])
-    for block in pairs.blocks:
-        inputs = torch.split(features.index_select(0, block.inputs), block.counts)
-        outputs = torch.split(gradient[block.rows].index_select(0, block.outputs), block.counts)
-        with _one_thread(features.device):
-            for matrix, left, right in zip(result, inputs, outputs, strict=True):
-                matrix.addmm_(left.t(), right)
-    return result
+def _gather(rows: Tensor, block: Block) -> Sequence[Tensor]:
+    """The input rows of a block's pairs, one tensor a kernel offset."""
+    return torch.split(rows.index_select(0, block.inputs), block.counts)
+
+
+def _add_weight_gradient(result: Tensor, features: Tensor, gathered: Sequence[Tensor], block: Block) -> None:
+    """Add features^T @ gradient over the pairs of each offset to `result` [offsets, in, out].
+
+    `block` leads from output to input voxels: `gathered` are gradients, `features` those of the block's rows.
+    """
+    inputs = torch.split(features[block.rows].index_select(0, block.outputs), block.counts)
+    with _one_thread(result.device):
+        for matrix, left, right in zip(result, inputs, gathered, strict=True):
+            matrix.addmm_(left.t(), right)
 
 
 class _SparseConvolution(torch.autograd.Function):
@@ -66,22 +65,29 @@ class _SparseConvolution(torch.autograd.Function):
     def forward(ctx: Any, features: Tensor, weight: Tensor, rulebook: Rulebook) -> Tensor:
         ctx.save_for_backward(features, weight)
         ctx.rulebook = rulebook
-        return _apply(features, weight, rulebook.pairs)
+        result = features.new_empty(rulebook.pairs.rows, weight.shape[2])
+        for block in rulebook.pairs.blocks:
+            result[block.rows] = _multiply(_gather(features, block), weight, block)
+        return result
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         features, weight = ctx.saved_tensors
-        rulebook: Rulebook = ctx.rulebook
+        symmetric: bool = ctx.rulebook.symmetric
+        back: Pairs = ctx.rulebook.pairs if symmetric else ctx.rulebook.swapped
+        # under symmetric pairs the way back through an offset is the way forth through the mirrored one
+        transposed = (weight.flip(0) if symmetric else weight).transpose(1, 2)
+        to_features = torch.empty_like(features) if ctx.needs_input_grad[0] else None
+        to_weight = torch.zeros_like(weight) if ctx.needs_input_grad[1] else None
         gradient = gradient.contiguous()
-        to_features = to_weight = None
-        if ctx.needs_input_grad[0]:
-            mirrored = weight.flip(0) if rulebook.symmetric else weight
-            back = rulebook.pairs if rulebook.symmetric else rulebook.swapped
-            to_features = _apply(gradient, mirrored.transpose(1, 2), back)
-        if ctx.needs_input_grad[1]:
-            to_weight = _weight_gradient(features, gradient, rulebook.pairs)
-        return to_features, to_weight, None
+        for block in back.blocks:
+            gathered = _gather(gradient, block)
+            if to_features is not None:
+                to_features[block.rows] = _multiply(gathered, transposed, block)
+            if to_weight is not None:
+                _add_weight_gradient(to_weight, features, gathered, block)
+        return to_features, to_weight.flip(0) if to_weight is not None and symmetric else to_weight, None
 
 
 def reference_convolve(features: Tensor, weight: Tensor, rulebook: Rulebook) -> Tensor:
