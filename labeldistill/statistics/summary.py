@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import fsum, isfinite
+from statistics import stdev
+from sys import float_info
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 
 @dataclass(frozen=True)
@@ -36,18 +39,31 @@ class Summary:
         return ""
 
 
-def summarise(values: Sequence[float], *, confidence: float = 0.95) -> Summary:
-    """Mean, sample sd (n - 1) and two-sided t interval of independent runs; NaN values count as failed."""
-    finite = [float(v) for v in values if np.isfinite(v)]
+def summarise(values: Sequence[float], *, confidence: float = 0.95, resolution: float = 0.0) -> Summary:
+    """Mean, sample sd (n - 1) and two-sided t interval of independent runs; NaN values count as failed.
+
+    Args:
+        values: one a run.
+        confidence: of the interval.
+        resolution: a range of values up to this is rounding, not spread: the sd is 0 then.
+    """
+    finite = [float(v) for v in values if isfinite(v)]
     failed = len(values) - len(finite)
     if not finite:
         return Summary((), np.nan, np.nan, np.nan, np.nan, failed)
-    mean = float(np.mean(finite))
+    mean = fsum(finite) / len(finite)
     if len(finite) == 1:
         return Summary((finite[0],), mean, np.nan, np.nan, np.nan, failed)
-    sd = float(np.std(finite, ddof=1))
-    half = float(stats.t.ppf(0.5 + confidence / 2, len(finite) - 1)) * sd / len(finite) ** 0.5
+    sd = spread(finite, resolution)
+    half = float(special.stdtrit(len(finite) - 1, 0.5 + confidence / 2)) * sd / len(finite) ** 0.5
     return Summary(tuple(finite), mean, sd, mean - half, mean + half, failed)
+
+
+def spread(values: Sequence[float], resolution: float = 0.0) -> float:
+    """Sample sd (n - 1) of two or more values; exactly 0 where they differ by no more than `resolution` or rounding."""
+    low, high = min(values), max(values)
+    rounding = 8 * float_info.epsilon * max(abs(low), abs(high))
+    return 0.0 if high - low <= max(resolution, rounding) else stdev(values)
 
 
 def paired_differences(ours: Mapping[int, float], baseline: Mapping[int, float]) -> dict[int, float]:

@@ -1,0 +1,45 @@
+"""Seeds and scenes together: the interval of a variant's score on other seeds and other scenes."""
+
+import numpy as np
+from scipy import stats
+
+from labeldistill.statistics.bootstrap import Floats, Interval, scene_interval, widened
+from labeldistill.statistics.summary import spread
+
+
+def seeds_and_scenes(scores: Floats, replicates: Floats, scenes: int, *, confidence: float = 0.95) -> Interval:
+    """Interval of the mean over seeds when both the seeds and the scenes could have been others.
+
+    Every seed was scored on the same scenes, so the scenes' share does not shrink with the number of seeds. With
+    A = variance between seeds / n, B = bootstrap variance of the mean over scenes, C = what both hold (a seed's own
+    luck with single scenes, estimated from how replicates of single seeds move against their mean), the variance is
+    A + B - C; degrees of freedom after Satterthwaite.
+
+    Args:
+        scores: [n] one a seed, on all scenes; NaN for failed runs, which are left out.
+        replicates: [n, R] each run's metric under the same `scene_weights(scenes, R)`.
+        scenes: S.
+        confidence: two-sided.
+    """
+    there = np.isfinite(scores) & np.isfinite(replicates).all(axis=1)
+    scores, replicates = scores[there], replicates[there]
+    n = len(scores)
+    if n == 0:
+        return Interval(np.nan, np.nan, np.nan, "seeds and scenes", "no finished run")
+    if n == 1:
+        alone = scene_interval(float(scores[0]), replicates[0], scenes, confidence=confidence)
+        return Interval(alone.value, alone.low, alone.high, "scenes", "one run: nothing is said about other seeds")
+    mean = float(np.mean(scores))
+    if scenes < 2:
+        return Interval(mean, np.nan, np.nan, "seeds and scenes", "one scene: nothing is said about other scenes")
+    of_seeds = spread(list(scores)) ** 2 / n
+    over_scenes = replicates.mean(axis=0)
+    of_scenes = float(np.var(over_scenes)) * widened(scenes) ** 2
+    own_luck = float(np.var(replicates - over_scenes, axis=1).mean()) * widened(scenes) ** 2 / (n - 1)
+    variance = max(of_seeds + of_scenes - own_luck, of_seeds, of_scenes)
+    if variance == 0:
+        return Interval(mean, mean, mean, "seeds and scenes", "all runs equal on all scenes: the interval has no width")
+    freedom = variance**2 / (of_seeds**2 / (n - 1) + of_scenes**2 / (scenes - 1))
+    half = float(stats.t.ppf(0.5 + confidence / 2, freedom)) * variance**0.5
+    caveat = "" if of_seeds else "all runs equal: the interval is of the scenes alone"
+    return Interval(mean, mean - half, mean + half, "seeds and scenes", caveat)

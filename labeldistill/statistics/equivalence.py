@@ -1,0 +1,151 @@
+"""A mean over seeds against one published value: two-sided equivalence (TOST) and difference, made into one verdict."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from scipy import special
+
+from labeldistill.statistics.summary import Summary, summarise
+
+
+class Verdict(StrEnum):
+    """What can be said of a published value. NOT COMPARABLE is given before any number is looked at."""
+
+    REPRODUCED = "REPRODUCED"
+    BETTER = "BETTER"
+    WORSE = "WORSE"
+    INCONCLUSIVE = "INCONCLUSIVE"
+    NOT_COMPARABLE = "NOT COMPARABLE"
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Error rates: of calling a difference as large as the margin none; of calling none a difference (two-sided)."""
+
+    equivalence: float = 0.05
+    difference: float = 0.05
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """One verdict with its reason in words.
+
+    Attributes:
+        difference: our mean less the published value; NaN without a run.
+        low, high: its two-sided interval at level `1 - levels.difference`, the published value's noise included.
+        p_equivalence: larger one of the two one-sided p values; NaN without margin or spread.
+        p_difference: two-sided p value of "no difference".
+    """
+
+    verdict: Verdict
+    reason: str
+    difference: float = float("nan")
+    low: float = float("nan")
+    high: float = float("nan")
+    p_equivalence: float = float("nan")
+    p_difference: float = float("nan")
+
+
+def standard_error(sd: float, n: int, published_sd: float) -> tuple[float, float]:
+    """Standard error of mean less published value, and its degrees of freedom (Satterthwaite; the noise is known)."""
+    of_mean = sd**2 / n
+    variance = of_mean + published_sd**2
+    return variance**0.5, variance**2 * (n - 1) / of_mean**2
+
+
+def judge(
+    values: Sequence[float],
+    published: float,
+    *,
+    margin: float | None,
+    published_sd: float = 0.0,
+    higher_is_better: bool = True,
+    levels: Levels | None = None,
+    unit: str = "points",
+) -> Judgement:
+    """Verdict of runs that are comparable with a published value.
+
+    REPRODUCED: the difference is shown to be smaller than the margin. Otherwise BETTER or WORSE: a difference from the
+    published value is shown. Otherwise INCONCLUSIVE. A false REPRODUCED (true difference at the margin or beyond) and a
+    false BETTER or WORSE (no true difference) each have their level as error rate.
+
+    Args:
+        values: one a run, NaN for failed; in one unit with everything below.
+        published: the claim.
+        margin: largest difference that counts as none; None: REPRODUCED can't be said.
+        published_sd: sd of the published value itself, taken as known; 0: taken as exact.
+        higher_is_better: of the metric.
+        levels: error rates.
+        unit: for the words.
+    """
+    levels = levels or Levels()
+    runs = summarise(values)
+    if reason := _unsayable(runs):
+        return Judgement(Verdict.INCONCLUSIVE, reason, runs.mean - published)
+    error, freedom = standard_error(runs.sd, runs.n, published_sd)
+    difference = runs.mean - published
+    half = float(special.stdtrit(freedom, 1 - levels.difference / 2)) * error
+    p_difference = 2 * float(special.stdtr(freedom, -abs(difference) / error))
+    p_equivalence = float("nan")
+    if margin is not None:
+        p_equivalence = float(special.stdtr(freedom, (abs(difference) - margin) / error))
+    verdict = _verdict(p_equivalence, p_difference, (difference > 0) == higher_is_better, levels)
+    words = _reason(verdict, difference, half, margin, published_sd, levels, unit)
+    return Judgement(verdict, words, difference, difference - half, difference + half, p_equivalence, p_difference)
+
+
+def _unsayable(runs: Summary) -> str:
+    failed = f" ({runs.failed} failed)" if runs.failed else ""
+    if runs.n == 0:
+        return f"no finished run{failed}"
+    if runs.n == 1:
+        return f"one run{failed}: its spread is unknown, so no difference can be told from noise"
+    if runs.sd == 0:
+        return f"all {runs.n} runs{failed} gave the same value: without spread the chance of being wrong is unknown"
+    return ""
+
+
+def _verdict(p_equivalence: float, p_difference: float, better: bool, levels: Levels) -> Verdict:
+    if p_equivalence <= levels.equivalence:
+        return Verdict.REPRODUCED
+    if p_difference <= levels.difference:
+        return Verdict.BETTER if better else Verdict.WORSE
+    return Verdict.INCONCLUSIVE
+
+
+def _reason(
+    verdict: Verdict,
+    difference: float,
+    half: float,
+    margin: float | None,
+    published_sd: float,
+    levels: Levels,
+    unit: str,
+) -> str:
+    interval = f"{difference:+.3g} {unit} [{difference - half:+.3g}, {difference + half:+.3g}]"
+    noise = f"the published value taken {f'to vary by {published_sd:g}' if published_sd else 'as exact'}"
+    if verdict is Verdict.REPRODUCED:
+        return f"difference {interval}, shown to be within the margin of {margin:g}; {noise}"
+    if verdict is Verdict.INCONCLUSIVE:
+        if margin is None:
+            return f"difference {interval} includes none, and no equivalence margin is declared; {noise}"
+        if margin_is_hopeless(margin, published_sd, levels.equivalence):
+            return f"difference {interval}; {noise}, so no number of seeds can show a margin of {margin:g}"
+        return f"difference {interval}: neither a difference nor one within {margin:g} is shown; {noise}"
+    side = "above" if difference > 0 else "below"
+    beyond = margin is not None and abs(difference) - half > margin
+    size = f", beyond the margin of {margin:g}" if beyond else ""
+    if margin is not None and not beyond:
+        size = f"; whether it exceeds the margin of {margin:g} is not shown"
+    return f"{side} the published value: difference {interval}{size}; {noise}"
+
+
+def decided(judgement: Judgement) -> bool:
+    """Whether the verdict says something: a difference, or that there is none beyond the margin."""
+    return judgement.verdict in (Verdict.REPRODUCED, Verdict.BETTER, Verdict.WORSE)
+
+
+def margin_is_hopeless(margin: float, published_sd: float, alpha: float = 0.05) -> bool:
+    """Whether the published value's own noise alone rules out a proof of equivalence within `margin`."""
+    return bool(-special.ndtri(alpha) * published_sd >= margin)

@@ -1,0 +1,83 @@
+"""Holm's correction over a family of comparisons, and what may then be said of each."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+import numpy as np
+from statsmodels.stats.multitest import multipletests
+
+from labeldistill.statistics.paired import PairedComparison, pairs_for_sign_flip
+
+FEWEST_PAIRS = 3
+"""A verdict on fewer pairs would rest on the shape of the normal distribution's tails alone."""
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjusted p values, in the given order; at most alpha means rejected with family-wise error alpha.
+
+    A comparison without a p value (NaN) stays in the family and in its count, and stays NaN.
+    """
+    if not len(p_values):
+        return []
+    p = np.asarray(p_values, dtype=float)
+    adjusted = multipletests(np.where(np.isnan(p), 1.0, p), method="holm")[1]
+    return [float(v) for v in np.where(np.isnan(p), np.nan, adjusted)]
+
+
+class Finding(StrEnum):
+    """What a comparison shows."""
+
+    BETTER = "BETTER"
+    WORSE = "WORSE"
+    EQUAL = "EQUAL"
+    """Every pair is equal to the last digit."""
+    NOT_SHOWN = "NO DIFFERENCE SHOWN"
+    CANT_TELL = "CAN'T TELL"
+    """Too few pairs to find anything."""
+
+
+def p_for_family(pairs: PairedComparison) -> float:
+    """The p value that enters the family: paired t; NaN where the pairs are too few for a verdict.
+
+    Equal differences other than 0 have no chance under "no difference, normal noise": 0, where signs alone could
+    reach 5 % as well, else NaN.
+    """
+    if pairs.n < FEWEST_PAIRS:
+        return float("nan")
+    if pairs.summary.sd == 0:
+        if pairs.summary.mean == 0:
+            return 1.0
+        return 0.0 if pairs.n >= pairs_for_sign_flip() else float("nan")
+    return pairs.p_t
+
+
+def finding(
+    pairs: PairedComparison, adjusted: float, *, alpha: float, higher_is_better: bool, family: int
+) -> tuple[Finding, str]:
+    """Verdict of one comparison after correction, with its reason in words."""
+    n, mean = pairs.n, pairs.summary.mean
+    if n and not any(pairs.differences):
+        return Finding.EQUAL, f"all {n} pairs are equal to the last digit" if n > 1 else "the one pair is equal"
+    if np.isnan(adjusted):
+        return Finding.CANT_TELL, _too_few(pairs)
+    if adjusted > alpha:
+        return Finding.NOT_SHOWN, f"paired t over {n} pairs, p = {adjusted:.3f} after Holm over {family}"
+    better = (mean > 0) == higher_is_better
+    if pairs.summary.sd == 0:
+        reason = f"all {n} pairs differ by the same amount: no spread, so no interval and nothing about other seeds"
+    else:
+        reason = f"paired t over {n} pairs, p = {adjusted:.2g} after Holm over {family}"
+        if n < pairs_for_sign_flip(alpha):
+            reason += f"; rests on normal noise (signs alone need {pairs_for_sign_flip(alpha)} pairs)"
+    return (Finding.BETTER if better else Finding.WORSE), reason
+
+
+def _too_few(pairs: PairedComparison) -> str:
+    if pairs.n == 0:
+        return "no pair with a value on both sides"
+    if pairs.n < FEWEST_PAIRS:
+        return f"{pairs.n} pair{'s' if pairs.n > 1 else ''}: too few to tell a difference from the seeds' noise"
+    return (
+        f"all {pairs.n} pairs differ by the same amount: without spread there is no t test, and signs alone need "
+        f"{pairs_for_sign_flip()} pairs"
+    )

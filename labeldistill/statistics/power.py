@@ -1,0 +1,81 @@
+"""How many seeds a wanted verdict needs, worked out before anything runs."""
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy import special, stats
+from statsmodels.stats.power import TTestPower
+
+from labeldistill.statistics.equivalence import margin_is_hopeless
+
+MOST_SEEDS = 1000
+_GRID = 4000
+
+
+def equivalence_power(
+    n: int, sd: float, margin: float, *, difference: float = 0.0, alpha: float = 0.05, published_sd: float = 0.0
+) -> float:
+    """Chance that `equivalence.judge` says REPRODUCED.
+
+    Exact for normal runs: the chance given the sample sd, averaged over the distribution of the sample sd.
+
+    Args:
+        n: seeds, at least 2.
+        sd: true spread between seeds.
+        margin: equivalence margin.
+        difference: true difference from the published run's own mean.
+        alpha: error rate.
+        published_sd: noise of the published value.
+    """
+    if n < 2:
+        return 0.0
+    quantiles = (np.arange(_GRID) + 0.5) / _GRID
+    variance = sd**2 * stats.chi2.ppf(quantiles, n - 1) / (n - 1) / n
+    total = variance + published_sd**2
+    critical = -special.stdtrit(total**2 * (n - 1) / variance**2, alpha)
+    room = margin - critical * np.sqrt(total)
+    true_error = (sd**2 / n + published_sd**2) ** 0.5
+    inside = special.ndtr((room - difference) / true_error) - special.ndtr((-room - difference) / true_error)
+    return float(np.where(room > 0, inside, 0.0).mean())
+
+
+def seeds_for_equivalence(
+    sd: float, margin: float, *, power: float = 0.8, alpha: float = 0.05, published_sd: float = 0.0
+) -> int | None:
+    """Fewest seeds with which a true difference of none is REPRODUCED with chance `power` (to the nearest percent).
+
+    None: by no number, since the published value's own noise stays however many seeds there are.
+    """
+    if margin_is_hopeless(margin, published_sd, alpha):
+        return None
+
+    def chance(n: int) -> float:
+        return equivalence_power(n, sd, margin, alpha=alpha, published_sd=published_sd)
+
+    return _fewest(chance, power)
+
+
+def difference_power(n: int, sd: float, difference: float, *, alpha: float = 0.05) -> float:
+    """Chance that a two-sided paired t test over n pairs finds a true difference; `sd` is that of the differences."""
+    return float(TTestPower().power(abs(difference) / sd, n, alpha)) if n >= 2 else 0.0
+
+
+def seeds_for_difference(sd: float, difference: float, *, power: float = 0.8, alpha: float = 0.05) -> int | None:
+    """Fewest pairs with which a true difference is found with chance `power`; None: more than MOST_SEEDS."""
+    return _fewest(lambda n: difference_power(n, sd, difference, alpha=alpha), power)
+
+
+def _fewest(chance: Callable[[int], float], wanted: float) -> int | None:
+    def enough(n: int) -> bool:
+        return round(chance(n), 2) >= wanted
+
+    high = 2
+    while not enough(high):
+        high *= 2
+        if high > MOST_SEEDS:
+            return None
+    low = high // 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high

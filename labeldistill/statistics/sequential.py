@@ -1,0 +1,115 @@
+"""Running seeds in batches and stopping when the verdict is settled, with the error rates of one fixed test."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from scipy import special
+
+from labeldistill.statistics.equivalence import Judgement, Levels, Verdict, decided, judge
+from labeldistill.statistics.spending import boundaries
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look: after how many seeds, and which p values settle a verdict there."""
+
+    seeds: int
+    levels: Levels
+
+
+@dataclass(frozen=True)
+class SequentialDesign:
+    """Planned looks; over all of them together each error rate of `judge` stays at `alpha`."""
+
+    looks: tuple[Look, ...]
+    alpha: float
+
+    @property
+    def most(self) -> int:
+        """Seeds at the last look."""
+        return self.looks[-1].seeds
+
+
+def looks_at(seeds: int, per_look: int) -> tuple[int, ...]:
+    """Numbers of seeds at which is looked: each `per_look` seeds, and at the end; never at fewer than two."""
+    steps = [n for n in range(per_look, seeds, per_look) if n >= 2]
+    return (*steps, seeds)
+
+
+@lru_cache(maxsize=64)
+def sequential_design(looks: tuple[int, ...], alpha: float = 0.05) -> SequentialDesign:
+    """O'Brien-Fleming design of looks after these numbers of seeds.
+
+    Boundaries are worked out for a known spread and used as levels of the t tests ("significance level approach"),
+    so the estimated spread is accounted for at each look. One-sided `alpha` is spent on each side of equivalence,
+    half of it on each side of a difference.
+    """
+    fractions = tuple(n / looks[-1] for n in looks)
+    one_sided = [float(special.ndtr(-b)) for b in boundaries(fractions, alpha)]
+    each_side = [float(special.ndtr(-b)) for b in boundaries(fractions, alpha / 2)]
+    levels = [Levels(e, 2 * d) for e, d in zip(one_sided, each_side, strict=True)]
+    return SequentialDesign(tuple(Look(n, level) for n, level in zip(looks, levels, strict=True)), alpha)
+
+
+@dataclass(frozen=True)
+class SequentialDecision:
+    """Where a sequential study stands.
+
+    Attributes:
+        stop: whether no more seeds are needed.
+        judgement: verdict at the last look that was reached; INCONCLUSIVE before the first.
+        look: number of looks made up to there. seeds: how many seeds the verdict rests on.
+        next_seeds: how many seeds there must be for the next look; None when stopped.
+        reason: in words.
+    """
+
+    stop: bool
+    judgement: Judgement
+    look: int
+    seeds: int
+    next_seeds: int | None
+    reason: str
+
+
+def sequential_decision(
+    values: Sequence[float],
+    design: SequentialDesign,
+    *,
+    published: float = 0.0,
+    margin: float | None = None,
+    published_sd: float = 0.0,
+    higher_is_better: bool = True,
+    unit: str = "points",
+) -> SequentialDecision:
+    """Go through the looks that the runs at hand allow, in order, and stop at the first settled verdict.
+
+    For a comparison of variants give the differences per seed, published 0 and no margin. Seeds beyond the look that
+    settled do not change its verdict. A published value's noise makes the looks more alike, which only lowers the
+    error rate.
+
+    Args:
+        values: of the runs that ended, in the planned order of seeds; NaN for failed ones, which count as run.
+        design: the looks.
+        published, margin, published_sd, higher_is_better, unit: as in `judge`.
+    """
+    latest = Judgement(Verdict.INCONCLUSIVE, "no look yet")
+    for number, look in enumerate(design.looks, start=1):
+        if len(values) < look.seeds:
+            reason = f"{len(values)} of {look.seeds} seeds for look {number} of {len(design.looks)}"
+            seen = design.looks[number - 2].seeds if number > 1 else 0
+            return SequentialDecision(False, latest, number - 1, seen, look.seeds, reason)
+        latest = judge(
+            values[: look.seeds],
+            published,
+            margin=margin,
+            published_sd=published_sd,
+            higher_is_better=higher_is_better,
+            levels=look.levels,
+            unit=unit,
+        )
+        if decided(latest):
+            reason = f"settled at look {number} of {len(design.looks)} with {look.seeds} of {design.most} seeds"
+            return SequentialDecision(True, latest, number, look.seeds, None, reason)
+    reason = f"not settled after the last look, {design.most} seeds"
+    return SequentialDecision(True, latest, len(design.looks), design.most, None, reason)
