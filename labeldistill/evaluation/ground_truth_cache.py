@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import fields
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -12,7 +13,7 @@ import numpy as np
 
 from labeldistill.evaluation.ground_truth import GroundTruth, Racks, read_ground_truth
 from labeldistill.files import written_whole
-from labeldistill.nuscenes.splits import scenes_of
+from labeldistill.nuscenes.splits import own_splits
 from labeldistill.nuscenes.tables import Tables
 
 _FORMAT = 1
@@ -25,7 +26,8 @@ def cached(tables: Tables, split: str | Sequence[str], cache: Path) -> GroundTru
     """The split's ground truth, read from `cache` when the tables are the same bytes as then."""
     sums = {name: tables.checksums.sha256(tables.file(name)) for name in _TABLES}
     tables.checksums.save()
-    asked = json.dumps([_FORMAT, sums, scenes_of(split, tables, key="split")])
+    # Scene names follow from these; asking the devkit for them would cost more than everything else here.
+    asked = json.dumps([_FORMAT, sums, split, own_splits(tables), version("nuscenes-devkit")])
     file = cache / f"ground-truth-{hashlib.sha256(asked.encode()).hexdigest()[:40]}.npz"
     if file.is_file():
         try:

@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from nuscenes.utils.splits import create_splits_scenes
-
 from labeldistill.errors import InputError
 from labeldistill.files import read_json
 from labeldistill.nuscenes.tables import Tables
@@ -40,7 +38,8 @@ def scenes_of(asked: str | Sequence[str], tables: Tables, key: str = "data.split
     """
     there = tables["scene"]["name"].to_pylist()
     if isinstance(asked, str):
-        own, official = own_splits(tables), create_splits_scenes()
+        own = own_splits(tables)
+        official = {} if asked in own else _official_splits()
         if asked not in own and asked not in official:
             known = ", ".join([*sorted(own), *sorted(set(official) - set(own))])
             raise InputError(f"no split `{asked}`; splits there: {known}", file=tables.folder, key=key)
@@ -55,6 +54,12 @@ def scenes_of(asked: str | Sequence[str], tables: Tables, key: str = "data.split
         raise InputError("the split has no scene", file=tables.folder, key=key)
     wanted = set(names)
     return [name for name in there if name in wanted]
+
+
+def _official_splits() -> dict[str, list[str]]:
+    from nuscenes.utils.splits import create_splits_scenes  # imports all of the devkit: seconds
+
+    return dict(create_splits_scenes())
 
 
 def resolve_splits(splits: Mapping[Split, str | tuple[str, ...]], tables: Tables) -> dict[Split, list[str]]:
