@@ -25,6 +25,7 @@ TINY: dict[str, Any] = {
     "image_size_px": (32, 88),
     "lidar_azimuths": 128,
     "objects_per_scene": (6, 8),
+    "night_fraction": 0.0,
 }
 
 
@@ -52,6 +53,18 @@ def test_another_seed_gives_another_world(tiny: Path, tmp_path: Path) -> None:
     write_world(SynthSettings(**TINY, seed=1), tmp_path / "other")
     mine, other = digests(tiny), digests(tmp_path / "other")
     assert set(mine.values()).isdisjoint({v for k, v in other.items() if k.startswith(("samples", "sweeps"))})
+
+
+def test_night_is_dark_and_said_so(tiny: Path, tmp_path: Path) -> None:
+    write_world(SynthSettings(**{**TINY, "night_fraction": 1.0}), tmp_path / "night")
+    brightness = []
+    for root, night in ((tiny, False), (tmp_path / "night", True)):
+        scenes = read_json(root / "v1.0-trainval" / "scene.json")
+        assert all(("night" in scene["description"]) == night for scene in scenes)
+        assert not any("rain" in scene["description"] for scene in scenes)
+        images = [np.asarray(Image.open(path)) for path in (root / "samples" / "CAM_BACK").iterdir()]
+        brightness.append(np.mean(images))
+    assert brightness[1] < 0.7 * brightness[0]
 
 
 def test_a_scene_does_not_depend_on_how_many_there_are(tiny: Path, tmp_path: Path) -> None:
@@ -157,7 +170,7 @@ def test_a_killed_build_leaves_no_worker_and_the_next_clears_up(tmp_path: Path) 
     assert [path.name for path in tmp_path.iterdir() if path != script] == ["world"]
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 120) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 400) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited in vain"

@@ -61,10 +61,11 @@ def draw_scene(settings: SynthSettings, split: str, index: int) -> Scene:
     crowd.add(ego, _EGO_LENGTH + 0.6, _EGO_WIDTH + 0.3, _EGO_FORWARD)
     place = Placement(road, path, span, settings.range_m, rng)
     things = _things(settings, place, crowd, ego, rng)
-    clutter = _clutter(settings, place, crowd, rng)
+    clutter = _clutter(settings, place, crowd, generator(settings.seed, split, index, "clutter"))
     bodies = assemble([thing.body for thing in things] + clutter)
+    light = _light(settings, generator(settings.seed, split, index, "light"))
     where = (float(rng.uniform(250, 450)), float(rng.uniform(250, 450)), float(rng.uniform(-np.pi, np.pi)))
-    return Scene(split, index, ego, road, tuple(things), bodies, _light(settings, rng), where)
+    return Scene(split, index, ego, road, tuple(things), bodies, light, where)
 
 
 def _near_path(motion: Motion, ego: Motion, times: np.ndarray, reach: float) -> bool:  # type: ignore[type-arg]

@@ -34,10 +34,10 @@ class Placement:
         if name in ("barrier", "traffic_cone"):
             return self._roadworks()
         if name == "pedestrian":
-            return self._on_foot(self._speed(name) if moving else 0.0)
+            return self._on_foot(name, self._speed(name) if moving else 0.0)
         if name in ("bicycle", "motorcycle"):
-            return self._cycle(self._speed(name) if moving else 0.0)
-        return self._vehicle(self._speed(name) if moving else 0.0)
+            return self._cycle(name, self._speed(name) if moving else 0.0)
+        return self._vehicle(name, self._speed(name) if moving else 0.0)
 
     def _pick(self, choices: list[tuple[float, Callable[[], Place]]]) -> Place:
         weights = np.array([weight for weight, _ in choices])
@@ -57,26 +57,29 @@ class Placement:
         turned = np.pi * ((side == 1) != (self.rng.random() < 0.1))
         return Motion(x, y, yaw + turned + float(self.rng.normal(0, 0.06))), False, False
 
-    def _anywhere(self, speed: float) -> Place:
+    def _anywhere(self, name: str, speed: float) -> Place:
         """Any heading, left or right of the road; crossing or turning when it moves."""
         side = 1 if self.rng.random() < 0.5 else -1
-        n = side * float(self.rng.uniform(3.0, 0.8 * self.reach))
+        least = 2.0 + FACTS[name].size_m[1] / 2  # else long vehicles at the ego's elbow fill half the images
+        n = side * float(self.rng.uniform(least, 0.85 * self.reach))
         x, y, _ = self.road.pose(self._s(), n)
         turn = float(self.rng.uniform(-0.3, 0.3)) if speed > 1.5 else 0.0
         return Motion(x, y, float(self.rng.uniform(-np.pi, np.pi)), speed, turn, self._time()), speed > 0, False
 
-    def _vehicle(self, speed: float) -> Place:
+    def _vehicle(self, name: str, speed: float) -> Place:
         if speed > 0:
-            return self._pick([(0.65, lambda: self._in_lane(speed)), (0.35, lambda: self._anywhere(speed))])
-        return self._pick([(0.2, lambda: self._in_lane(0.0)), (0.4, self._at_kerb), (0.4, lambda: self._anywhere(0.0))])
+            return self._pick([(0.65, lambda: self._in_lane(speed)), (0.35, lambda: self._anywhere(name, speed))])
+        return self._pick(
+            [(0.2, lambda: self._in_lane(0.0)), (0.4, self._at_kerb), (0.4, lambda: self._anywhere(name, 0.0))]
+        )
 
-    def _cycle(self, speed: float) -> Place:
+    def _cycle(self, name: str, speed: float) -> Place:
         if speed == 0:
-            return self._pick([(0.7, lambda: self._on_pavement(0.0)), (0.3, lambda: self._anywhere(0.0))])
-        return self._pick([(0.6, lambda: self._in_lane(speed)), (0.4, lambda: self._anywhere(speed))])
+            return self._pick([(0.7, lambda: self._on_pavement(0.0)), (0.3, lambda: self._anywhere(name, 0.0))])
+        return self._pick([(0.6, lambda: self._in_lane(speed)), (0.4, lambda: self._anywhere(name, speed))])
 
-    def _on_foot(self, speed: float) -> Place:
-        return self._pick([(0.6, lambda: self._on_pavement(speed)), (0.4, lambda: self._anywhere(speed))])
+    def _on_foot(self, name: str, speed: float) -> Place:
+        return self._pick([(0.6, lambda: self._on_pavement(speed)), (0.4, lambda: self._anywhere(name, speed))])
 
     def _on_pavement(self, speed: float) -> Place:
         low, high = _PAVEMENTS[int(self.rng.integers(2))]
