@@ -11,11 +11,8 @@ from labeldistill.records.plan import StudyPlan
 
 def _summary(table: pd.DataFrame) -> dict[str, dict[str, float]]:
     overall = table[(table["class"] == "all") & (table["weights"] == "ema") & table["metric"].isin(["mAP", "NDS"])]
-    means = overall.groupby(["variant", "metric"], sort=False)["value"].mean()
-    summary: dict[str, dict[str, float]] = {}
-    for (variant, metric), value in means.items():
-        summary.setdefault(str(variant), {})[str(metric)] = round(float(value), 6)
-    return summary
+    means = overall.pivot_table(index="variant", columns="metric", values="value", aggfunc="mean", sort=False)
+    return {str(unit): {str(m): round(float(v), 6) for m, v in row.items()} for unit, row in means.iterrows()}
 
 
 def publish(plan: StudyPlan, out: Path) -> None:

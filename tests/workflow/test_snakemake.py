@@ -1,0 +1,73 @@
+"""The workflow as Snakemake sees it: plans every study, draws its graph, passes lint, says what a change reruns."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from labeldistill.config.load import studies_folder
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def snakemake(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "workflow/Snakefile"), *arguments]
+    env = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=env, timeout=200, check=False)
+
+
+@pytest.fixture
+def studies(tmp_path: Path) -> Path:
+    folder = tmp_path / "studies"
+    folder.mkdir()
+    for file in studies_folder().resolve().glob("*.yaml"):
+        (folder / file.name).write_text(file.read_text())
+    return folder
+
+
+def test_the_embedded_study_is_planned_whole(tmp_path: Path) -> None:
+    plan = snakemake("-n", "--cores", "2", cwd=tmp_path)
+    assert plan.returncode == 0, plan.stderr
+    counts = dict(
+        line.split()[:2] for line in plan.stdout.splitlines() if line.startswith(("train_", "evaluate", "synth"))
+    )
+    assert counts == {
+        "train_student": "8",
+        "train_teacher": "1",
+        "train_label_encoder": "1",
+        "evaluate": "10",
+        "synth": "1",
+    }
+
+
+def test_the_graph_is_drawn(tmp_path: Path) -> None:
+    graph = snakemake("--dag", cwd=tmp_path)
+    assert graph.returncode == 0, graph.stderr
+    assert graph.stdout.startswith("digraph")
+
+
+def test_lint_has_nothing_to_say_but_about_containers(tmp_path: Path) -> None:
+    lint = snakemake("--lint", cwd=tmp_path)
+    remarks = [line.strip() for line in (lint.stdout + lint.stderr).splitlines() if line.strip().startswith("*")]
+    assert all("environment" in remark or "container" in remark for remark in remarks), remarks
+
+
+def test_a_mistake_in_a_study_is_told_at_parse_time(tmp_path: Path, studies: Path) -> None:
+    (studies / "bad.yaml").write_text(yaml.safe_dump({"extends": "smoke", "student_training": {"lr": -1}}))
+    result = snakemake("-n", "--config", "study=bad", cwd=tmp_path, LABELDISTILL_STUDIES=str(studies))
+    assert result.returncode != 0
+    assert "bad.yaml: student_training.lr" in result.stdout + result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_full_size_studies_are_planned_on_a_data_root(tmp_path: Path) -> None:
+    """Planning reads table checksums only: a folder with the version's name is enough."""
+    tables = tmp_path / "data/nuscenes/v1.0-trainval"
+    tables.mkdir(parents=True)
+    (tables / "sample.json").write_text("[]")
+    plan = snakemake("-n", "--cores", "4", "--config", "study=paper-r50-3f", cwd=tmp_path)
+    assert plan.returncode == 0, plan.stdout + plan.stderr
+    assert "train_student              12" in plan.stdout
