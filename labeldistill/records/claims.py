@@ -1,17 +1,39 @@
 """Published claims as data: values, source and confidence of each, read from workflow/claims."""
 
 from pathlib import Path
-from typing import Any, Literal
+from statistics import stdev
+from typing import Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from labeldistill.config.load import studies_folder
+from labeldistill.config.verdict import Metric
 from labeldistill.errors import InputError
 
-METRICS = ("mAP", "NDS", "mATE", "mASE", "mAOE", "mAVE", "mAAE")
+METRICS: tuple[Metric, ...] = get_args(Metric)
 POINTS = ("mAP", "NDS")
 """Metrics that claims give in points (0-100) while records hold fractions."""
+
+
+class Configuration(BaseModel):
+    """What is known of the run behind a claim; a comparable study must agree with everything that stands here."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    backbone: str | None = None
+    """resnet50, resnet101, ..."""
+    image: tuple[int, int] | None = None
+    """Height, width of the network's input, pixels."""
+    frames: tuple[int, ...] | None = None
+    """Key frames that the network sees, relative to the current one."""
+    epochs: int | None = None
+    voxel_m: tuple[float, float, float] | None = None
+    note: str = ""
+
+    def known(self) -> dict[str, Any]:
+        """Everything that can be compared, by name."""
+        return self.model_dump(exclude_none=True, exclude={"note"})
 
 
 class Claim(BaseModel):
@@ -34,9 +56,21 @@ class Claim(BaseModel):
     per_class_AP: dict[str, float] = {}
     source: str
     confidence: Literal["primary", "quoted", "secondary", "inferred"]
-    configuration: dict[str, Any] = {}
-    configuration_confidence: str | None = None
+    configuration: Configuration = Configuration()
+    configuration_confidence: Literal["primary", "quoted", "secondary", "inferred"] | None = None
     note: str = ""
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> "Claim":
+        for metric in POINTS:
+            if getattr(self, metric) is not None and getattr(self, f"delta_{metric}") is not None:
+                raise ValueError(f"a value and a gain in {metric}: less each other they would pass for a baseline")
+        return self
+
+    def delta(self, metric: str) -> float | None:
+        """The claimed gain over a baseline of its own in mAP or NDS, points; None where not claimed."""
+        gain: float | None = getattr(self, f"delta_{metric}", None)
+        return gain
 
     def value(self, metric: str) -> float | None:
         """The claimed value of `mAP`, `NDS` (fractions, as records hold them) or a TP error; None where not claimed."""
@@ -49,6 +83,16 @@ def claims_file() -> Path:
     return studies_folder().parent / "claims" / "labeldistill.yaml"
 
 
+def _tree(file: Path) -> dict[str, Any]:
+    try:
+        tree = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise InputError(f"can't be read as claims ({error})", file=file, key="claims") from error
+    if not isinstance(tree, dict) or not isinstance(tree.get("claims"), list):
+        raise InputError("holds no list of claims", file=file, key="claims")
+    return tree
+
+
 def load_claims(file: Path | None = None) -> dict[str, Claim]:
     """Every claim by id.
 
@@ -56,15 +100,23 @@ def load_claims(file: Path | None = None) -> dict[str, Claim]:
         InputError: no such file, or a claim with a missing, unknown or repeated entry.
     """
     file = file or claims_file()
+    entries = _tree(file)["claims"]
     try:
-        tree = yaml.safe_load(file.read_text(encoding="utf-8"))
-        claims = [Claim.model_validate(entry) for entry in tree["claims"]]
-    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
-        raise InputError(f"can't be read as claims ({error})", file=file, key="claims") from error
+        claims = [Claim.model_validate(entry) for entry in entries]
     except ValidationError as error:
         problem = error.errors()[0]
-        raise InputError(problem["msg"], file=file, key="claims." + ".".join(map(str, problem["loc"]))) from error
+        raise InputError(problem["msg"], file=file, key=".".join(("claims", *map(str, problem["loc"])))) from error
     by_id = {claim.id: claim for claim in claims}
     if len(by_id) != len(claims):
         raise InputError("an id stands twice", file=file, key="claims.id")
     return by_id
+
+
+def known_spreads(metric: str, file: Path | None = None) -> list[tuple[str, int, float]]:
+    """What others saw of the spread between equal runs of mAP or NDS: (what and source, runs, sd in points).
+
+    Only lists of single runs count: a range or somebody's word is no sd.
+    """
+    entries = _tree(file or claims_file()).get("spread", [])
+    lists = [(e, e[metric]) for e in entries if isinstance(e.get(metric), list) and len(e[metric]) > 2]
+    return [(f"{e['what']} ({e['source']})", len(values), stdev(values)) for e, values in lists]

@@ -22,13 +22,14 @@ class StudyTables:
     weights: str = "ema"
 
     def values(self, variant: str, metric: str, class_: str = "all", weights: str | None = None) -> dict[int, float]:
-        """Value per seed of one metric of one variant; a run without it (failed) gives NaN."""
+        """Value per seed of one metric of one variant; a run without it gives NaN, and so does one that diverged."""
         rows = self.table[self.table["variant"] == variant]
         seeds = sorted(rows["seed"].unique())
         scored = rows[
             (rows["metric"] == metric)
             & (rows["class"] == class_)
             & (rows["weights"].isin([weights or self.weights, "-"]))
+            & (rows["status"] == "finished")
         ]
         found = dict(zip(scored["seed"], scored["value"], strict=True))
         return {int(seed): float(found.get(seed, float("nan"))) for seed in seeds}

@@ -1,49 +1,119 @@
 """Claims beside a study's numbers, each with one verdict and its reason in words."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from labeldistill.config.study import StudySettings
-from labeldistill.records.claims import Claim
-from labeldistill.reporting.study_tables import StudyTables
+from labeldistill.config.verdict import Metric
+from labeldistill.errors import InputError
+from labeldistill.records.claims import METRICS, POINTS, Claim
+from labeldistill.reporting.comparability import reservations, why_not_comparable
+from labeldistill.reporting.study_tables import HIGHER_IS_BETTER, UNITS, StudyTables
+from labeldistill.statistics.equivalence import Judgement, Levels, Verdict, judge
+from labeldistill.statistics.summary import Summary, summarise
+
+STAGES = ("teacher", "label-encoder")
 
 
 @dataclass(frozen=True)
 class ClaimRow:
-    """One metric of one claim beside what this study measured; values are fractions or nuScenes units."""
+    """One metric of one claim beside what this study measured.
+
+    Attributes:
+        variant: the unit it is set beside. metric: name; a gain over the baseline is called "gain in mAP".
+        published, summary: fractions for mAP and NDS, nuScenes' units for errors.
+        judgement: in the claim's units (points for mAP and NDS).
+    """
 
     variant: str
     claim: Claim
     metric: str
     published: float
-    measured: float
-    n: int
-    verdict: str
-    reason: str
+    summary: Summary
+    judgement: Judgement
 
+    @property
+    def measured(self) -> float:
+        """Mean over runs, in the unit of `published`."""
+        return self.summary.mean
 
-def _why_not(study: StudySettings, claim: Claim) -> str:
-    """Why the claim can't be compared with this study; empty when it can."""
-    if not study.comparable:
-        return study.not_comparable_because
-    if claim.confidence not in ("primary", "quoted"):
-        return f"the claim is {claim.confidence}, which never gives a verdict"
-    if claim.split != study.evaluation_split:
-        return f"the claim is of split {claim.split}, this study of {study.evaluation_split}"
-    return ""
+    @property
+    def n(self) -> int:
+        """Runs with a value."""
+        return self.summary.n
+
+    @property
+    def verdict(self) -> str:
+        """One of the five words."""
+        return str(self.judgement.verdict)
+
+    @property
+    def reason(self) -> str:
+        """Why, in words."""
+        return self.judgement.reason
 
 
 def claim_rows(study: StudySettings, tables: StudyTables, claims: dict[str, Claim]) -> list[ClaimRow]:
-    """Every claim that the study names, metric by metric."""
+    """Every claim that the study names, metric by metric; a claimed gain is held against the paired differences.
+
+    mAP and NDS always; an error only where the study declares a margin for it.
+
+    Raises:
+        InputError: the study names a claim or a unit that there is none of, or a gain for the baseline itself.
+    """
     rows: list[ClaimRow] = []
-    for variant, claim_id in study.claims.items():
-        claim = claims[claim_id]
-        for metric in ("mAP", "NDS"):
+    for unit, claim_id in study.claims.items():
+        claim = _claim_of(study, unit, claim_id, claims)
+        for metric in METRICS:
             published = claim.value(metric)
-            if published is None:
-                continue
-            summary = tables.summary(variant, metric)
-            reason = _why_not(study, claim)
-            verdict = "NOT COMPARABLE" if reason else "INCONCLUSIVE"
-            reason = reason or "no equivalence margin was declared for this study"
-            rows.append(ClaimRow(variant, claim, metric, published, summary.mean, summary.n, verdict, reason))
+            if published is not None and (metric in POINTS or metric in study.verdict.margins):
+                rows.append(_row(study, unit, claim, metric, published, list(tables.values(unit, metric).values())))
+            gain = claim.delta(metric)
+            if gain is not None:
+                values = list(tables.deltas(unit, metric).values())
+                rows.append(_row(study, unit, claim, metric, gain / 100, values, gain=True))
     return rows
+
+
+def _claim_of(study: StudySettings, unit: str, claim_id: str, claims: dict[str, Claim]) -> Claim:
+    if unit not in study.variants and unit not in STAGES:
+        raise InputError(f"no such unit; there are {', '.join((*STAGES, *study.variants))}", key=f"claims.{unit}")
+    if claim_id not in claims:
+        raise InputError(f"no claim `{claim_id}`; there are {', '.join(claims)}", key=f"claims.{unit}")
+    claim = claims[claim_id]
+    is_gain = any(claim.delta(metric) is not None for metric in POINTS)
+    if is_gain and (unit == study.baseline or unit in STAGES):
+        raise InputError(
+            f"claim `{claim_id}` is a gain over a baseline, which {unit} has none of", key=f"claims.{unit}"
+        )
+    return claim
+
+
+def _row(
+    study: StudySettings,
+    unit: str,
+    claim: Claim,
+    metric: Metric,
+    published: float,
+    values: list[float],
+    *,
+    gain: bool = False,
+) -> ClaimRow:
+    rules = study.verdict
+    factor = 100.0 if metric in POINTS else 1.0
+    summary = summarise(values, confidence=rules.confidence)
+    name = f"gain in {metric}" if gain else metric
+    reason = why_not_comparable(study, unit, claim)
+    if reason:
+        judgement = Judgement(Verdict.NOT_COMPARABLE, reason, (summary.mean - published) * factor)
+        return ClaimRow(unit, claim, name, published, summary, judgement)
+    judgement = judge(
+        [value * factor for value in values],
+        published * factor,
+        margin=rules.margins.get(metric),
+        published_sd=rules.published_sd.get(metric, 0.0),
+        higher_is_better=metric in HIGHER_IS_BETTER,
+        levels=Levels(rules.alpha, rules.alpha),
+        unit="points" if metric in POINTS else UNITS[metric],
+    )
+    words = "; ".join((judgement.reason, *reservations(study, claim)))
+    return ClaimRow(unit, claim, name, published, summary, replace(judgement, reason=words))

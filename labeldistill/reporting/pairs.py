@@ -1,0 +1,39 @@
+"""Every variant against the baseline on shared seeds, corrected over the family of comparisons."""
+
+from dataclasses import dataclass
+
+from labeldistill.reporting.study_tables import HIGHER_IS_BETTER, StudyTables
+from labeldistill.statistics.holm import Finding, finding, holm, p_for_family
+from labeldistill.statistics.paired import PairedComparison, compare_pairs
+
+METRICS = ("mAP", "NDS")
+
+
+@dataclass(frozen=True)
+class PairRow:
+    """One variant and metric against the baseline; differences in the table's unit (fractions for mAP and NDS)."""
+
+    variant: str
+    metric: str
+    pairs: PairedComparison
+    p_holm: float
+    finding: Finding
+    reason: str
+
+
+def pair_rows(tables: StudyTables, *, confidence: float = 0.95, metrics: tuple[str, ...] = METRICS) -> list[PairRow]:
+    """All variants but the baseline, all `metrics`: one family with error rate 1 - confidence."""
+    compared = [
+        (variant, metric, compare_pairs(tables.deltas(variant, metric), confidence=confidence, resolution=1e-9))
+        for variant in tables.variants
+        if variant != tables.baseline
+        for metric in metrics
+    ]
+    adjusted = holm([p_for_family(pairs) for _, _, pairs in compared])
+    rows: list[PairRow] = []
+    for (variant, metric, pairs), p in zip(compared, adjusted, strict=True):
+        found, reason = finding(
+            pairs, p, alpha=1 - confidence, higher_is_better=metric in HIGHER_IS_BETTER, family=len(compared)
+        )
+        rows.append(PairRow(variant, metric, pairs, p, found, reason))
+    return rows

@@ -1,0 +1,108 @@
+"""The paper's main table beside ours, a row a variant and metric: published, reproduced, difference, verdict."""
+
+import pandas as pd
+
+from labeldistill.config.study import StudySettings
+from labeldistill.records.claims import METRICS, POINTS, Claim
+from labeldistill.reporting.pairs import pair_rows
+from labeldistill.reporting.study_tables import StudyTables
+from labeldistill.reporting.verdicts import ClaimRow, claim_rows
+from labeldistill.statistics.equivalence import Verdict
+from labeldistill.statistics.summary import Summary, summarise
+
+NO_CLAIM = "no value was published for this variant; headline and gain are different runs and make no baseline"
+
+MAIN = (
+    *("variant", "metric", "claim", "source", "published", "mean", "low", "high", "sd", "n", "failed", "runs"),
+    *("difference", "difference_low", "difference_high", "verdict", "reason"),
+)
+"""Columns of `main_table`: numbers in the claims' units (points for mAP and NDS)."""
+
+PAIRS = (
+    *("variant", "metric", "difference", "low", "high", "sd", "n", "failed", "pairs"),
+    *("p_t", "p_sign_flip", "p_sign_flip_error", "p_holm", "finding", "reason"),
+)
+"""Columns of `pairs_table`: differences to the baseline in points."""
+
+
+def _factor(metric: str) -> float:
+    return 100.0 if metric in POINTS else 1.0
+
+
+def _ours(summary: Summary, factor: float) -> dict[str, object]:
+    return {
+        "mean": summary.mean * factor,
+        "low": summary.low * factor,
+        "high": summary.high * factor,
+        "sd": summary.sd * factor,
+        "n": summary.n,
+        "failed": summary.failed,
+        "runs": " ".join(f"{value * factor:.2f}" for value in summary.values),
+    }
+
+
+def _claimed(row: ClaimRow) -> dict[str, object]:
+    factor = _factor(row.metric.removeprefix("gain in "))
+    return {
+        "variant": row.variant,
+        "metric": row.metric,
+        "claim": row.claim.id,
+        "source": row.claim.confidence,
+        "published": row.published * factor,
+        **_ours(row.summary, factor),
+        "difference": row.judgement.difference,
+        "difference_low": row.judgement.low,
+        "difference_high": row.judgement.high,
+        "verdict": row.verdict,
+        "reason": row.reason,
+    }
+
+
+def _unclaimed(study: StudySettings, tables: StudyTables, variant: str, metric: str) -> dict[str, object]:
+    summary = summarise(list(tables.values(variant, metric).values()), confidence=study.verdict.confidence)
+    verdict = {"verdict": str(Verdict.NOT_COMPARABLE), "reason": NO_CLAIM}
+    return {"variant": variant, "metric": metric, **_ours(summary, _factor(metric)), **verdict}
+
+
+def main_table(study: StudySettings, tables: StudyTables, claims: dict[str, Claim]) -> pd.DataFrame:
+    """A row a variant and metric, mAP and NDS always; columns MAIN.
+
+    A variant without a claim of its own has no published value, and none is made up for it.
+
+    Raises:
+        InputError: the study names a claim that there is none of.
+    """
+    claimed = claim_rows(study, tables, claims)
+    rows: list[dict[str, object]] = []
+    for variant in study.variants:
+        of_variant = [row for row in claimed if row.variant == variant]
+        for metric in METRICS:
+            found = [row for row in of_variant if row.metric in (metric, f"gain in {metric}")]
+            rows += [_claimed(row) for row in found]
+            if metric in POINTS and all(row.metric != metric for row in found):
+                rows.append(_unclaimed(study, tables, variant, metric))
+    return pd.DataFrame(rows, columns=list(MAIN))
+
+
+def pairs_table(study: StudySettings, tables: StudyTables) -> pd.DataFrame:
+    """A row a variant and metric against the baseline, paired by seed; columns PAIRS."""
+    rows: list[dict[str, object]] = []
+    for row in pair_rows(tables, confidence=study.verdict.confidence):
+        ours = _ours(row.pairs.summary, 100.0)
+        pairs = zip(row.pairs.seeds, row.pairs.differences, strict=True)
+        rows.append(
+            {
+                **ours,
+                "variant": row.variant,
+                "metric": row.metric,
+                "difference": ours["mean"],
+                "pairs": " ".join(f"{seed}:{value * 100:+.2f}" for seed, value in pairs),
+                "p_t": row.pairs.p_t,
+                "p_sign_flip": row.pairs.sign_flip.p,
+                "p_sign_flip_error": row.pairs.sign_flip.error,
+                "p_holm": row.p_holm,
+                "finding": str(row.finding),
+                "reason": row.reason,
+            }
+        )
+    return pd.DataFrame(rows, columns=list(PAIRS))

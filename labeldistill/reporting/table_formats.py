@@ -1,0 +1,139 @@
+"""A table of verdicts as Markdown, LaTeX (booktabs) or CSV; the words of reasons become notes below."""
+
+import math
+from collections.abc import Hashable, Mapping
+from enum import StrEnum
+from typing import Any
+
+import pandas as pd
+
+from labeldistill.reporting.numbers import NOTHING
+
+Row = Mapping[Hashable, Any]
+
+
+class TableFormat(StrEnum):
+    """How a table is written."""
+
+    markdown = "markdown"
+    latex = "latex"
+    csv = "csv"
+
+
+_LATEX = {
+    **{
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "±": r"$\pm$",
+        "Δ": r"$\Delta$",
+    },
+    **{c: f"\\{c}" for c in "&%$#_{}"},
+}
+
+
+def latex_text(text: str) -> str:
+    """Plain text for LaTeX."""
+    return "".join(_LATEX.get(character, character) for character in text)
+
+
+def _number(value: object, digits: int, sign: str = "") -> str:
+    missing = value is None or (isinstance(value, float) and math.isnan(value))
+    return NOTHING if missing else f"{value:{sign}.{digits}f}"
+
+
+def _interval(row: Row, middle: str, low: str, high: str, sign: str = "") -> str:
+    digits = 2 if str(row["metric"]).removeprefix("gain in ") in ("mAP", "NDS") else 3
+    if _number(row[low], digits) == NOTHING:
+        return _number(row[middle], digits, sign)
+    return (
+        f"{_number(row[middle], digits, sign)} [{_number(row[low], digits, sign)}, {_number(row[high], digits, sign)}]"
+    )
+
+
+def _main_cells(row: Row) -> list[str]:
+    failed = f" ({row['failed']} failed)" if row["failed"] else ""
+    return [
+        str(row["variant"]),
+        str(row["metric"]),
+        _number(row["published"], 2),
+        _interval(row, "mean", "low", "high"),
+        _number(row["sd"], 2),
+        f"{row['n']}{failed}",
+        str(row["runs"]) or NOTHING,
+        _interval(row, "difference", "difference_low", "difference_high", "+"),
+        str(row["verdict"]),
+    ]
+
+
+def _pair_cells(row: Row) -> list[str]:
+    failed = f" ({row['failed']} failed)" if row["failed"] else ""
+    return [
+        str(row["variant"]),
+        str(row["metric"]),
+        _interval(row, "difference", "low", "high", "+"),
+        _number(row["sd"], 2),
+        f"{row['n']}{failed}",
+        str(row["pairs"]) or NOTHING,
+        *(_number(row[p], 4) for p in ("p_t", "p_sign_flip", "p_holm")),
+        str(row["finding"]),
+    ]
+
+
+_MAIN_HEAD = ["variant", "metric", "published", "reproduced [95 %]", "sd", "n", "runs", "difference", "verdict"]
+_PAIR_HEAD = ["variant", "metric", "difference [95 %]", "sd", "n", "pairs", "p (t)", "p (signs)", "p (Holm)", "finding"]
+
+
+def formatted(table: pd.DataFrame, format: TableFormat, caption: str, confidence: float = 0.95) -> str:
+    """`main_table` or `pairs_table` as text.
+
+    Args:
+        table: with its numbers; CSV keeps every one of them.
+        format: markdown, latex or csv.
+        caption: of the study, weights and units.
+        confidence: of the intervals, for the head.
+    """
+    if format is TableFormat.csv:
+        return table.to_csv(index=False, float_format="%.6g")
+    main = "verdict" in table
+    percent = f"[{confidence * 100:g} %]"
+    head = [name.replace("[95 %]", percent) for name in (_MAIN_HEAD if main else _PAIR_HEAD)]
+    notes = list(dict.fromkeys(str(reason) for reason in table["reason"]))
+    body = [
+        [*(_main_cells if main else _pair_cells)(row), str(notes.index(row["reason"]) + 1)]
+        for row in table.to_dict("records")
+    ]
+    write = _markdown if format is TableFormat.markdown else _latex
+    return write([*head, "note"], body, notes, caption)
+
+
+def _markdown(head: list[str], body: list[list[str]], notes: list[str], caption: str) -> str:
+    widths = [max(len(line[column]) for line in (head, *body)) for column in range(len(head))]
+
+    def line(cells: list[str]) -> str:
+        return "| " + " | ".join(c.replace("|", "\\|").ljust(w) for c, w in zip(cells, widths, strict=True)) + " |"
+
+    rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
+    numbered = [f"{number}. {note}" for number, note in enumerate(notes, start=1)]
+    return "\n".join([caption, "", line(head), rule, *map(line, body), "", *numbered]) + "\n"
+
+
+def _latex(head: list[str], body: list[list[str]], notes: list[str], caption: str) -> str:
+    lines = [
+        r"% needs \usepackage{booktabs}",
+        r"\begin{table}",
+        r"\centering\small",
+        rf"\caption{{{latex_text(caption)}}}",
+        rf"\begin{{tabular}}{{ll{'r' * (len(head) - 4)}lr}}",
+        r"\toprule",
+        " & ".join(map(latex_text, head)) + r" \\",
+        r"\midrule",
+        *(" & ".join(map(latex_text, cells)) + r" \\" for cells in body),
+        r"\bottomrule",
+        r"\end{tabular}",
+        r"\begin{flushleft}\footnotesize",
+        *(rf"{number}. {latex_text(note)}\\" for number, note in enumerate(notes, start=1)),
+        r"\end{flushleft}",
+        r"\end{table}",
+    ]
+    return "\n".join(lines) + "\n"
