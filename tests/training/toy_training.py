@@ -1,13 +1,14 @@
 """A toy run for the training tests, importable and a script: `python toy_training.py FOLDER '{"steps": 9}'`.
 
 Options (JSON): any training setting; `kill_at` and `kill_in_checkpoint` (step at which the process kills itself),
-`signal_at` [step, number], `nan_at`, `file_limit_bytes`, `unseeded`, `devices`, `frozen`, `sleep_s`.
+`signal_at` [step, number], `signalled_rank`, `nan_at`, `file_limit_bytes`, `unseeded`, `devices`, `frozen`, `sleep_s`.
 """
 
 import json
 import os
 import resource
 import signal
+import socket
 import sys
 import time
 from collections.abc import Sequence
@@ -124,7 +125,7 @@ def _planted_faults(options: dict[str, Any]) -> None:
 
     def ended(self: Any) -> None:
         at, number = options.get("signal_at", (None, 0))
-        if self.step + 1 == at:
+        if self.step + 1 == at and options.get("rank", 0) == options.get("signalled_rank", 0):
             os.kill(os.getpid(), number)
         end_step(self)
         if self.step == options.get("kill_at"):
@@ -164,18 +165,31 @@ def run(out_dir: Path, options: dict[str, Any]) -> int:
 
 
 def serve() -> None:
-    """Fork a process for each line `[folder, options]` of stdin, answer with its exit code (imports cost seconds)."""
+    """Fork a process for each line `[folder, options]` of stdin, answer with its exit code (imports cost seconds).
+
+    With several devices one process each is forked, as `srun` or torchrun would start them.
+    """
     import lightning.pytorch  # noqa: F401
 
     for line in sys.stdin:
         folder, options = json.loads(line)
-        child = os.fork()
-        if child == 0:
-            log = os.open(f"{folder}.stderr", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-            os.dup2(log, 1)
-            os.dup2(log, 2)
-            os._exit(run(Path(folder), options))
-        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+        devices = options.get("devices", 1)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        children = []
+        for rank in range(devices):
+            children.append(os.fork())
+            if children[-1] == 0:
+                log = os.open(f"{folder}.stderr", os.O_WRONLY | os.O_CREAT | (os.O_APPEND if rank else os.O_TRUNC))
+                os.dup2(log, 1)
+                os.dup2(log, 2)
+                if devices > 1:
+                    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "NODE_RANK": "0"}
+                    os.environ |= {"LOCAL_RANK": str(rank), "WORLD_SIZE": str(devices)}
+                os._exit(run(Path(folder), {**options, "rank": rank}))
+        codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+        print(codes[0], flush=True)
 
 
 if __name__ == "__main__":
