@@ -41,11 +41,13 @@ def voxelize(
     """
     batch, length = points.shape[:2]
     flat = points.flatten(0, 1)
-    cell = torch.floor((flat[:, :3] - flat.new_tensor(low)) / flat.new_tensor(size))
-    inside = ((cell >= 0) & (cell < cell.new_tensor(cells))).all(1) & flat.isfinite().all(1)
+    columns = [torch.floor((flat[:, a] - flat.new_tensor(low[a])) / flat.new_tensor(size[a])) for a in range(3)]
+    inside = flat.sum(1).isfinite()  # a value that is not finite makes the sum not finite
+    for column, count in zip(columns, cells, strict=True):
+        inside &= (column >= 0) & (column < count)
     rows = inside.nonzero()[:, 0]
     sample = rows.div(length, rounding_mode="floor")
-    x, y, z = cell[rows].long().unbind(1)
+    x, y, z = (column.index_select(0, rows).long() for column in columns)
     keys = ((sample * cells[2] + z) * cells[1] + y) * cells[0] + x
     voxel, rank, first = _in_order_of_first_point(keys)
     first_sample = sample[first]
