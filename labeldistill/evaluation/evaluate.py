@@ -10,6 +10,7 @@ import numpy as np
 
 from labeldistill.errors import InputError
 from labeldistill.evaluation.arbiter import Agreement, Score
+from labeldistill.evaluation.column_checks import check_columns
 from labeldistill.evaluation.coverage import check_samples
 from labeldistill.evaluation.ground_truth import GroundTruth, open_ground_truth
 from labeldistill.evaluation.ground_truth_part import part_of
@@ -138,6 +139,7 @@ def read_predictions(path: str | Path, truth: GroundTruth, allowed: Sequence[str
         predictions = Predictions.from_json(path, known_tokens=allowed if whole else None)
     else:
         predictions = Predictions.read(path)
+        check_columns(predictions, path)
     check_samples(predictions.tokens, truth.tokens, file=path, split=allowed)
     if whole and task.split in PREDEFINED_SPLITS:
         return predictions

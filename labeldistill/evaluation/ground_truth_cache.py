@@ -31,15 +31,16 @@ def cached(tables: Tables, split: str | Sequence[str], cache: Path) -> GroundTru
     file = cache / f"ground-truth-{hashlib.sha256(asked.encode()).hexdigest()[:40]}.npz"
     if file.is_file():
         try:
-            return _read(file)
+            return read_columns(file)
         except (OSError, ValueError, KeyError, EOFError, BadZipFile):  # a damaged copy is made again
             file.unlink()
     truth = read_ground_truth(tables, split)
-    _write(truth, file)
+    write_columns(truth, file)
     return truth
 
 
-def _write(truth: GroundTruth, file: Path) -> None:
+def write_columns(truth: GroundTruth, file: Path) -> None:
+    """Write one .npz, whole or not at all."""
     columns: dict[str, Any] = {f.name: getattr(truth, f.name) for f in fields(truth) if f.name != "racks"}
     for name in _TEXTS:
         columns[name] = np.frombuffer(json.dumps(columns[name]).encode(), dtype=np.uint8)
@@ -48,7 +49,8 @@ def _write(truth: GroundTruth, file: Path) -> None:
         np.savez(stream, **columns)
 
 
-def _read(file: Path) -> GroundTruth:
+def read_columns(file: Path) -> GroundTruth:
+    """Read what `write_columns` wrote."""
     with np.load(file, allow_pickle=False) as columns:
         values = {f.name: columns[f.name] for f in fields(GroundTruth) if f.name != "racks"}
         racks = Racks(**{f.name: columns[f"racks.{f.name}"] for f in fields(Racks)})

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -6,6 +7,7 @@ import pytest
 import torch
 
 from labeldistill.errors import InputError
+from labeldistill.evaluation.column_checks import check_columns
 from labeldistill.evaluation.generate import Size, generate
 from labeldistill.evaluation.predictions import Predictions
 from labeldistill.evaluation.protocol import ATTRIBUTES
@@ -125,3 +127,29 @@ def test_damaged_files_are_named(tmp_path: Path, content: bytes | None) -> None:
         file.write_bytes(content)
     with pytest.raises(InputError, match=r"p\.parquet"):
         Predictions.read(file)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("translation", math.nan, "translation holds NaN"),
+        ("size", math.inf, "size holds NaN or infinity"),
+        ("size", 0.0, "not positive"),
+        ("rotation", 0.0, "zero quaternion"),
+        ("score", math.nan, "score is NaN"),
+    ],
+)
+def test_columns_of_a_diverged_model_are_refused_by_token(name: str, value: float, words: str) -> None:
+    one, _ = generate(Size(samples=6, scenes=2, boxes_per_sample=5))
+    check_columns(one, "p.parquet")
+    getattr(one, name)[one.starts[4]] = value
+    with pytest.raises(InputError, match=rf"p\.parquet: {one.tokens[4]}: .*{words}"):
+        check_columns(one, "p.parquet")
+
+
+def test_too_many_boxes_and_ungrouped_rows_are_refused() -> None:
+    one, _ = generate(Size(samples=2, scenes=1, boxes_per_sample=501))
+    with pytest.raises(InputError, match="501 boxes"):
+        check_columns(one, "p.parquet")
+    with pytest.raises(InputError, match="not grouped"):
+        check_columns(replace(one, sample=one.sample[::-1]), "p.parquet")
