@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from labeldistill.reporting.study_tables import HIGHER_IS_BETTER, StudyTables
-from labeldistill.statistics.holm import Finding, finding, holm, p_for_family
+from labeldistill.statistics.holm import Finding, family_size, finding, holm, p_for_family
 from labeldistill.statistics.paired import PairedComparison, compare_pairs
 
 METRICS = ("mAP", "NDS")
@@ -29,11 +29,12 @@ def pair_rows(tables: StudyTables, *, confidence: float = 0.95, metrics: tuple[s
         if variant != tables.baseline
         for metric in metrics
     ]
-    adjusted = holm([p_for_family(pairs) for _, _, pairs in compared])
+    p_values = [p_for_family(pairs) for _, _, pairs in compared]
+    adjusted, family = holm(p_values), family_size(p_values)
     rows: list[PairRow] = []
     for (variant, metric, pairs), p in zip(compared, adjusted, strict=True):
         found, reason = finding(
-            pairs, p, alpha=1 - confidence, higher_is_better=metric in HIGHER_IS_BETTER, family=len(compared)
+            pairs, p, alpha=1 - confidence, higher_is_better=metric in HIGHER_IS_BETTER, family=family
         )
         rows.append(PairRow(variant, metric, pairs, p, found, reason))
     return rows

@@ -15,13 +15,18 @@ FEWEST_PAIRS = 3
 def holm(p_values: Sequence[float]) -> list[float]:
     """Adjusted p values, in the given order; at most alpha means rejected with family-wise error alpha.
 
-    A comparison without a p value (NaN) stays in the family and in its count, and stays NaN.
+    A comparison without a p value (NaN: too few pairs) can't be rejected wrongly: it stays NaN and is not counted.
     """
-    if not len(p_values):
-        return []
-    p = np.asarray(p_values, dtype=float)
-    adjusted = multipletests(np.where(np.isnan(p), 1.0, p), method="holm")[1]
-    return [float(v) for v in np.where(np.isnan(p), np.nan, adjusted)]
+    adjusted = np.asarray(p_values, dtype=float)
+    tested = ~np.isnan(adjusted)
+    if tested.any():
+        adjusted[tested] = multipletests(adjusted[tested], method="holm")[1]
+    return [float(value) for value in adjusted]
+
+
+def family_size(p_values: Sequence[float]) -> int:
+    """Number of comparisons that are tested."""
+    return int(np.count_nonzero(~np.isnan(np.asarray(p_values, dtype=float))))
 
 
 class Finding(StrEnum):
