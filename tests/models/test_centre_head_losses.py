@@ -10,7 +10,7 @@ import torch.multiprocessing as mp
 from labeldistill.config.grid import GridSettings
 from labeldistill.config.model import HeadSettings
 from labeldistill.models.centre_head.losses import detection_loss, response_loss
-from labeldistill.models.centre_head.targets import build_targets
+from labeldistill.models.centre_head.targets import Targets, build_targets
 
 GRID = GridSettings(x_m=(-6.4, 6.4, 0.8), y_m=(-6.4, 6.4, 0.8))
 HEAD = HeadSettings(code_weights=(1, 1, 1, 1, 1, 1, 1, 1, 0.5, 0.25), box_loss_weight=0.3, max_objects=8)
@@ -166,19 +166,17 @@ def test_without_boxes_only_the_heatmaps_count():
 
 def _one_process(rank: int, folder: str) -> None:
     torch.distributed.init_process_group("gloo", f"file://{folder}/meet", rank=rank, world_size=2)
-    targets = some_targets()
-    if rank == 1:
-        targets.heatmaps[0].zero_()
-        targets.masks[0].zero_()
-    predictions = some_predictions()
+    whole = some_targets()
+    part = slice(rank, rank + 1)
+    lists = (whole.heatmaps, whole.boxes, whole.indices, whole.masks)
+    targets = Targets(*([values[part] for values in each] for each in lists))
+    predictions = [{name: value[part] for name, value in maps.items()} for maps in some_predictions()]
     torch.save(loss(targets, predictions), f"{folder}/{rank}.pt")
     torch.distributed.destroy_process_group()
 
 
-def test_divisors_are_averaged_over_processes(tmp_path: Path):
-    """Two cars on one process, none on the other: both divide task 0 by (2 + 0) / 2 = 1, not by 2 and by 0.0001."""
+def test_processes_that_share_a_batch_have_its_loss_on_average(tmp_path: Path):
+    """Two cars on one process, one pedestrian on the other, no positive at all in the other tasks."""
     mp.spawn(_one_process, args=(str(tmp_path),), nprocs=2)
-    targets, predictions = some_targets(), some_predictions()
-    task0 = detection_loss(targets, predictions[:1], HEAD, inplace_sigmoid=False, mask_nan=False)
-    alone = loss(targets, predictions) - task0
-    assert torch.load(tmp_path / "0.pt").item() == pytest.approx((alone + 2 * task0).item(), rel=1e-5)
+    shared = sum(torch.load(tmp_path / f"{rank}.pt").item() for rank in range(2)) / 2
+    assert shared == pytest.approx(loss(some_targets(), some_predictions()).item(), rel=1e-6)

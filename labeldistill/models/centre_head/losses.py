@@ -6,6 +6,7 @@ from torch import Tensor
 from labeldistill.config.model import HeadSettings
 from labeldistill.models.centre_head.head import BRANCHES, Predictions
 from labeldistill.models.centre_head.targets import Targets
+from labeldistill.ops.distributed import reduce_mean, world_size
 
 SIGMOID_MARGIN = 1e-4
 MEAN_EPSILON = torch.finfo(torch.float32).eps  # mmdet 2.26 adds it to every divisor (quirk 14)
@@ -125,12 +126,13 @@ def _slot_weights(targets: Targets, task: int, head: HeadSettings) -> Tensor:
 
 
 def _divisors(targets: Targets) -> Tensor:
-    """[2, tasks]: positive cells (at least 1) and used slots (at least 1e-4), averaged over processes."""
+    """[2, tasks]: positive cells (at least 1) and used slots (at least 1e-4) of the global batch.
+
+    Under several processes it is the mean over them, so that averaged gradients are those of one process with the whole
+    batch. The release clamps that mean instead of the sum: with few positives its loss depends on the number of GPUs.
+    """
     positives = torch.stack([(heatmap == 1).sum() for heatmap in targets.heatmaps])
     used = torch.stack([mask.sum() for mask in targets.masks])
-    counts = torch.stack([positives, used]).float()
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        counts /= torch.distributed.get_world_size()
-        torch.distributed.all_reduce(counts)
-    least = counts.new_tensor([[1.0], [1e-4]])
-    return torch.maximum(counts, least) + MEAN_EPSILON
+    counts = reduce_mean(torch.stack([positives, used]).float())
+    least = counts.new_tensor([[1.0], [1e-4]]) / world_size()
+    return torch.maximum(counts, least) + MEAN_EPSILON / world_size()
