@@ -98,6 +98,9 @@ class TeacherSettings(Settings):
     max_points_per_voxel: int = 10
     max_voxels: tuple[int, int] = (90000, 120000)
     """In train mode, in eval mode."""
+    point_scale: tuple[float, float, float, float, float] = (1.0, 1.0, 1.0, 1.0, 1.0)
+    """Factors on a voxel's x, y, z, intensity and time lag before the encoder. The release has none: with intensities
+    of 0-255 beside lags of 0.05 s, a short training never finds the lag, and with it velocity."""
     encoder_channels: tuple[tuple[int, ...], ...] = ((16, 16, 32), (32, 32, 64), (64, 64, 128), (128, 128))
     encoder_output_channels: int = 128
     second_channels: tuple[int, int] = (128, 256)

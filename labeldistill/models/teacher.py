@@ -59,7 +59,7 @@ class LidarTeacher(nn.Module):
         self.pts_voxel_layer = VoxelLayer(
             low, settings.voxel_m, cells, settings.max_points_per_voxel, settings.max_voxels
         )
-        self.pts_voxel_encoder = MeanVoxelEncoder()
+        self.pts_voxel_encoder = MeanVoxelEncoder(settings.point_scale)
         self.pts_middle_encoder = _sparse_encoder(cells, settings)
         self.pts_backbone = Second(
             self.pts_middle_encoder.output_channels, settings.second_channels, settings.second_layers, SECOND_STRIDES

@@ -30,9 +30,17 @@ class VoxelLayer(nn.Module):
 
 
 class MeanVoxelEncoder(nn.Module):
-    """Mean of a voxel's points (mmdetection3d's HardSimpleVFE); has no parameters."""
+    """Mean of a voxel's points (mmdetection3d's HardSimpleVFE), each channel times its factor; has no parameters.
+
+    Args:
+        scale: a factor a channel; the release has none (all 1).
+    """
+
+    def __init__(self, scale: tuple[float, ...] | None = None) -> None:
+        super().__init__()
+        self.scale = None if scale is None or set(scale) == {1.0} else scale
 
     def forward(self, voxels: Voxels) -> Tensor:
         """V voxels of C channels to [V, C]."""
         mean: Tensor = voxels.points.sum(1) / voxels.counts.to(voxels.points.dtype).unsqueeze(1)
-        return mean
+        return mean if self.scale is None else mean * mean.new_tensor(self.scale)
