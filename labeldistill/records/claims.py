@@ -12,7 +12,7 @@ from labeldistill.config.verdict import Metric
 from labeldistill.errors import InputError
 
 METRICS: tuple[Metric, ...] = get_args(Metric)
-POINTS = ("mAP", "NDS")
+POINTS: tuple[Metric, ...] = ("mAP", "NDS")
 """Metrics that claims give in points (0-100) while records hold fractions."""
 
 

@@ -1,8 +1,8 @@
 """O'Brien-Fleming error spending (Lan and DeMets 1983): how much of alpha each look at the data may use.
 
-Why not an e-value: an e-process allows looks at any time, but at the 3 to 15 seeds that a camera detector affords it
-needs about half as many seeds again for the same power. Looks here are planned, so alpha can be spent on them, very
-little early and nearly all of it at the last look: the final test is almost that of a fixed number of seeds.
+Why not an e-value: an e-process allows looks at any time and pays for that in power, which few seeds can't afford.
+Looks here are planned, so alpha can be spent on them, very little early and nearly all of it at the last look: the
+final test is almost that of a fixed number of seeds.
 """
 
 from collections.abc import Sequence

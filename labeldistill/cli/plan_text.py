@@ -1,0 +1,116 @@
+"""A plan in the terminal."""
+
+import sys
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from labeldistill.config.study import StudySettings
+from labeldistill.records.forecast import Forecast
+from labeldistill.records.seed_planning import Standing
+from labeldistill.statistics.paired import pairs_for_sign_flip
+from labeldistill.statistics.sequential import looks_at, sequential_design
+
+
+def _console() -> Console:
+    return Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+
+
+def _table(title: str, left: Sequence[str], right: Sequence[str], last: str = "") -> Table:
+    table = Table(title=title, title_justify="left")
+    for name in left:
+        table.add_column(name)
+    for name in right:
+        table.add_column(name, justify="right")
+    if last:
+        table.add_column(last)
+    return table
+
+
+def print_plan(study: StudySettings, found: Forecast) -> None:
+    """Jobs, hours and disk, seeds."""
+    console = _console()
+    table = _table(f"Study {study.name}: jobs", ["job"], ["all", "there already", "to run"])
+    for job in found.jobs:
+        table.add_row(job.kind, str(job.total), str(job.there), str(job.to_run))
+    total, there = (sum(getattr(job, name) for job in found.jobs) for name in ("total", "there"))
+    table.add_row("all", str(total), str(there), str(total - there))
+    console.print(table)
+    if found.unknown:
+        console.print(f"Keys are unknown, so nothing is known to be reused: {found.unknown}")
+    _print_hours(console, study, found)
+    _print_needs(console, study, found)
+
+
+def _print_hours(console: Console, study: StudySettings, found: Forecast) -> None:
+    if not found.hours:
+        console.print("Nothing is left to train.")
+        return
+    gpu = any(entry.gpu_hours for entry in found.hours)
+    kind = "GPU-hours" if gpu else "CPU-hours"
+    table = _table("Training that is left", ["unit"], ["runs", kind, "disk GB"], "from")
+    for entry in found.hours:
+        hours = entry.gpu_hours if gpu else entry.cpu_hours
+        table.add_row(entry.unit, str(entry.runs), f"{hours:.3g}", f"{entry.bytes / 1e9:.2g}", entry.basis)
+    hours = sum(entry.gpu_hours if gpu else entry.cpu_hours for entry in found.hours)
+    runs = sum(entry.runs for entry in found.hours)
+    table.add_row("all", str(runs), f"{hours:.3g}", f"{found.bytes / 1e9:.2g}", f"{found.free_bytes / 1e9:.0f} GB free")
+    console.print(table)
+    if found.bytes > found.free_bytes:
+        console.print("[bold]The disk is too small for these runs.[/bold]")
+
+
+def _print_needs(console: Console, study: StudySettings, found: Forecast) -> None:
+    rules = study.verdict
+    title = f"Seeds for a verdict with {rules.power * 100:g} % power; the study has {found.seeds}"
+    right = ["sd", "margin", "seeds to show equivalence", f"power with {found.seeds}", "pairs to show a difference"]
+    table = _table(title, ["metric", "spread (points)"], right)
+    for need in found.needs:
+        numbers = [str(n) if n else "none will do" for n in (need.equivalence, need.difference)]
+        table.add_row(
+            need.metric,
+            need.basis,
+            f"{need.sd:.2f}",
+            f"{need.margin:g}",
+            numbers[0],
+            f"{need.power_now * 100:.0f} %",
+            numbers[1],
+        )
+    console.print(table)
+    family = 2 * (len(study.variants) - 1)
+    alone, in_family = pairs_for_sign_flip(rules.alpha), pairs_for_sign_flip(rules.alpha, family)
+    console.print(
+        f"A sign-flip verdict needs at least {alone} pairs ({in_family} to survive Holm over {family} comparisons); "
+        "the paired t test needs fewer and rests on normal noise."
+    )
+
+
+def print_sequential(study: StudySettings, standing: list[Standing]) -> None:
+    """The looks with their levels, then every question's state and the seeds to run next."""
+    console = _console()
+    rules = study.verdict
+    looks = looks_at(len(study.seeds), rules.seeds_per_look)
+    console.print(
+        "Group-sequential rule, O'Brien-Fleming spending: very little of the error rate is spent early and nearly all "
+        "of it at the last look, so the last test is almost that of a fixed number of seeds. Over all looks together "
+        f"each kind of false verdict stays at {rules.alpha * 100:g} %; comparisons with the baseline share it evenly. "
+        "An e-value would allow looks at any time and pay for it in power; looks are planned here."
+    )
+    table = _table("Looks", ["look"], ["seeds", "equivalence: p at most", "difference to a claim: p at most"])
+    for number, look in enumerate(sequential_design(looks, rules.alpha).looks, start=1):
+        levels = [f"{level:.2g}" for level in (look.levels.equivalence, look.levels.difference)]
+        table.add_row(str(number), f"{look.seeds}: {', '.join(map(str, study.seeds[: look.seeds]))}", *levels)
+    console.print(table)
+    state = _table("Where it stands", ["question"], ["seeds seen"], "verdict")
+    for entry in standing:
+        decision = entry.decision
+        verdict = f"{decision.judgement.verdict}: {decision.reason}" if decision.stop else decision.reason
+        state.add_row(entry.question, str(decision.seeds), verdict)
+    console.print(state)
+    wanted = [entry.decision.next_seeds for entry in standing if entry.decision.next_seeds]
+    if not wanted:
+        console.print("Every question is settled or out of looks: no more seeds are needed.")
+        return
+    seeds = study.seeds[: min(wanted)]
+    console.print(f"Next look with seeds {', '.join(map(str, seeds))}.")
