@@ -8,6 +8,8 @@ from typing import Any
 from labeldistill.cli.options import Format
 from labeldistill.evaluation.evaluate import Evaluation
 
+_METRICS = ("mAP", "NDS", "mATE", "mASE", "mAOE", "mAVE", "mAAE")
+
 
 def print_evaluation(result: Evaluation, form: Format) -> None:
     """Print overall and per-class numbers, findings, the partial stamp and the slices."""
@@ -34,18 +36,14 @@ def _print_tables(result: Evaluation) -> None:
         console.print(
             f"PARTIAL evaluation ({', '.join(f'{len(v)} {k}' for k, v in result.partial.items())})", style="red"
         )
-    console.print(_overall([("", "all", dict(_all(result.metrics.rows())))]))
+    console.print(_overall({metric: value for metric, name, value in result.metrics.rows() if name == "all"}))
     console.print(_per_class(result))
-    if result.slices:
-        console.print(_overall(_slices(result.slices)))
+    if any(row["class"] == "all" for row in result.slices):
+        console.print(_per_slice(result.slices))
     if result.agreement is not None:
         console.print(f"The devkit agrees: largest difference {result.agreement.difference:.1e}")
     for finding in result.findings:
         console.print(f"Finding: {finding}", style="red")
-
-
-def _all(rows: Any) -> list[tuple[str, float]]:
-    return [(metric, value) for metric, name, value in rows if name == "all"]
 
 
 def _slices(rows: list[dict[str, Any]]) -> list[tuple[str, str, dict[str, float]]]:
@@ -56,24 +54,35 @@ def _slices(rows: list[dict[str, Any]]) -> list[tuple[str, str, dict[str, float]
     return [(name, part, values) for (name, part), values in parts.items()]
 
 
-def _overall(lines: list[tuple[str, str, dict[str, float]]]) -> Any:
-    from rich.table import Table
+def _overall(values: dict[str, float]) -> Any:
+    table = _table(*_METRICS)
+    table.add_row(*(f"{values[metric]:.4f}" for metric in _METRICS))
+    return table
 
-    metrics = ("mAP", "NDS", "mATE", "mASE", "mAOE", "mAVE", "mAAE")
-    table = Table("slice", "part", *metrics)
-    for name, part, values in lines:
-        table.add_row(name, part, *(f"{values[metric]:.4f}" for metric in metrics))
+
+def _per_slice(rows: list[dict[str, Any]]) -> Any:
+    table = _table("slice", "part", *_METRICS)
+    for name, part, values in _slices(rows):
+        table.add_row(name, part, *(f"{values[metric]:.3f}" for metric in _METRICS))
     return table
 
 
 def _per_class(result: Evaluation) -> Any:
-    from rich.table import Table
-
     metrics = ("AP", "ATE", "ASE", "AOE", "AVE", "AAE")
     values = {(metric, name): value for metric, name, value in result.metrics.rows()}
-    table = Table("class", "boxes", *metrics)
+    table = _table("class", "boxes", *metrics)
     for name in result.metrics.label_aps:
         numbers = [values[metric, name] for metric in metrics]
         boxes = str(int(result.matches.truth_count(name).sum()))
-        table.add_row(name, boxes, *("-" if v != v else f"{v:.4f}" for v in numbers))
+        table.add_row(name, boxes, *("-" if v != v else f"{v:.3f}" for v in numbers))
+    return table
+
+
+def _table(*columns: str) -> Any:
+    """A table without frames: all of it fits into 80 columns."""
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 1))
+    for column in columns:
+        table.add_column(column, justify="left" if column in ("slice", "part", "class") else "right", no_wrap=True)
     return table
