@@ -1,0 +1,176 @@
+"""A whole study, end to end through Snakemake: smaller than `smoke`, every stage real."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from labeldistill.config.load import studies_folder
+
+ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.slow
+
+NANO = {
+    "extends": "smoke",
+    "description": "the smallest study there is",
+    "seeds": [3],
+    "data": {
+        "synth": {
+            "scenes": {"train": 1, "val": 1, "tuning": 1},
+            "key_frames_per_scene": 2,
+            "sweeps_per_key_frame": 1,
+            "lidar_azimuths": 96,
+        },
+        "past_sweeps": 1,
+        "future_sweeps": 0,
+    },
+    "teacher_training": {"steps": 2, "batch": 2, "warmup_steps": 1},
+    "label_encoder_training": {"steps": 2, "batch": 2, "warmup_steps": 1},
+    "student_training": {"steps": 2, "batch": 2, "warmup_steps": 1},
+    "variants!": {
+        "baseline": {"terms": {"detection": 1.0, "depth": 3.0}},
+        "full": {
+            "terms": {
+                "detection": 1.0,
+                "depth": 3.0,
+                "lidar_feature": 0.3,
+                "label_feature": 0.3,
+                "response": 1.0,
+            }
+        },
+    },
+    "benchmark": {"warmup": 0, "repeats": 1},
+}
+
+
+class Workplace:
+    """A folder with a study of its own, where Snakemake and the CLI run as a user would run them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.studies = folder / "studies"
+        self.studies.mkdir(parents=True)
+        for file in studies_folder().resolve().glob("*.yaml"):
+            shutil.copy(file, self.studies)
+        for room in ("claims", "references", "schemas"):
+            source = studies_folder().resolve().parent / room
+            if source.is_dir():
+                shutil.copytree(source, folder / room)
+        self.write(NANO)
+
+    def write(self, study: dict[str, object]) -> None:
+        (self.studies / "nano.yaml").write_text(yaml.safe_dump(study))
+
+    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
+        env = {**os.environ, "LABELDISTILL_STUDIES": str(self.studies), "PYTHONPATH": str(ROOT)}
+        env["PATH"] = f"{Path(sys.executable).parent}:{env['PATH']}"
+        return subprocess.run(
+            command, cwd=self.folder, env=env, capture_output=True, text=True, timeout=500, check=False
+        )
+
+    def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return self.run(
+            *("snakemake", "--snakefile", str(ROOT / "workflow/Snakefile"), "--cores", "2"),
+            *("--config", "study=nano", *arguments),
+        )
+
+    def records(self) -> dict[tuple[str, str], dict[str, object]]:
+        files = self.folder.glob("results/nano/*/seed-*/*/record.json")
+        return {(f.parts[-4], f.parts[-2]): json.loads(f.read_text()) for f in files}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
+    place = Workplace(tmp_path_factory.mktemp("study"))
+    done = place.snakemake()
+    logs = "".join(f.read_text()[-800:] for f in place.folder.glob("results/nano/logs/*.log"))
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:] + logs
+    return place
+
+
+def test_every_stage_left_its_result(finished: Workplace) -> None:
+    assert {unit for unit, _ in finished.records()} == {"teacher", "label-encoder", "baseline", "full"}
+    report = next(finished.folder.glob("reports/nano/*/index.html"))
+    assert {p.name for p in report.parent.iterdir()} >= {"table.csv", "records.json", "summary.json", "figures"}
+    page = report.read_text()
+    assert "NOT COMPARABLE" in page
+    assert "REPRODUCED" not in page
+
+
+def test_the_table_holds_both_weights_of_every_run_and_throughput(finished: Workplace) -> None:
+    table = pd.read_parquet(next(finished.folder.glob("results/nano/table-*.parquet")))
+    overall = table[(table["class"] == "all") & (table["metric"] == "NDS")]
+    assert sorted(zip(overall["variant"], overall["weights"], strict=True)) == sorted(
+        (unit, weights) for unit in ("teacher", "label-encoder", "baseline", "full") for weights in ("raw", "ema")
+    )
+    speed = table[table["metric"] == "train_samples_per_s"]
+    assert set(speed["variant"]) == {"teacher", "baseline", "full"}
+    assert (speed["value"] > 0).all()
+
+
+def test_the_end_is_shown_with_verdict_and_report(finished: Workplace) -> None:
+    shown = finished.run("labeldistill", "show", "nano")
+    assert shown.returncode == 0, shown.stderr
+    assert "NOT COMPARABLE" in shown.stdout
+    assert "reports/nano/" in shown.stdout
+
+
+def test_a_second_run_does_nothing(finished: Workplace) -> None:
+    again = finished.snakemake()
+    assert again.returncode == 0
+    assert "Nothing to be done" in again.stdout + again.stderr
+
+
+def test_file_times_and_snakemakes_memory_play_no_part(finished: Workplace) -> None:
+    shutil.rmtree(finished.folder / ".snakemake")
+    for file in finished.folder.glob("results/data/*/*.json"):
+        os.utime(file)
+    again = finished.snakemake("-n")
+    assert "Nothing to be done" in again.stdout + again.stderr
+
+
+def test_a_loss_weight_retrains_its_variant_alone(finished: Workplace) -> None:
+    terms = {"detection": 1.0, "depth": 3.0, "label_feature": 0.7}
+    finished.write({**NANO, "variants!": {**NANO["variants!"], "full": {"terms": terms}}})  # type: ignore[dict-item]
+    try:
+        plan = finished.snakemake("-n")
+    finally:
+        finished.write(NANO)
+    assert "train_student" in plan.stdout
+    trained = [line for line in plan.stdout.splitlines() if "output:" in line and "record.json" in line]
+    assert len(trained) == 1
+    assert "/full/" in trained[0]
+
+
+def test_another_runs_artefact_is_refused(finished: Workplace) -> None:
+    metrics = next(finished.folder.glob("results/nano/full/seed-3/*/pred*/metrics-*/metrics.json"))
+    text = metrics.read_text()
+    metrics.write_text(text.replace(json.loads(text)["run_key"], "0123456789ab"))
+    try:
+        result = finished.run("labeldistill", "gather", "nano")
+    finally:
+        metrics.write_text(text)
+    assert result.returncode == 2
+    assert "0123456789ab" in result.stderr
+    assert "metrics.json" in result.stderr
+
+
+def test_the_same_seed_twice_gives_the_same_bits(finished: Workplace) -> None:
+    """A second full run elsewhere: metrics are equal to the last bit."""
+    record = next(finished.folder.glob("results/nano/full/seed-3/*/record.json"))
+    before = next(record.parent.glob("pred*/metrics-*/metrics.json")).read_bytes()
+    weights = (record.parent / "weights-raw.safetensors").read_bytes()
+    kept = record.parent.with_name("kept")
+    record.parent.rename(kept)
+    try:
+        assert finished.snakemake().returncode == 0
+        assert next(record.parent.glob("pred*/metrics-*/metrics.json")).read_bytes() == before
+        assert (record.parent / "weights-raw.safetensors").read_bytes() == weights
+    finally:
+        shutil.rmtree(kept)
