@@ -1,10 +1,9 @@
 """BatchNorm over the samples of all processes, on GPUs through torch and on CPUs through gloo."""
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
-import torch.distributed.nn.functional as differentiable
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -13,9 +12,41 @@ from labeldistill.ops.distributed import world_size
 Module = TypeVar("Module", bound=nn.Module)
 
 
-def _summed(value: Tensor) -> Tensor:
-    total: Tensor = differentiable.all_reduce(value)  # type: ignore[no-untyped-call]
-    return total
+def _over_all(*values: Tensor) -> list[Tensor]:
+    """Sums over the processes, of values [C] or [] in float64: one message."""
+    packed = torch.cat([value.double().reshape(-1) for value in values])
+    dist.all_reduce(packed)
+    return [part.view_as(v) for part, v in zip(torch.split(packed, [v.numel() for v in values]), values, strict=True)]
+
+
+class _Normalise(torch.autograd.Function):
+    """(x - mean) / sqrt(variance + eps) over every process; sums in float64, as torch's CPU kernel keeps them."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        axes = [0, *range(2, x.dim())]
+        shape = [1, -1] + [1] * (x.dim() - 2)
+        count = torch.tensor(float(x.numel() // x.shape[1]), dtype=torch.float64)
+        total, count = _over_all(x.sum(axes, dtype=torch.float64), count)
+        mean = total / count
+        centred = x - mean.to(x.dtype).view(shape)
+        (squares,) = _over_all((centred * centred).sum(axes, dtype=torch.float64))
+        variance = squares / count
+        scale = torch.rsqrt(variance + eps).to(x.dtype).view(shape)
+        normalised = centred * scale
+        ctx.save_for_backward(normalised, scale)
+        ctx.axes, ctx.count = axes, count
+        ctx.mark_non_differentiable(mean, variance, count)
+        return normalised, mean, variance, count
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor, *unused: Any) -> tuple[Tensor, None]:
+        normalised, scale = ctx.saved_tensors
+        plain = gradient.sum(ctx.axes, dtype=torch.float64)
+        along = (gradient * normalised).sum(ctx.axes, dtype=torch.float64)
+        plain, along = _over_all(plain, along)
+        means = [(value / ctx.count).to(gradient.dtype).view_as(scale) for value in (plain, along)]
+        return scale * (gradient - means[0] - normalised * means[1]), None
 
 
 class _GlooBatchNorm(_BatchNorm):
@@ -29,17 +60,11 @@ class _GlooBatchNorm(_BatchNorm):
         """Normalise [N, C, ...]; running statistics as torch's BatchNorm keeps them (unbiased variance)."""
         if not self.training or world_size() == 1:
             return super().forward(x)
-        axes = [0, *range(2, x.dim())]
+        normalised, mean, variance, count = _Normalise.apply(x, self.eps)  # type: ignore[no-untyped-call]
+        self._track(mean.to(x.dtype), (variance * (count / (count - 1))).to(x.dtype))
         shape = [1, -1] + [1] * (x.dim() - 2)
-        count = torch.tensor(float(x.numel() // x.shape[1]))
-        dist.all_reduce(count)
-        mean = _summed(x.sum(axes)) / count
-        centred = x - mean.view(shape)
-        variance = _summed((centred * centred).sum(axes)) / count
-        self._track(mean.detach(), variance.detach() * (count / (count - 1)))
-        scale = torch.rsqrt(variance + self.eps)
-        normalised = centred * scale.view(shape)
-        return normalised if self.weight is None else normalised * self.weight.view(shape) + self.bias.view(shape)
+        out: Tensor = normalised
+        return out if self.weight is None else out * self.weight.view(shape) + self.bias.view(shape)
 
     def _track(self, mean: Tensor, variance: Tensor) -> None:
         if self.running_mean is None or self.running_var is None:
