@@ -93,6 +93,8 @@ class StudentSettings(Settings):
 class TeacherSettings(Settings):
     """CenterPoint: hard voxelisation, sparse 3D encoder, SECOND, FPN, centre head."""
 
+    pretrained: str | None = None
+    """A teacher's weights made by `labeldistill weights import`, to fine-tune from; None starts from random weights."""
     voxel_m: tuple[float, float, float] = (0.1, 0.1, 0.2)
     z_range_m: tuple[float, float] = (-5.0, 3.0)
     max_points_per_voxel: int = 10

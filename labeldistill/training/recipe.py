@@ -28,6 +28,9 @@ FROZEN: dict[Stage, tuple[str, ...]] = {
 }
 """What a stage's model holds but does not train: name prefixes of its state."""
 
+UNUSED = "unused."
+"""Prefix of what an imported file holds for the way back only: classifiers, heads that merely lent their losses."""
+
 PARENT_WEIGHTS: WeightsName = "ema"
 """As in the release: teacher and label encoder are the files that its EMA callback wrote."""
 
@@ -76,7 +79,7 @@ def build_model(
         run: resolved settings.
         teacher_dir: run folder of the teacher; needed by the label encoder and by variants with LiDAR terms.
         label_encoder_dir: run folder of the label encoder; needed by variants with the label term.
-        inference: the model only has to detect: a student then needs no parents and no pretrained backbone.
+        inference: the model only has to detect: it then needs no parents and no pretrained weights.
 
     Raises:
         InputError: a parent is missing, or was trained under other settings than this run's.
@@ -84,9 +87,7 @@ def build_model(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derived_seed(run.seed, "init"))
         if run.stage == "teacher":
-            from labeldistill.models.teacher import LidarTeacher
-
-            return LidarTeacher.from_settings(run)
+            return _fresh_teacher(run, inference)
         if run.stage == "label-encoder":
             from labeldistill.distillation.inverse import LabelInverse
 
@@ -108,23 +109,40 @@ def _student(run: RunSettings, teacher_dir: Path | None, label_encoder_dir: Path
     torch.manual_seed(derived_seed(run.seed, "init", "student"))
     model = DistilledStudent.from_settings(run, teacher, encoder)
     if run.student is not None and run.student.pretrained_backbone is not None:
-        load_backbone(model.get_submodule("backbone.img_backbone"), Path(run.student.pretrained_backbone).expanduser())
+        backbone = model.get_submodule("backbone.img_backbone")
+        load_pretrained(backbone, run.student.pretrained_backbone, "student.pretrained_backbone", drop=("fc.",))
     return model
 
 
-def load_backbone(backbone: nn.Module, file: Path) -> None:
-    """Load a classification backbone (safetensors, torchvision's names); its classifier is not used.
+def _fresh_teacher(run: RunSettings, inference: bool) -> nn.Module:
+    from labeldistill.models.teacher import LidarTeacher
+
+    model = LidarTeacher.from_settings(run)
+    if run.teacher is not None and run.teacher.pretrained is not None and not inference:
+        load_pretrained(model, run.teacher.pretrained, "teacher.pretrained")
+    return model
+
+
+def load_pretrained(module: nn.Module, path: str, key: str, drop: tuple[str, ...] = ()) -> None:
+    """Load a file that `labeldistill weights import` wrote (safetensors) into a module, strictly.
+
+    Args:
+        module: the image backbone or the teacher.
+        path: the file.
+        key: the setting that names it.
+        drop: name prefixes that the module has no place for; parts that an import marks as unused are always dropped.
 
     Raises:
         InputError: missing or unreadable file, unmatched names or shapes.
     """
+    file = Path(path).expanduser()
     try:
         state = load_file(file)
     except FileNotFoundError as error:
-        raise InputError("no such file", file=file, key="student.pretrained_backbone") from error
+        raise InputError("no such file", file=file, key=key) from error
     except (SafetensorError, OSError) as error:
-        raise InputError(f"not a readable safetensors file ({error})", file=file) from error
-    load_state(backbone, {name: value for name, value in state.items() if not name.startswith("fc.")}, file)
+        raise InputError(f"not a readable safetensors file ({error})", file=file, key=key) from error
+    load_state(module, {name: v for name, v in state.items() if not name.startswith((UNUSED, *drop))}, file)
 
 
 def _given(folder: Path | None, what: str) -> Path:
@@ -160,10 +178,15 @@ def _load_parent(
         raise InputError(f"this {stage} diverged; it can't teach anyone", file=file, key="status")
     asked = run.model_dump(mode="json")
     for part in same:
-        if about["settings"].get(part) != asked[part]:
+        if _compared(about["settings"].get(part)) != _compared(asked[part]):
             raise InputError(f"this {stage} was trained with other settings than this run's", file=file, key=part)
     own = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
     load_state(model, own, file)
+
+
+def _compared(settings: Any) -> Any:
+    """Settings without where the weights came from that they started with: moving a file changes nothing."""
+    return {k: v for k, v in settings.items() if k != "pretrained"} if isinstance(settings, dict) else settings
 
 
 def load_state(model: nn.Module, state: dict[str, torch.Tensor], file: Path, frozen: tuple[str, ...] = ()) -> None:
