@@ -46,7 +46,8 @@ class Arbiter:
         Args:
             results: results_nusc.json.
             split: name of the split.
-            tokens: the samples to evaluate, those of `split` or a part of them.
+            tokens: the samples to evaluate, those of `split` or a part of them; their order breaks ties of scores
+                where the devkit does not load the whole of a split that it knows.
             empty: predictions or ground truth hold no box at all, which the devkit's constructor can't take.
         """
         with contextlib.redirect_stderr(io.StringIO()):  # the devkit's progress bars

@@ -29,6 +29,7 @@ def arbitrate(cases: Sequence[Case], truth: GroundTruth, task: Task) -> list[Eva
             if path.suffix != ".json":
                 official = Path(folder) / "results_nusc.json"
                 predictions.to_json(official)
-            theirs = arbiter.score(official, split, truth.tokens, empty=not (len(predictions) and len(truth)))
+            # The order of the samples breaks ties of scores: the arbiter gets the one that we scored in.
+            theirs = arbiter.score(official, split, predictions.tokens, empty=not (len(predictions) and len(truth)))
             out.append(replace(evaluation, agreement=agreement(evaluation.score, theirs)))
     return out

@@ -8,6 +8,7 @@ from typing import Any
 from PIL import Image
 
 SCENES = ("scene-0103", "scene-0916")  # the devkit's mini_val
+SPLITS = {"mini_val": SCENES, "second": SCENES[1:], "train": SCENES}  # "train" means other scenes to the devkit
 SAMPLES_PER_SCENE = 3
 ATTRIBUTES = ("pedestrian.moving", "pedestrian.standing", "cycle.with_rider", "vehicle.moving", "vehicle.parked")
 CATEGORIES = (
@@ -50,7 +51,7 @@ def write_folder(root: Path, tracks: list[Track], version: str = "v1.0-mini") ->
     Image.new("L", (4, 4)).save(root / "maps" / "m.png")
     for name, rows in {**_world(), **_annotations(tracks)}.items():
         (root / version / f"{name}.json").write_text(json.dumps(rows))
-    (root / version / "splits.json").write_text(json.dumps({"mini_val": list(SCENES), "second": [SCENES[1]]}))
+    (root / version / "splits.json").write_text(json.dumps(SPLITS))
     return root
 
 

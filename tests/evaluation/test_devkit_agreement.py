@@ -179,5 +179,16 @@ def test_five_hundred_boxes_a_sample_in_one_cluster() -> None:
     assert agreed(crowd, found).agreement.difference <= 1e-9
 
 
+def test_a_folders_own_split_under_an_official_name_agrees_in_spite_of_ties(tmp_path: Path) -> None:
+    """The synthetic world's `train` holds scenes that the devkit's does not, so the devkit can't load it by name."""
+    root = write_folder(tmp_path / "world", [CAR], version="v1.0-trainval")
+    tied = [box(3, (5.0, 0.0, 0.0), "car", 0.5), box(0, (5.0, 0.0, 0.0), "car", 0.5)]
+    scores = [
+        evaluate(write_results(tmp_path / "r.json", tied, order), root, "v1.0-trainval", "train", None, arbiter=True)
+        for order in [(0, 1, 2, 3, 4, 5), (5, 4, 3, 2, 1, 0)]
+    ]
+    assert scores[0].metrics.mean_ap != scores[1].metrics.mean_ap
+
+
 def test_every_class_counts() -> None:
     assert set(CLASSES) == set(agreed([CAR], []).metrics.label_aps)
