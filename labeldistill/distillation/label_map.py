@@ -42,6 +42,7 @@ class LabelMapRules:
         truncate_corners: corners are truncated toward zero and the integer polygon is filled, which leaves only the
             corners of thin boxes (switch `label_rounding`); otherwise every cell that the box overlaps is drawn.
         relative_boxes: cells carry the box relative to themselves (switch `label_box_encoding`).
+        mask_nan: an unknown velocity is drawn as 0 (switch `nan_targets`; as released, its NaN reaches every feature).
         max_objects: of each task, boxes after this many are not drawn.
     """
 
@@ -49,6 +50,7 @@ class LabelMapRules:
     smear_border: bool = True
     truncate_corners: bool = True
     relative_boxes: bool = False
+    mask_nan: bool = False
     max_objects: int = 500
 
     @classmethod
@@ -60,6 +62,7 @@ class LabelMapRules:
             smear_border=run.released("label_border"),
             truncate_corners=run.released("label_rounding"),
             relative_boxes=not run.released("label_box_encoding"),
+            mask_nan=not run.released("nan_targets"),
             max_objects=run.label_encoder.head.max_objects,
         )
 
@@ -84,6 +87,7 @@ def draw_label_maps(
     box, label = _joined(boxes, 9)[index], _joined(labels)[index]
     keep = (box[:, 3] > 0) & (box[:, 4] > 0) & torch.isfinite(box[:, :7]).all(1)
     sample, box, label = sample[keep], box[keep], label[keep]
+    box = torch.nan_to_num(box, nan=0.0) if rules.mask_nan else box
     sizes = box[:, 3:5] / box.new_tensor([grid.x_m[2], grid.y_m[2]])
     outlines = Rectangles(in_cells(box[:, :2], grid), sizes, box[:, 6])
     return draw_outlines(outlines, box, label, sample, (len(boxes), *grid.cells_xy), rules)
