@@ -1,3 +1,4 @@
+# Inputs are `ancient`: what a result depends on stands in its path, so only a missing file causes work, never a file time.
 # nuScenes tables and sensor files -> columnar index and depth maps
 
 if plan.study.data.synth is not None:
@@ -14,7 +15,7 @@ if plan.study.data.synth is not None:
 
 rule check_data:
     input:
-        plan.world if plan.study.data.synth is not None else [],
+        ancient(plan.world if plan.study.data.synth is not None else []),
     output:
         plan.data_check,
     log:
@@ -25,7 +26,7 @@ rule check_data:
 
 rule infos:
     input:
-        plan.data_check,
+        ancient(plan.data_check),
     output:
         plan.infos_index,
     log:

@@ -3,7 +3,7 @@
 # throughput is measured alone on the machine, all variants in one process, so that ratios mean something
 rule benchmark:
     input:
-        [run.record for run in plan.benchmarked],
+        ancient([run.record for run in plan.benchmarked]),
     output:
         plan.benchmark,
     log:
@@ -17,8 +17,8 @@ rule benchmark:
 
 rule gather:
     input:
-        [plan.metrics(run) / "metrics.json" for run in plan.runs],
-        plan.benchmark,
+        ancient([plan.metrics(run) / "metrics.json" for run in plan.runs]),
+        ancient(plan.benchmark),
     output:
         plan.table,
     log:
@@ -29,7 +29,7 @@ rule gather:
 
 rule report:
     input:
-        plan.table,
+        ancient(plan.table),
     output:
         report(plan.report, category="Study", caption="../report/study.rst"),
     log:

@@ -2,8 +2,8 @@
 
 rule predict:
     input:
-        f"{RUN}/record.json",
-        plan.infos_index,
+        ancient(f"{RUN}/record.json"),
+        ancient(plan.infos_index),
     output:
         directory(f"{RUN}/predictions-{{split}}-{{code}}/detections"),
     log:
@@ -16,7 +16,7 @@ rule predict:
 
 rule evaluate:
     input:
-        f"{RUN}/predictions-{{split}}-{{code}}/detections",
+        ancient(f"{RUN}/predictions-{{split}}-{{code}}/detections"),
     output:
         f"{RUN}/predictions-{{split}}-{{code}}/metrics-{{scorer}}/metrics.json",
     log:

@@ -11,7 +11,7 @@ def parents(wildcards):
 
 rule train_teacher:
     input:
-        parents,
+        ancient(parents),
     output:
         f"{RUN}/record.json",
     wildcard_constraints:
@@ -26,7 +26,7 @@ rule train_teacher:
 
 rule train_label_encoder:
     input:
-        parents,
+        ancient(parents),
     output:
         f"{RUN}/record.json",
     wildcard_constraints:
@@ -41,7 +41,7 @@ rule train_label_encoder:
 
 rule train_student:
     input:
-        parents,
+        ancient(parents),
     output:
         f"{RUN}/record.json",
     wildcard_constraints:
