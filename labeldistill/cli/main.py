@@ -5,6 +5,7 @@ import importlib
 import os
 import sys
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 # One thread a process unless told otherwise, before NumPy or torch are imported: two single-thread jobs side by side
@@ -65,11 +66,23 @@ def build(wanted: str | None) -> typer.Typer:
     app.callback()(_root)
     for name, (module, summary) in VERBS.items():
         if name == wanted:
-            verb = getattr(importlib.import_module(module), name.replace("-", "_"))
-            app.command(name, short_help=summary)(ending_well(verb))
+            _add(app, name, importlib.import_module(module), summary)
         else:
             app.command(name, short_help=summary)(_unloaded)
     return app
+
+
+def _add(app: typer.Typer, name: str, module: ModuleType, summary: str) -> None:
+    """Add a verb: the module's function of that name, or its Typer `app` of sub-verbs."""
+    group = getattr(module, "app", None)
+    if group is None:
+        verb = getattr(module, name.replace("-", "_"))
+        app.command(name, short_help=summary)(ending_well(verb))
+        return
+    for command in group.registered_commands:
+        assert command.callback is not None
+        command.callback = ending_well(command.callback)
+    app.add_typer(group, name=name, short_help=summary)
 
 
 def run() -> None:

@@ -1,4 +1,4 @@
-"""The table of verbs: name -> module with a function of that name, and the line shown in help."""
+"""The table of verbs: name -> module with a function of that name (or a Typer `app`), and the line shown in help."""
 
 VERBS: dict[str, tuple[str, str]] = {
     "synth": ("labeldistill.cli.synth", "write the study's synthetic world as a nuScenes folder"),
@@ -15,8 +15,11 @@ VERBS: dict[str, tuple[str, str]] = {
     "show": ("labeldistill.cli.show", "print the table, verdicts and report path of a finished study"),
     "table": ("labeldistill.cli.table", "the paper's table: published, reproduced, difference, verdict"),
     "diff": ("labeldistill.cli.diff", "what changed between two sets of results, with intervals and verdicts"),
+    "deviations": ("labeldistill.cli.deviations", "what each oddity of the released code is worth, with intervals"),
     "plan": ("labeldistill.cli.plan", "jobs, hours, disk and seeds of a study before anything runs"),
     "publish": ("labeldistill.cli.publish", "copy a study's numbers to fixed names for DVC"),
     "check": ("labeldistill.cli.check", "compare a study with its committed reference band"),
     "parity": ("labeldistill.cli.parity", "compare the modules with recorded values of the released code"),
+    "weights": ("labeldistill.cli.weights", "import released checkpoints, export ours: import, export"),
+    "model": ("labeldistill.cli.model", "parameters of a study's networks: summary"),
 }

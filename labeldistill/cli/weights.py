@@ -1,0 +1,109 @@
+"""Verb `weights`: released checkpoints to ours and back."""
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from labeldistill.weights.key_map import Kind
+
+app = typer.Typer(
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    help="Read released checkpoints into our files and write them back, strictly.\n\n"
+    "Example: labeldistill weights import 29.pth --kind auto --out student.safetensors",
+)
+
+
+class KindChoice(StrEnum):
+    """What a checkpoint holds; `auto` goes by its names."""
+
+    auto = "auto"
+    labeldistill = "labeldistill"
+    label_encoder = "label-encoder"
+    centerpoint = "centerpoint"
+    mmdet3d_centerpoint = "mmdet3d-centerpoint"
+    bevdepth = "bevdepth"
+    torchvision_resnet = "torchvision-resnet"
+
+
+class LayoutChoice(StrEnum):
+    """Layout of sparse-convolution weights."""
+
+    auto = "auto"
+    mmcv = "mmcv"
+    spconv2 = "spconv2"
+
+
+KindOption = Annotated[KindChoice, typer.Option("--kind", help="What the checkpoint holds; auto goes by its names.")]
+LayoutOption = Annotated[
+    LayoutChoice, typer.Option("--sparse-layout", help="mmcv 1.x: (kz, ky, kx, in, out); spconv 2.x: out first.")
+]
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="A released checkpoint (.pth, .ckpt).")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The .safetensors file to write.")],
+    kind: KindOption = KindChoice.auto,
+    study: Annotated[
+        str | None, typer.Option("--study", "-s", help="The study whose model it must fit; else a released one.")
+    ] = None,
+    sparse_layout: LayoutOption = LayoutChoice.auto,
+) -> None:
+    """Read a checkpoint without running its code; every name and shape must match, or nothing is written.
+
+    A parity report (JSON) is written beside the safetensors file.
+
+    Example: labeldistill weights import centerpoint.pth --kind centerpoint --out teacher.safetensors
+    """
+    from labeldistill.weights.convert import UnmatchedError
+    from labeldistill.weights.import_weights import import_weights, report_path
+    from labeldistill.weights.layouts import Layout
+
+    try:
+        report = import_weights(
+            file,
+            out,
+            kind=None if kind.value == "auto" else Kind(kind.value),
+            study=study,
+            layout=None if sparse_layout.value == "auto" else Layout(sparse_layout.value),
+        )
+    except UnmatchedError as error:
+        for problem in error.problems:
+            typer.echo(problem)
+        raise
+    counts = report["counts"]
+    typer.echo(f"{report['model']}: {counts['matched']} of {counts['expected']} names matched, 0 unmatched")
+    typer.echo(f"parameters    {counts['parameters']:,}" + _unused(counts))
+    typer.echo(f"sparse layout {report['sparse_layout'] or '-'}; bit for bit back: {report['bit_for_bit']}")
+    typer.echo(f"written       {out}, {report_path(out)}")
+
+
+def _unused(counts: dict[str, int]) -> str:
+    return f" (and {counts['unused_values']:,} unused values kept for the way back)" if counts["unused_tensors"] else ""
+
+
+@app.command("export")
+def export(
+    file: Annotated[Path, typer.Argument(help="A .safetensors file of ours.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The checkpoint to write (.pth).")],
+    kind: KindOption = KindChoice.auto,
+    sparse_layout: LayoutOption = LayoutChoice.auto,
+) -> None:
+    """Write a file of ours as a checkpoint of the released code; an imported one goes back bit for bit.
+
+    Example: labeldistill weights export teacher.safetensors --out centerpoint.pth
+    """
+    from labeldistill.weights.export_weights import export_weights
+    from labeldistill.weights.layouts import Layout
+
+    done = export_weights(
+        file,
+        out,
+        kind=None if kind.value == "auto" else Kind(kind.value),
+        layout=None if sparse_layout.value == "auto" else Layout(sparse_layout.value),
+    )
+    typer.echo(json.dumps({**done, "written": str(out)}, indent=1))

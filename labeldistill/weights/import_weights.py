@@ -1,0 +1,122 @@
+"""Import: a released checkpoint becomes a safetensors file under our names, with a parity report beside it."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from labeldistill.errors import InputError
+from labeldistill.files import write_json
+from labeldistill.weights.checkpoint_file import Checkpoint, read_checkpoint
+from labeldistill.weights.convert import Match, UnmatchedError, best_match, ours, theirs
+from labeldistill.weights.expected import expected
+from labeldistill.weights.imported_file import tensors_hash, write_imported
+from labeldistill.weights.key_map import COUNTER, UNUSED, Kind, kind_of
+from labeldistill.weights.layouts import Layout
+
+BUFFERS = ("running_mean", "running_var", COUNTER, "voxel_size", "voxel_coord", "voxel_num", "frustum")
+"""Last parts of names that are no parameters."""
+NAMED = 8
+"""Unmatched names that the one-line message holds; the whole list is in `UnmatchedError.problems`."""
+
+
+def report_path(out: Path) -> Path:
+    """Where the parity report of an imported file lies."""
+    return out.with_suffix(".parity.json")
+
+
+def import_weights(
+    file: Path, out: Path, *, kind: Kind | None = None, study: str | None = None, layout: Layout | None = None
+) -> dict[str, Any]:
+    """Read a released checkpoint strictly, write it as safetensors with a parity report, return the report.
+
+    Args:
+        file: the checkpoint.
+        out: the safetensors file to write; the report lies beside it (`report_path`).
+        kind: of the checkpoint; None finds it out by its names.
+        study: the study whose model it must fit; None: any model that was released.
+        layout: of its sparse weights; None finds it out by their shapes.
+
+    Raises:
+        UnmatchedError: names or shapes that do not match; nothing is written.
+        InputError: a file that can't be read, is no state dict or of no known kind; an output that can't be written.
+    """
+    if out.suffix != ".safetensors":
+        raise InputError("give a name that ends in .safetensors", file=out, key="--out")
+    checkpoint = read_checkpoint(file)
+    kind = kind or kind_of(checkpoint.state)
+    if kind is None:
+        first = next(iter(checkpoint.state))
+        raise InputError(f"the names are of no known kind of checkpoint ({', '.join(Kind)})", file=file, key=first)
+    shapes = {name: tuple(value.shape) for name, value in checkpoint.state.items()}
+    found = best_match(kind, shapes, expected(kind, study), layout)
+    if found.problems:
+        raise _unmatched(checkpoint, found)
+    tensors = ours(checkpoint.state, found)
+    report = _report(checkpoint, kind, found, tensors)
+    about = {key: report[key] for key in ("kind", "model", "container", "sparse_layout", "filled", "source")}
+    write_imported(out, tensors, {"imported": {**about, "names": list(found.names)}})
+    try:
+        write_json(report_path(out), report)
+    except InputError:
+        out.unlink(missing_ok=True)
+        raise
+    return report
+
+
+def _unmatched(checkpoint: Checkpoint, found: Match) -> UnmatchedError:
+    count = {what: sum(p.what == what for p in found.problems) for what in ("missing", "unknown", "shape")}
+    words = ", ".join(f"{n} {what}" for what, n in count.items() if n)
+    named = "; ".join(f"{p.what} {p.name} ({p.detail})" for p in found.problems[:NAMED])
+    more = f"; and {len(found.problems) - NAMED} more" if len(found.problems) > NAMED else ""
+    message = f"does not fit {found.expected.model}: {words}: {named}{more}"
+    error = UnmatchedError(message, file=checkpoint.file, key=found.problems[0].name)
+    error.problems = found.problems
+    return error
+
+
+def _report(checkpoint: Checkpoint, kind: Kind, found: Match, tensors: dict[str, Tensor]) -> dict[str, Any]:
+    source = tensors_hash(checkpoint.state)
+    back = tensors_hash(theirs(tensors, found.names, found.layout))
+    return {
+        "kind": kind.value,
+        "model": found.expected.model,
+        "source": {"file": checkpoint.file.name, "sha256": _sha256(checkpoint.file)},
+        "container": {"entry": checkpoint.container.entry, "prefix": checkpoint.container.prefix},
+        "sparse_layout": None if found.layout is None else found.layout.value,
+        "counts": _counts(found, tensors),
+        "filled": list(found.filled),
+        "not_taken_over": list(checkpoint.others),
+        "hash": {"checkpoint": source, "imported": tensors_hash(tensors), "round_trip": back},
+        "bit_for_bit": back == source,
+        "tensors": [
+            {"theirs": name, "ours": our, "shape": list(tensors[our].shape), "dtype": _dtype(tensors[our])}
+            for name, our in found.names.items()
+        ],
+    }
+
+
+def _counts(found: Match, tensors: dict[str, Tensor]) -> dict[str, int]:
+    used = {name: value for name, value in tensors.items() if not name.startswith(UNUSED)}
+    parameters = [value.numel() for name, value in used.items() if not name.endswith(BUFFERS)]
+    unused = [value.numel() for name, value in tensors.items() if name.startswith(UNUSED)]
+    return {
+        "expected": len(found.expected.shapes),
+        "matched": len(found.names),
+        "filled": len(found.filled),
+        "unmatched": len(found.problems),
+        "parameter_tensors": len(parameters),
+        "parameters": sum(parameters),
+        "unused_tensors": len(unused),
+        "unused_values": sum(unused),
+    }
+
+
+def _dtype(value: Tensor) -> str:
+    return str(value.dtype).removeprefix("torch.")
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

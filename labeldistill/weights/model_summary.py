@@ -1,0 +1,117 @@
+"""How many parameters the parts of a study's models have, without building their values or looking for data."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from labeldistill.config.load import load_study
+from labeldistill.config.runs import run_settings
+from labeldistill.config.study import RunSettings, Stage
+from labeldistill.errors import InputError
+from labeldistill.weights.expected import distilled_student, largest_variant
+
+STAGE_OF_UNIT: dict[str, Stage] = {"teacher": "teacher", "label-encoder": "label-encoder"}
+
+
+@dataclass(frozen=True)
+class Part:
+    """One sub-module.
+
+    Attributes:
+        name: its path in the model.
+        parameters: number of parameter values, frozen ones included.
+        trained: of these, those that the stage trains: neither frozen teachers nor a frozen stem.
+        buffers: number of buffer values (running statistics, frustum).
+    """
+
+    name: str
+    parameters: int
+    trained: int
+    buffers: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The parts of a model, and what they add up to."""
+
+    study: str
+    unit: str
+    frames: int | None
+    parts: tuple[Part, ...]
+
+    @property
+    def parameters(self) -> int:
+        """Of the whole model, frozen teachers included."""
+        return sum(part.parameters for part in self.parts)
+
+    @property
+    def trained(self) -> int:
+        """Of the parts that training changes."""
+        return sum(part.trained for part in self.parts)
+
+    @property
+    def deployed(self) -> int:
+        """Of what detects: a student's camera branch and head, or the whole model."""
+        camera = [part for part in self.parts if part.name.startswith(("backbone.", "head."))]
+        return sum(part.parameters for part in camera or self.parts)
+
+
+def summarise(study: str, unit: str | None = None) -> Summary:
+    """Count a model's parameters by sub-module.
+
+    Args:
+        study: name of a study or a YAML file; its data need not be there.
+        unit: a variant, `teacher` or `label-encoder`; None: the variant with the most terms.
+
+    Raises:
+        InputError: unknown study or variant, settings that contradict each other.
+    """
+    settings = load_study(study)
+    unit = unit or largest_variant(settings)
+    if unit not in settings.variants and unit not in STAGE_OF_UNIT:
+        raise InputError(
+            f"no such variant in study {settings.name}; there are {', '.join((*settings.variants, *STAGE_OF_UNIT))}",
+            key=unit,
+        )
+    stage = STAGE_OF_UNIT.get(unit, "student")
+    run = run_settings(settings, stage, unit if stage == "student" else None, settings.teacher_seed)
+    with torch.device("meta"):
+        model = _model(run)
+    frames = len(run.student.frame_offsets) if run.student else None
+    return Summary(settings.name, unit, frames, tuple(_parts(model)))
+
+
+def _model(run: RunSettings) -> nn.Module:
+    if run.stage == "student":
+        return distilled_student(run)
+    if run.stage == "teacher":
+        from labeldistill.models.teacher import LidarTeacher
+
+        return LidarTeacher.from_settings(run)
+    from labeldistill.distillation.inverse import LabelInverse
+
+    return LabelInverse.from_settings(run)
+
+
+def _parts(model: nn.Module) -> list[Part]:
+    """Children of children where a child has named ones, children otherwise; what has no values is left out."""
+    parts = []
+    for name, child in model.named_children():
+        inner = dict(child.named_children())
+        if len(inner) < 2 or next(iter(inner)).isdigit():
+            parts.append(_part(name, child))
+            continue
+        parts += [_part(f"{name}.{key}", part) for key, part in inner.items()]
+        parts.append(_part(f"{name} (own)", child, recurse=False))
+    return [part for part in parts if part.parameters or part.buffers]
+
+
+def _part(name: str, module: nn.Module, *, recurse: bool = True) -> Part:
+    parameters = list(module.parameters(recurse))
+    return Part(
+        name,
+        parameters=sum(p.numel() for p in parameters),
+        trained=sum(p.numel() for p in parameters if p.requires_grad),
+        buffers=sum(b.numel() for b in module.buffers(recurse)),
+    )
