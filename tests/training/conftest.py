@@ -7,6 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from stage_runs import DATA, WORLD, Runs
+
+from labeldistill.config.data import DataSettings
+from labeldistill.data.infos import build_infos
+from labeldistill.nuscenes.synth.write import write_world
 
 TOY = Path(__file__).with_name("toy_training.py")
 ToyRun = Callable[..., int]
@@ -30,3 +35,14 @@ def toy_run() -> Iterator[ToyRun]:
 
         yield run
         server.stdin.close()
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    root = tmp_path_factory.mktemp("stages")
+    write_world(WORLD, root / "world")
+    data = DataSettings(dataroot=str(root / "world"), **DATA)
+    made = Runs(build_infos(data, root / "world", root / "infos"), root)
+    for unit in ("teacher", "label-encoder", "baseline", "full"):
+        made.train(unit)
+    return made

@@ -6,12 +6,17 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+import torch.multiprocessing as mp
+from stage_runs import Runs
 
 from labeldistill.training.ledger import read_ledger
+from labeldistill.training.sync_batchnorm import synchronised
 from labeldistill.training.weights_file import WEIGHTS, read_weights, weights_path
 
 ToyRun = Callable[..., int]
@@ -79,3 +84,83 @@ def test_the_command_starts_its_helper_processes_itself(tmp_path: Path, both: tu
     done = subprocess.run(command, env={**environment, "OMP_NUM_THREADS": "1"}, text=True, capture_output=True)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "run" / "losses.csv").read_bytes() == (both[1] / "losses.csv").read_bytes()
+
+
+def student_losses(runs: Runs, folder: Path, devices: int) -> list[float]:
+    run = runs.settings("full", steps=6)
+    training = run.training.model_copy(update={"batch": 4, "sync_batchnorm": True, "lr": 1e-6})
+    job = {
+        "settings": run.model_copy(update={"training": training}).model_dump(mode="json"),
+        "infos_dir": str(runs.infos),
+        "out_dir": str(folder),
+        "parents": {name: str(value) for name, value in runs.parents("full").items()},
+        **{"run_key": "shared", "study": "t", "variant": "full", "device": "cpu", "devices": devices},
+    }
+    file = folder.with_suffix(".json")
+    file.write_text(json.dumps(job))
+    script = Path(__file__).with_name("stage_runs.py")
+    environment = {k: v for k, v in os.environ.items() if k not in ("LOCAL_RANK", "WORLD_SIZE", "NODE_RANK")}
+    command = [sys.executable, str(script), str(file)]
+    done = subprocess.run(command, env={**environment, "OMP_NUM_THREADS": "1"}, text=True, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    return losses(folder)
+
+
+@pytest.mark.slow
+def test_the_whole_method_on_two_processes(runs: Runs, tmp_path: Path) -> None:
+    """Student, teacher and label encoder with every term; the command starts its second process itself.
+
+    The learning rate is small: in float32 the gradients of these nets carry rounding noise of a percent, in one process
+    as in two, which larger steps turn into different losses. The test below compares gradients without that noise.
+    """
+    one = student_losses(runs, tmp_path / "one", 1)
+    two = student_losses(runs, tmp_path / "two", 2)
+    assert two == pytest.approx(one, rel=1e-5)
+    assert len(set(one)) == len(one)
+    with (tmp_path / "two" / "losses.csv").open() as stream:
+        assert all(
+            float(row[term]) > 0 for row in csv.DictReader(stream) for term in ("lidar_feature", "label_feature")
+        )
+
+
+def gradients(rank: int, world: int, infos: str, out: str) -> None:
+    """Losses and gradients of the baseline student in float64, one process's share of four key frames."""
+    torch.set_num_threads(1)
+    torch.Tensor.float = torch.Tensor.double  # type: ignore[method-assign]
+    torch.float32 = torch.float64  # type: ignore[misc]
+    torch.set_default_dtype(torch.float64)
+    from labeldistill.training.recipe import build_model, training_items
+
+    run = Runs(Path(infos), Path(out)).settings("baseline")
+    model, items = build_model(run).double().train(), training_items(run, Path(infos))
+    if world > 1:
+        torch.distributed.init_process_group("gloo", f"file://{out}/meet", rank=rank, world_size=world)
+        synchronised(model, "cpu")
+    share = range(4)[rank * 4 // world : (rank + 1) * 4 // world]
+    batch = in_float64(items.collate([items.item(0, index) for index in share]))
+    terms = torch.stack(list(model.losses(batch).values()))
+    terms.sum().backward()
+    parts = [p.grad.flatten() for p in model.parameters() if p.grad is not None]
+    found = torch.cat([terms.detach(), *parts])
+    if world > 1:
+        torch.distributed.all_reduce(found)
+    if rank == 0:
+        torch.save(found / world, f"{out}/{world}.pt")
+
+
+def in_float64(value: Any) -> Any:
+    if isinstance(value, torch.Tensor):
+        return value.double() if value.is_floating_point() else value
+    if isinstance(value, list):
+        return [in_float64(part) for part in value]
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{f.name: in_float64(getattr(value, f.name)) for f in fields(value)})
+    return value
+
+
+@pytest.mark.slow
+def test_gradients_of_a_shared_batch_are_exact_in_float64(runs: Runs, tmp_path: Path) -> None:
+    for world in (1, 2):
+        mp.spawn(gradients, args=(world, str(runs.infos), str(tmp_path)), nprocs=world)
+    one, two = (torch.load(tmp_path / f"{world}.pt") for world in (1, 2))
+    assert (one - two).norm() <= 1e-12 * one.norm()

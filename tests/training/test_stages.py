@@ -1,19 +1,13 @@
-"""Every stage once, on two hand-written scenes: train, record, predict, measure; and what each refuses."""
+"""Every stage once, on a small synthetic world: train, record, predict, measure; and what each refuses."""
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
-from tiny_nuscenes import VERSION, TinyWorld
+from stage_runs import Runs
 
-from labeldistill.config.data import DataSettings
-from labeldistill.config.load import load_study
-from labeldistill.config.runs import run_settings
-from labeldistill.config.study import BenchmarkSettings, RunSettings
-from labeldistill.data.infos import build_infos
+from labeldistill.config.study import BenchmarkSettings
 from labeldistill.errors import InputError
 from labeldistill.evaluation.predict import predict
 from labeldistill.evaluation.predictions import Predictions
@@ -23,49 +17,6 @@ from labeldistill.training.benchmark import benchmark
 from labeldistill.training.recipe import build_model
 from labeldistill.training.state_hash import state_hash
 from labeldistill.training.weights_file import WEIGHTS, read_weights, weights_path
-
-DATA: dict[str, Any] = {
-    "version": VERSION,
-    "splits": {"train": ["scene-0001"], "val": ["scene-0003"]},
-    "past_sweeps": 2,
-    "future_sweeps": 1,
-}
-
-
-@dataclass
-class Runs:
-    infos: Path
-    root: Path
-
-    def folder(self, unit: str) -> Path:
-        return self.root / unit
-
-    def settings(self, unit: str, seed: int = 0, steps: int = 2) -> RunSettings:
-        stage = unit if unit in ("teacher", "label-encoder") else "student"
-        run = run_settings(load_study("smoke"), stage, unit if stage == "student" else None, seed)  # type: ignore[arg-type]
-        data = DataSettings(dataroot="unused", **DATA)
-        training = run.training.model_copy(update={"steps": steps, "batch": 2, "warmup_steps": 0})
-        return run.model_copy(update={"data": data, "training": training})
-
-    def parents(self, unit: str) -> dict[str, Path | None]:
-        teacher = self.folder("teacher") if unit in ("label-encoder", "full") else None
-        return {"teacher_dir": teacher, "label_encoder_dir": self.folder("label-encoder") if unit == "full" else None}
-
-    def train(self, unit: str) -> None:
-        run, folder = self.settings(unit), self.folder(unit)
-        about = {"run_key": f"key-{unit}", "study": "t", "variant": unit, "device": "cpu"}
-        train(run, self.infos, folder, **about, **self.parents(unit))  # type: ignore[arg-type]
-
-
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
-    root = tmp_path_factory.mktemp("stages")
-    TinyWorld(root / "world")
-    data = DataSettings(dataroot=str(root / "world"), **DATA)
-    made = Runs(build_infos(data, root / "world", root / "infos"), root)
-    for unit in ("teacher", "label-encoder", "baseline", "full"):
-        made.train(unit)
-    return made
 
 
 @pytest.mark.parametrize("unit", ["teacher", "label-encoder", "baseline", "full"])
@@ -122,7 +73,7 @@ def test_predictions_of_raw_and_ema_weights(runs: Runs, tmp_path: Path, unit: st
     predict(runs.settings(unit), runs.folder(unit), runs.infos, "val", tmp_path, **about)  # type: ignore[arg-type]
     for weights in WEIGHTS:
         found = Predictions.read(tmp_path / f"predictions-{weights}.parquet")
-        assert len(found.tokens) == 3
+        assert len(found.tokens) == 2
         assert found.metadata["run_key"] == f"key-{unit}"
         assert (found.metadata["weights"], found.metadata["split"]) == (weights, "val")
         assert found.meta["use_camera"] == (unit in ("baseline", "full"))
