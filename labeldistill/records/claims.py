@@ -93,6 +93,16 @@ def _tree(file: Path) -> dict[str, Any]:
     return tree
 
 
+def _claim(entry: Any, number: int, file: Path) -> Claim:
+    try:
+        return Claim.model_validate(entry)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        name = entry.get("id", number) if isinstance(entry, dict) else number
+        key = ".".join(map(str, ("claims", name, *problem["loc"])))
+        raise InputError(problem["msg"].removeprefix("Value error, "), file=file, key=key) from error
+
+
 def load_claims(file: Path | None = None) -> dict[str, Claim]:
     """Every claim by id.
 
@@ -100,12 +110,7 @@ def load_claims(file: Path | None = None) -> dict[str, Claim]:
         InputError: no such file, or a claim with a missing, unknown or repeated entry.
     """
     file = file or claims_file()
-    entries = _tree(file)["claims"]
-    try:
-        claims = [Claim.model_validate(entry) for entry in entries]
-    except ValidationError as error:
-        problem = error.errors()[0]
-        raise InputError(problem["msg"], file=file, key=".".join(("claims", *map(str, problem["loc"])))) from error
+    claims = [_claim(entry, number, file) for number, entry in enumerate(_tree(file)["claims"])]
     by_id = {claim.id: claim for claim in claims}
     if len(by_id) != len(claims):
         raise InputError("an id stands twice", file=file, key="claims.id")

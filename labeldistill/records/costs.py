@@ -18,7 +18,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one training run; NaN for hours that nobody knows. `basis` says where it comes from, starting with "measured" or "assumed"."""
+    """Of one training run; NaN for hours that nobody knows. `basis` starts with "measured" or "assumed"."""
 
     cpu_hours: float
     gpu_hours: float

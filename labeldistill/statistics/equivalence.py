@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from math import hypot
 
 from scipy import special
 
@@ -49,9 +50,8 @@ class Judgement:
 
 def standard_error(sd: float, n: int, published_sd: float) -> tuple[float, float]:
     """Standard error of mean less published value, and its degrees of freedom (Satterthwaite; the noise is known)."""
-    of_mean = sd**2 / n
-    variance = of_mean + published_sd**2
-    return variance**0.5, variance**2 * (n - 1) / of_mean**2
+    of_mean = sd / n**0.5
+    return hypot(of_mean, published_sd), (n - 1) * (1 + (published_sd / of_mean) ** 2) ** 2
 
 
 def judge(

@@ -39,7 +39,7 @@ def sign_flip(differences: Sequence[float], *, seed: int = 0) -> SignFlip:
     n = len(differences)
     if n == 0:
         return SignFlip(float("nan"))
-    if not np.any(differences):
+    if n == 1 or not np.any(differences):
         return SignFlip(1.0)
     exact = n <= EXACT_PAIRS
     found = stats.permutation_test(

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -14,6 +14,7 @@ VALUES = st.lists(st.floats(-1, 1, allow_nan=False), min_size=3, max_size=20).fi
 
 
 @given(VALUES)
+@settings(deadline=None)
 def test_the_interval_is_scipys(values: list[float]) -> None:
     interval = stats.ttest_1samp(values, 0.0).confidence_interval(0.95)
     summary = summarise(values)
