@@ -68,7 +68,7 @@ def loss_curves(losses: pd.DataFrame, path: Path) -> Path:
         axis.set_title(term)
         axis.set_xlabel("step")
         axis.set_yscale("log")
-    axes[0][-1].legend(fontsize=8)
+    axes[0][0].legend(fontsize=8)  # every variant has the first term, detection
     return save(fig, path)
 
 
