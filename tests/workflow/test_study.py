@@ -173,3 +173,31 @@ def test_the_same_seed_twice_gives_the_same_bits(finished: Workplace) -> None:
     assert again.returncode == 0, again.stderr
     assert metrics.read_bytes() == before
     assert (run / "weights-raw.safetensors").read_bytes() == weights
+
+
+def _readme_commands() -> list[str]:
+    lines = (ROOT / "README.md").read_text().splitlines()
+    shown = [line.split("#")[0].strip() for line in lines if line.startswith("    ")]
+    return [line for line in shown if line.startswith(("make ", "snakemake ", "labeldistill "))]
+
+
+def test_the_readme_shows_commands() -> None:
+    assert _readme_commands()[:2] == ["make study", "make test"]
+
+
+@pytest.mark.parametrize("command", _readme_commands())
+def test_the_readmes_commands_run(finished: Workplace, command: str) -> None:
+    """Verbs run for real on the small study; make and snakemake say what they would do (they run whole elsewhere)."""
+    words = command.replace("smoke", "nano").split()
+    if words[0] == "make":
+        done = finished.run("make", "-C", str(ROOT), "-n", *words[1:])
+    elif words[0] == "snakemake":
+        done = finished.run("snakemake", "-n", "--snakefile", str(ROOT / "workflow/Snakefile"), *words[1:])
+        if "paper-" in command:  # no nuScenes here: the one clear message
+            assert "data/nuscenes" in done.stdout + done.stderr
+            return
+    else:
+        if words[1] == "check":
+            assert finished.run("labeldistill", "check", "nano", "--write").returncode == 0
+        done = finished.run(*words)
+    assert done.returncode == 0, done.stdout + done.stderr
