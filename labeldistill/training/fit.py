@@ -62,7 +62,8 @@ def fit(job: TrainingJob, finish: Finish = lambda outcome: None) -> Outcome | No
             raise
         except BaseException as error:
             if main:
-                session.ledger.write("failed", step=session.step, steps=length.steps, reason=_reason(error))
+                event = "stopped" if isinstance(error, KeyboardInterrupt) else "failed"
+                session.ledger.write(event, step=session.step, steps=length.steps, reason=_reason(error))
             raise
         session.ledger.write(outcome.status, step=session.step, steps=length.steps, reason=outcome.reason)
         remove_checkpoint(job.out_dir)
@@ -86,6 +87,10 @@ def _train(job: TrainingJob, session: Session, accelerator: Any, precision: str)
         trainer.fit(TrainingModule(job, session))
     except Diverged as error:
         return str(error)
+    except SystemExit as error:  # what Lightning makes of Ctrl-C before the session has taken over the signals
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from error
+        raise
     except torch.OutOfMemoryError as error:
         raise InputError("the GPU is out of memory; lower `training.batch_per_device`", key="training.batch") from error
     finally:
