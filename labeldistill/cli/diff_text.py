@@ -18,7 +18,7 @@ def _cells(row: DiffRow) -> list[str]:
     unit = "" if row.unit in ("points", row.metric) else f" {row.unit}"
     difference = NOTHING if row.pairs.n == 0 else f"{summary.mean:+.{digits}f}{unit}"
     between = NOTHING
-    if row.pairs.n > 1:
+    if row.pairs.n > 1 and summary.sd > 0:
         between = f"[{summary.low:+.{digits}f}, {summary.high:+.{digits}f}]"
     failed = f" ({summary.failed} failed)" if summary.failed else ""
     numbers = [number(row.a, digits), number(row.b, digits), difference, between]

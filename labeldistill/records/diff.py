@@ -10,7 +10,7 @@ from labeldistill.records.claims import METRICS as OVERALL
 from labeldistill.records.claims import POINTS
 from labeldistill.records.diff_causes import Cause, causes
 from labeldistill.records.diff_measured import Measured, measured
-from labeldistill.records.diff_runs import Side
+from labeldistill.records.diff_runs import RunId, Side
 from labeldistill.statistics.holm import Finding, family_size, finding, holm, p_for_family
 from labeldistill.statistics.paired import PairedComparison
 
@@ -111,7 +111,7 @@ def compare_sides(
     """
     if unknown := [metric for metric in metrics if metric not in OVERALL]:
         raise InputError(f"no metric `{unknown[0]}`; there are {', '.join(OVERALL)}", key="--metric")
-    shared = [id_ for id_ in a.runs if id_ in b.runs]
+    shared = sorted((id_ for id_ in a.runs if id_ in b.runs), key=_place)
     if not shared:
         raise InputError(f"no run in common: {_studies(a)} against {_studies(b)}", file=f"{a.name}, {b.name}")
     pairs = [(a.runs[id_], b.runs[id_]) for id_ in shared]
@@ -119,6 +119,12 @@ def compare_sides(
     only_a, only_b = (_names(one, other) for one, other in ((a, b), (b, a)))
     notes = [*(f"A: {note}" for note in a.notes), *(f"B: {note}" for note in b.notes)]
     return Diff(a.name, b.name, weights, confidence, rows, only_a, only_b, causes(pairs), notes)
+
+
+def _place(run: RunId) -> tuple[str, int, str, int]:
+    """Study by study: teacher, label encoder, variants."""
+    study, variant, seed = run
+    return study, {"teacher": 0, "label-encoder": 1}.get(variant, 2), variant, seed
 
 
 def _studies(side: Side) -> str:

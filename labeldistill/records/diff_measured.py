@@ -8,6 +8,9 @@ from labeldistill.records.claims import POINTS
 from labeldistill.records.diff_runs import Run
 from labeldistill.statistics.paired import PairedComparison, compare_pairs
 
+BENCHMARKED = ("train_samples_per_s", "latency_median_ms", "peak_memory_mb")
+"""What is compared of a benchmark; its other numbers are parts of these."""
+
 _ROUNDING = 1e-9
 """Tables keep ten digits: differences that vary by less, relative to the values, are one and the same."""
 
@@ -73,12 +76,13 @@ def _speeds(study: str, variant: str, pairs: Sequence[tuple[Run, Run]]) -> Itera
         name = "train_samples_per_s" if any("cuda" in device for device in devices) else "train_samples_per_cpu_s"
         yield Measured(study, variant, name, "%", {r[0]: r[2] for r in rates}, {r[0]: r[3] for r in rates}, other)
     measured = [(x, y) for x, y in pairs if x.speed and y.speed]
-    for metric in dict.fromkeys(metric for x, y in measured for metric in x.speed if metric in y.speed):
+    for metric in BENCHMARKED:
         found = [
-            (x.seed, x.speed[metric], y.speed[metric]) for x, y in measured if metric in y.speed and x.speed[metric]
+            (x.seed, x.speed[metric], y.speed[metric]) for x, y in measured if metric in y.speed and x.speed.get(metric)
         ]
-        name = f"benchmark {metric}"
-        yield Measured(study, variant, name, "%", {r[0]: r[1] for r in found}, {r[0]: r[2] for r in found}, other)
+        if found:
+            before, after = ({row[0]: row[side] for row in found} for side in (1, 2))
+            yield Measured(study, variant, f"benchmark {metric}", "%", before, after, other)
 
 
 def _device(run: Run) -> str:

@@ -27,6 +27,7 @@ _LATEX = {
         "^": r"\textasciicircum{}",
         "±": r"$\pm$",
         "Δ": r"$\Delta$",
+        "<": r"\textless{}",
     },
     **{c: f"\\{c}" for c in "&%$#_{}"},
 }
@@ -42,9 +43,13 @@ def _number(value: object, digits: int, sign: str = "") -> str:
     return NOTHING if missing else f"{value:{sign}.{digits}f}"
 
 
+def _p_value(value: float) -> str:
+    return "<0.0001" if value < 0.0001 else _number(value, 4)
+
+
 def _interval(row: Row, middle: str, low: str, high: str, sign: str = "") -> str:
     digits = 2 if str(row["metric"]).removeprefix("gain in ") in ("mAP", "NDS") else 3
-    if _number(row[low], digits) == NOTHING:
+    if _number(row[low], digits) == NOTHING or row[low] == row[high]:
         return _number(row[middle], digits, sign)
     return (
         f"{_number(row[middle], digits, sign)} [{_number(row[low], digits, sign)}, {_number(row[high], digits, sign)}]"
@@ -75,7 +80,7 @@ def _pair_cells(row: Row) -> list[str]:
         _number(row["sd"], 2),
         f"{row['n']}{failed}",
         str(row["pairs"]) or NOTHING,
-        *(_number(row[p], 4) for p in ("p_t", "p_sign_flip", "p_holm")),
+        *(_p_value(row[p]) for p in ("p_t", "p_sign_flip", "p_holm")),
         str(row["finding"]),
     ]
 
