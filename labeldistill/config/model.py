@@ -122,12 +122,14 @@ class DistillationSettings(Settings):
     """How features are partitioned and compared."""
 
     partition: dict[str, float] = Field(default={"label": 1 / 3, "lidar": 1 / 3, "free": 1 / 3})
-    """Share of channels of each group, in channel order label, LiDAR, free; floor of the product, the rest is free."""
+    """Share of channels of each group, in channel order label, LiDAR, free; floor of the product, the rest is free.
+    Shares of 1, 1 and 0 are no partition: both groups are all channels."""
 
     @model_validator(mode="after")
     def _shares(self) -> "DistillationSettings":
         if set(self.partition) != {"label", "lidar", "free"} or any(v < 0 for v in self.partition.values()):
             raise ValueError("`partition` needs the shares `label`, `lidar` and `free`, none negative")
-        if abs(sum(self.partition.values()) - 1) > 1e-6:
+        undivided = self.partition == {"label": 1, "lidar": 1, "free": 0}
+        if not undivided and abs(sum(self.partition.values()) - 1) > 1e-6:
             raise ValueError(f"`partition` shares must add to 1, got {sum(self.partition.values()):.4f}")
         return self

@@ -132,5 +132,5 @@ def _groups(model: DistilledStudent, scale: int, channels: int) -> list[str]:
     names = [""] * partition.channels
     for group in GROUPS:
         for part in partition.slices(group):
-            names[part] = [group] * (part.stop - part.start)
+            names[part] = [f"{name}+{group}".lstrip("+") for name in names[part]]
     return names

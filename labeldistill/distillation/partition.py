@@ -19,7 +19,8 @@ class Partition:
 
     Attributes:
         channels: of the scale.
-        shares: of each group, adding to 1; a group gets the floor of its share, the rest is free.
+        shares: of each group, adding to 1; a group gets the floor of its share, the rest is free. With shares of 1 for
+            label and LiDAR there is no partition: each of the two is all channels.
         frames: 1: the groups are cut from the channels as they come (the release; at scale 0, the concatenation of
             the frames' BEV maps, a group can then be a past frame); F: within each of F equal blocks of channels
             (switch `partition_axis`).
@@ -47,5 +48,7 @@ class Partition:
 
     def _bounds(self, block: int) -> list[tuple[int, int]]:
         # a third of 150 channels is 50 also where the share was written as 0.3333333
+        if self.shares["label"] == self.shares["lidar"] == 1:
+            return [(0, block), (0, block), (block, block)]
         label, lidar = (math.floor(block * self.shares[g] + 1e-4) for g in ("label", "lidar"))
         return [(0, label), (label, label + lidar), (label + lidar, block)]

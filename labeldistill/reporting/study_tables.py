@@ -31,6 +31,8 @@ class StudyTables:
             & (rows["weights"].isin([weights or self.weights, "-"]))
             & (rows["status"] == "finished")
         ]
+        # a variant's overrides may need a teacher of their own; the study's own stands first
+        scored = scored.drop_duplicates("seed")
         found = dict(zip(scored["seed"], scored["value"], strict=True))
         return {int(seed): float(found.get(seed, float("nan"))) for seed in seeds}
 

@@ -1,4 +1,4 @@
-"""Each stage small enough for a test, and everything observable of it: items, weights, losses, boxes, optimiser, EMA."""
+"""Each stage small enough for a test, and what can be observed of it: items, weights, losses, boxes, optimiser."""
 
 from pathlib import Path
 from typing import Any

@@ -144,7 +144,7 @@ def test_switches_of_models_and_losses(observed, switch, stage):
     assert seen >= MODEL[switch][stage]
     # drifted statistics and another draw of weights may show in what comes after them
     follows = {"detections", *SEEN_BY_HEAD} if "frozen after the loss" in seen else set()
-    if "label_box_encoding" == switch:
+    if switch == "label_box_encoding":
         return
     assert seen - MODEL[switch][stage] <= (follows if stage == "label-encoder" else set())
 

@@ -58,3 +58,11 @@ def test_switch_partition_axis(make_run, corrected, expected):
     assert (set(expected) <= set(label)) == bool(corrected)
     assert scale_0.size("label") == 6
     assert channels(scale_1, "label") == [0, 1, 2]
+
+
+def test_without_partition_both_groups_are_all_channels():
+    whole = Partition(12, {"label": 1.0, "lidar": 1.0, "free": 0.0}, frames=3)
+    assert [whole.size(group) for group in GROUPS] == [12, 12, 0]
+    x = torch.arange(12.0).view(1, 12, 1, 1)
+    assert torch.equal(whole.take(x, "label"), x)
+    assert torch.equal(whole.take(x, "lidar"), x)

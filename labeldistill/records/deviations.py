@@ -1,0 +1,201 @@
+"""The deviations ledger: what the released code does oddly, where, which tests hold it, and what each oddity is worth.
+
+`workflow/claims/deviations.yaml` is written by people, except for the last entry of a row, `effect`: `with_effects`
+replaces that by what a study measured and leaves every other line as it is.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from labeldistill.config.load import studies_folder
+from labeldistill.config.study import Stage, StudySettings
+from labeldistill.config.switches import STAGES_OF_SWITCH, Switches
+from labeldistill.errors import InputError
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class MeasuredDifference(_Entry):
+    """Corrected less released, in points: mean over n paired seeds with its interval; None: too few pairs."""
+
+    mean: float
+    low: float | None = None
+    high: float | None = None
+
+
+class Effect(_Entry):
+    """What a switch is worth: corrected less released."""
+
+    status: Literal["measured", "not measured yet", "not measurable on synthetic data"]
+    because: str = ""
+    study: str = ""
+    version: str = ""
+    """Of results and report code, as in the report's path."""
+    weights: str = ""
+    seeds: tuple[int, ...] = ()
+    failed: int = 0
+    """Seeds without a value on one of the two sides."""
+    confidence: float | None = None
+    mAP: MeasuredDifference | None = None
+    NDS: MeasuredDifference | None = None
+    finding: str = ""
+
+    @model_validator(mode="after")
+    def _whole(self) -> "Effect":
+        if self.status == "measured" and not (self.study and self.version and self.mAP and self.NDS):
+            raise ValueError("a measured effect names `study`, `version`, `mAP` and `NDS`")
+        if self.status == "not measurable on synthetic data" and not self.because:
+            raise ValueError("what is not measurable needs `because`")
+        return self
+
+
+class Where(_Entry):
+    """Files: of the release (relative to its package, or to the repository with a leading slash) and ours."""
+
+    released: str
+    ours: tuple[str, ...]
+
+
+class SwitchRow(_Entry):
+    """A switch of `config.switches`."""
+
+    id: str
+    quirks: tuple[int, ...] = ()
+    traps: tuple[str, ...] = ()
+    released: str
+    corrected: str
+    default: Literal["released", "corrected"] = "released"
+    stages: tuple[Stage, ...]
+    where: Where
+    tests: dict[Literal["released", "corrected"], tuple[str, ...]]
+    effect: Effect
+
+    @model_validator(mode="after")
+    def _of_a_switch(self) -> "SwitchRow":
+        if self.id not in Switches.model_fields:
+            raise ValueError(f"`id` {self.id} is no switch")
+        if self.stages != STAGES_OF_SWITCH[self.id]:
+            raise ValueError(f"`stages` of {self.id} are {', '.join(STAGES_OF_SWITCH[self.id])}")
+        if self.default != Switches.model_fields[self.id].default:
+            raise ValueError(f"`default` of {self.id} is {Switches.model_fields[self.id].default}")
+        if set(self.tests) != {"released", "corrected"} or not all(self.tests.values()):
+            raise ValueError(f"`tests` of {self.id} must prove both values")
+        return self
+
+
+class KeptRow(_Entry):
+    """An oddity that is no switch: why there is nothing to choose."""
+
+    id: str
+    quirks: tuple[int, ...] = ()
+    traps: tuple[str, ...] = ()
+    what: str
+    kept: Literal["as released", "same numbers", "not rebuilt", "mended"]
+    because: str
+    where: Where
+    tests: tuple[str, ...] = ()
+
+
+class Ledger(_Entry):
+    """All rows."""
+
+    switches: tuple[SwitchRow, ...]
+    kept: tuple[KeptRow, ...]
+
+    @model_validator(mode="after")
+    def _complete(self) -> "Ledger":
+        ids = [*(row.id for row in self.switches), *(row.id for row in self.kept)]
+        if len(set(ids)) != len(ids):
+            raise ValueError(f"`id` {next(i for i in ids if ids.count(i) > 1)} stands twice")
+        if missing := set(Switches.model_fields) - set(ids):
+            raise ValueError(f"no row for the switch {sorted(missing)[0]}")
+        return self
+
+    def row(self, switch: str) -> SwitchRow:
+        """The row of a switch."""
+        return next(row for row in self.switches if row.id == switch)
+
+
+def ledger_file() -> Path:
+    """The ledger, beside the studies."""
+    return studies_folder().parent / "claims" / "deviations.yaml"
+
+
+def load_ledger(file: Path | None = None) -> Ledger:
+    """Read the ledger.
+
+    Raises:
+        InputError: no such file, no YAML, or a row that is missing, repeated, incomplete or at odds with the switches.
+    """
+    file = file or ledger_file()
+    try:
+        return parsed(file.read_text(encoding="utf-8"), file)
+    except OSError as error:
+        raise InputError(f"can't be read ({error.strerror})", file=file) from error
+
+
+def parsed(text: str, file: Path) -> Ledger:
+    """The ledger that `text` holds; see `load_ledger`."""
+    try:
+        return Ledger.model_validate(yaml.safe_load(text))
+    except yaml.YAMLError as error:
+        raise InputError(f"not valid YAML ({error})", file=file) from error
+    except ValidationError as error:
+        problem = error.errors()[0]
+        key = ".".join(map(str, problem["loc"])) or None
+        raise InputError(problem["msg"].removeprefix("Value error, "), file=file, key=key) from error
+
+
+def switch_of_variant(study: StudySettings, variant: str) -> tuple[str, str] | None:
+    """The switch that a variant flips alone, and its value there; None if the variant flips none.
+
+    Raises:
+        InputError: it flips several, or changes something else too, so that no effect could be told apart.
+    """
+    overrides = study.variants[variant].overrides
+    flipped = {k.removeprefix("switches."): v for k, v in overrides.items() if k.startswith("switches.")}
+    if not flipped:
+        return None
+    if len(overrides) > 1 or study.variants[variant].terms != study.variants[study.baseline].terms:
+        raise InputError("changes more than one switch: its effect belongs to none", key=f"variants.{variant}")
+    ((switch, value),) = flipped.items()
+    if value == getattr(study.switches, switch, value):
+        raise InputError(f"sets {switch} to `{value}`, which it is already", key=f"variants.{variant}.overrides")
+    return switch, str(value)
+
+
+def with_effects(text: str, effects: Mapping[str, Effect]) -> str:
+    """The ledger's text with the `effect` of these switches replaced; every other line stays.
+
+    Raises:
+        InputError: a switch whose row has no `effect` as its last entry.
+    """
+    lines, done = [], set()
+    switch, skipping = "", False
+    for line in text.splitlines():
+        indent = len(line) - len(line.lstrip())
+        if line.startswith("  - id: "):
+            switch = line.removeprefix("  - id: ").strip()
+        if skipping and (not line.strip() or indent <= 4):
+            skipping = False
+        if line.startswith("    effect:") and switch in effects:
+            lines += _effect_lines(effects[switch])
+            done.add(switch)
+            skipping = True
+        elif not skipping:
+            lines.append(line)
+    if missing := set(effects) - done:
+        raise InputError(f"the row of {sorted(missing)[0]} has no line `effect:`", key="switches")
+    return "\n".join(lines) + "\n"
+
+
+def _effect_lines(effect: Effect) -> list[str]:
+    tree: dict[str, Any] = effect.model_dump(mode="json", exclude_defaults=True)
+    body = yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=100_000, default_flow_style=None)
+    return ["    effect:", *(f"      {line}" for line in body.rstrip().splitlines())]
