@@ -48,9 +48,9 @@ def test_the_loss_curve_is_the_same(both: tuple[Path, Path]) -> None:
 def test_the_weights_are_the_same(both: tuple[Path, Path]) -> None:
     for name in WEIGHTS:
         one, two = (read_weights(weights_path(folder, name))[0] for folder in both)
-        del one["img_backbone.0.bias"]  # a bias before BatchNorm: its gradient is rounding, which Adam scales up
-        for key, value in one.items():
-            torch.testing.assert_close(two[key], value, rtol=1e-4, atol=1e-6, msg=key)
+        # a bias before BatchNorm and the mean that takes it away again: its gradient is rounding, which Adam scales up
+        for key in one.keys() - {"img_backbone.0.bias", "img_backbone.1.running_mean"}:
+            torch.testing.assert_close(two[key], one[key], rtol=1e-5, atol=1e-7, msg=key)
 
 
 def test_one_process_writes_the_files(both: tuple[Path, Path]) -> None:
