@@ -168,6 +168,10 @@ class StudyPlan:
                 return run
         raise InputError(f"the run key of {unit} seed {seed} is {found[0].key} now, not {key}", key="key")
 
+    def needed_by(self, unit: str, seed: str | int, key: str) -> list[Path]:
+        """Files that a training run reads: the index and the records of the runs that it builds on (for Snakemake)."""
+        return [self.infos_index, *(parent.record for parent in self.run(unit, int(seed), key).parents)]
+
     # -- what is made of a run ----------------------------------------------------------------------------------------
 
     def predictions(self, run: PlannedRun) -> Path:

@@ -122,9 +122,7 @@ def books(sites: Sites) -> list[Rulebook]:
 
 
 @pytest.mark.parametrize(("c_in", "c_out"), [(5, 10), (24, 32)])
-def test_bits_do_not_depend_on_the_number_of_threads(
-    c_in: int, c_out: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_bits_do_not_depend_on_the_number_of_threads(c_in: int, c_out: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Forward and both gradients, in two calls with two threads and one with one."""
     monkeypatch.setattr(rulebook, "BLOCK_ROWS", 3000)
     sites = random_sites(7_000, (11, 40, 40), seed=3)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -134,7 +133,7 @@ def test_file_times_and_snakemakes_memory_play_no_part(finished: Workplace) -> N
     for file in inputs:
         os.utime(file)
     again = finished.snakemake("-n")
-    assert re.search(r"^total\s+0$", again.stdout, re.MULTILINE), again.stdout
+    assert "Nothing to be done" in again.stdout + again.stderr
 
 
 def test_a_loss_weight_retrains_its_variant_alone(finished: Workplace) -> None:

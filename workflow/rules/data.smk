@@ -8,9 +8,11 @@ if plan.study.data.synth is not None:
             directory(plan.world),
         log:
             f"{plan.folder}/logs/synth.log",
-        threads: workflow.cores
+        threads: ALONE
+        params:
+            **WHERE,
         shell:
-            "labeldistill synth --study {STUDY} --results {plan.results} --workers {threads} > {log} 2>&1"
+            "labeldistill synth --study {params.study} --results {params.results} --workers {threads} > {log} 2>&1"
 
 
 rule check_data:
@@ -20,8 +22,10 @@ rule check_data:
         plan.data_check,
     log:
         f"{plan.folder}/logs/check-data.log",
+    params:
+        **WHERE,
     shell:
-        "labeldistill check-data --study {STUDY} --results {plan.results} > {log} 2>&1"
+        "labeldistill check-data --study {params.study} --results {params.results} > {log} 2>&1"
 
 
 rule infos:
@@ -31,5 +35,7 @@ rule infos:
         plan.infos_index,
     log:
         f"{plan.folder}/logs/infos.log",
+    params:
+        **WHERE,
     shell:
-        "labeldistill infos --study {STUDY} --results {plan.results} > {log} 2>&1"
+        "labeldistill infos --study {params.study} --results {params.results} > {log} 2>&1"

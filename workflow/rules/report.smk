@@ -8,11 +8,13 @@ rule benchmark:
         plan.benchmark,
     log:
         f"{plan.folder}/logs/benchmark.log",
-    threads: workflow.cores
+    threads: ALONE
     resources:
         gpu=GPUS,
+    params:
+        **WHERE,
     shell:
-        "labeldistill benchmark --study {STUDY} --results {plan.results} > {log} 2>&1"
+        "labeldistill benchmark --study {params.study} --results {params.results} > {log} 2>&1"
 
 
 rule gather:
@@ -23,8 +25,10 @@ rule gather:
         plan.table,
     log:
         f"{plan.folder}/logs/gather.log",
+    params:
+        **WHERE,
     shell:
-        "labeldistill gather {STUDY} --results {plan.results} --write > {log} 2>&1"
+        "labeldistill gather {params.study} --results {params.results} --write > {log} 2>&1"
 
 
 rule report:
@@ -34,5 +38,7 @@ rule report:
         report(plan.report, category="Study", caption="../report/study.rst"),
     log:
         f"{plan.folder}/logs/report.log",
+    params:
+        **WHERE,
     shell:
-        "labeldistill report {STUDY} --results {plan.results} --reports {plan.reports} > {log} 2>&1"
+        "labeldistill report {params.study} --results {params.results} --reports {params.reports} > {log} 2>&1"

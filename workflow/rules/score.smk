@@ -10,8 +10,10 @@ rule predict:
         f"{plan.folder}/logs/predict-{{unit}}-{{seed}}-{{key}}-{{split}}-{{code}}.log",
     resources:
         gpu=GPUS,
+    params:
+        **WHERE,
     shell:
-        "labeldistill predict {wildcards.unit} --seed {wildcards.seed} --key {wildcards.key} --study {STUDY} --results {plan.results} > {log} 2>&1"
+        "labeldistill predict {wildcards.unit} --seed {wildcards.seed} --key {wildcards.key} --study {params.study} --results {params.results} > {log} 2>&1"
 
 
 rule evaluate:
@@ -21,5 +23,7 @@ rule evaluate:
         f"{RUN}/predictions-{{split}}-{{code}}/metrics-{{scorer}}/metrics.json",
     log:
         f"{plan.folder}/logs/score-{{unit}}-{{seed}}-{{key}}-{{split}}-{{code}}-{{scorer}}.log",
+    params:
+        **WHERE,
     shell:
-        "labeldistill score {wildcards.unit} --seed {wildcards.seed} --key {wildcards.key} --study {STUDY} --results {plan.results} > {log} 2>&1"
+        "labeldistill score {wildcards.unit} --seed {wildcards.seed} --key {wildcards.key} --study {params.study} --results {params.results} > {log} 2>&1"

@@ -5,7 +5,6 @@ COMMAND = "labeldistill train {wildcards.unit} --seed {wildcards.seed} --key {wi
 
 
 
-
 rule train_teacher:
     input:
         ancient(lambda w: plan.needed_by(w.unit, w.seed, w.key)),

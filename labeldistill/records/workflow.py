@@ -1,0 +1,27 @@
+"""The plan as the Snakefile asks for it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from snakemake.exceptions import WorkflowError
+
+from labeldistill.errors import LabelDistillError
+from labeldistill.records.plan import StudyPlan
+
+EMBEDDED = "smoke"
+
+
+def planned(config: Mapping[str, Any]) -> StudyPlan:
+    """The plan of the study that `--config study=NAME` names; without one, of the embedded study.
+
+    Raises:
+        WorkflowError: a mistake in the study or its data root, as one message with file and key.
+    """
+    try:
+        plan = StudyPlan.load(
+            config.get("study", EMBEDDED), config.get("results", "results"), config.get("reports", "reports")
+        )
+        plan.runs  # noqa: B018  the overrides of every variant are resolved here, before any rule
+    except LabelDistillError as error:
+        raise WorkflowError(str(error)) from None
+    return plan
