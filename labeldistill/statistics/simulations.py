@@ -191,16 +191,16 @@ SAME = {Verdict.REPRODUCED}
 def coverages(scale: float = 1.0) -> Iterator[Rate]:
     """Every nominal 95 % interval; `scale` multiplies the number of experiments."""
     yield from (seed_interval(n, int(10_000 * scale)) for n in (3, 6, 10))
-    yield from (scene_bootstrap(s, int(5_000 * scale)) for s in (20, 50, 150))
-    yield from (seeds_and_scenes_interval(n, s, int(3_000 * scale)) for n, s in ((3, 50), (6, 50), (6, 150)))
+    yield from (scene_bootstrap(s, int(10_000 * scale)) for s in (20, 50, 150))
+    yield from (seeds_and_scenes_interval(n, s, int(10_000 * scale)) for n, s in ((3, 50), (6, 50), (6, 150)))
 
 
 def rejections(scale: float = 1.0) -> Iterator[Rate]:
     """Every 5 % test where nothing is to be found, and every verdict where it would be false."""
     yield from (paired_t_rejects(n, int(10_000 * scale)) for n in (3, 6, 10))
     yield from (sign_flip_rejects(n, int(5_000 * scale)) for n in (8, 10))
-    yield from (paired_scenes_reject(s, int(5_000 * scale)) for s in (50, 150))
-    yield family_rejects(6, 6, int(3_000 * scale))
+    yield from (paired_scenes_reject(s, int(10_000 * scale)) for s in (50, 150))
+    yield family_rejects(6, 6, int(10_000 * scale))
     yield from (judged(SAME, 0.5, n, 0.0, int(10_000 * scale)) for n in (5, 10))
     yield judged(SAME, 0.5, 6, 0.1, int(10_000 * scale))
 

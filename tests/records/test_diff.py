@@ -1,6 +1,7 @@
 """Diffs of planted changes: pairing, findings, causes, and where the two sides may come from."""
 
 import json
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -312,3 +313,23 @@ def test_bad_input_exits_2(tmp_path: Path, verb: Callable[..., Any]) -> None:
     done = verb(tmp_path / "missing", tmp_path)
     assert done.exit_code == 2
     assert "neither a folder nor a revision" in done.output
+
+
+@pytest.mark.slow
+def test_a_revision_whose_results_dvc_stores(tmp_path: Path) -> None:
+    from dvc.repo import Repo
+
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    _git(folder, "init", "-q", "-b", "main")
+    dvc = Repo.init(str(folder))
+    for number, shift in enumerate((_none, noisy(-0.02))):
+        shutil.rmtree(folder / "results", ignore_errors=True)
+        write_results(folder / "results", shift, key=str(number))
+        dvc.add([str(folder / "results")])
+        _git(folder, "add", "-A")
+        _git(folder, "commit", "-q", "-m", str(number))
+    shutil.rmtree(folder / "results")
+    with opened("main~1", folder) as a, opened("main", folder) as b:
+        diff = _diff(a, b)
+    assert [(row.variant, row.metric) for row in diff.regressions] == [("full", "mAP")]

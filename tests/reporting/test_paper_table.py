@@ -1,11 +1,16 @@
 """The paper's table and the paired one, in every format."""
 
 import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
+from labeldistill.cli.main import build
 from labeldistill.config.load import load_study
 from labeldistill.records.claims import load_claims
 from labeldistill.reporting.paper_table import MAIN, main_table, pairs_table
@@ -107,3 +112,31 @@ def test_one_seed_has_no_interval_and_no_finding() -> None:
     assert "one run" in text
     assert "nan" not in text
     assert set(pairs_table(STUDY, _tables(1))["finding"]) == {"CAN'T TELL"}
+
+
+@pytest.fixture
+def verb(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """The verb `table` on a study that was gathered."""
+    gathered = _tables().table
+    monkeypatch.setattr("labeldistill.records.gather.gather", lambda plan: gathered)
+    return lambda *arguments: CliRunner().invoke(build("table"), ["table", *arguments])
+
+
+def test_the_verb_prints_each_format(verb: Callable[..., Any]) -> None:
+    assert r"\toprule" in verb("main", "--study", "smoke", "--format", "latex").output
+    markdown = verb("main", "--study", "smoke").output
+    assert "margins of equivalence: mAP 0.5, NDS 0.5" in markdown
+    assert "REPRODUCED" not in markdown  # a synthetic world reproduces nothing
+    assert verb("pairs", "--study", "smoke", "--format", "csv").output.startswith("variant,metric,difference")
+
+
+def test_the_verb_refuses_weights_that_nobody_scored(verb: Callable[..., Any]) -> None:
+    done = verb("main", "--study", "smoke", "--weights", "swa")
+    assert done.exit_code == 2
+    assert "--weights" in done.output
+
+
+def test_the_verb_refuses_an_unfinished_study(tmp_path: Path) -> None:
+    done = CliRunner().invoke(build("table"), ["table", "main", "--study", "smoke", "--results", str(tmp_path)])
+    assert done.exit_code == 2
+    assert "not scored" in done.output

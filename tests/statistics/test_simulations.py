@@ -28,12 +28,12 @@ def test_seed_intervals_cover(n: int) -> None:
 
 @pytest.mark.parametrize("scenes", [20, 50])
 def test_scene_bootstrap_covers(scenes: int) -> None:
-    _holds(simulations.scene_bootstrap(scenes, 4000), 0.93, 0.97)
+    _holds(simulations.scene_bootstrap(scenes, 8000), 0.93, 0.97)
 
 
 @pytest.mark.parametrize(("n", "scenes"), [(3, 50), (6, 50)])
 def test_seeds_and_scenes_cover(n: int, scenes: int) -> None:
-    _holds(simulations.seeds_and_scenes_interval(n, scenes, 3000), 0.93, 0.97)
+    _holds(simulations.seeds_and_scenes_interval(n, scenes, 8000), 0.93, 0.97)
 
 
 @pytest.mark.parametrize("n", [3, 6, 10])
@@ -50,7 +50,7 @@ def test_six_pairs_of_signs_can_only_reject_two_in_sixty_four() -> None:
 
 
 def test_paired_scene_bootstrap_rejects_one_in_twenty() -> None:
-    _holds(simulations.paired_scenes_reject(50, 5000), 0.04, 0.06)
+    _holds(simulations.paired_scenes_reject(50, 10_000), 0.04, 0.06)
 
 
 def test_a_family_is_wrong_once_in_twenty() -> None:
