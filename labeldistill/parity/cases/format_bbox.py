@@ -21,10 +21,20 @@ _VECTORS = ("translation", "size", "rotation", "velocity")
 def format_bbox(golden: GoldenFolder) -> Iterator[compare.Comparison]:
     """Global boxes, classes, scores and attributes of every sample, in the released order of samples and boxes."""
     recorded = golden.load("11_format_bbox.pt")
+    yield from _compared(recorded, recorded["output"])
+
+
+@case("11_results_nusc.json", "11_format_bbox.pt")
+def results_file(golden: GoldenFolder) -> Iterator[compare.Comparison]:
+    """The same boxes as the release wrote them to its result file."""
+    yield from _compared(golden.load("11_format_bbox.pt"), golden.load("11_results_nusc.json"))
+
+
+def _compared(recorded: dict[str, Any], output: dict[str, Any]) -> Iterator[compare.Comparison]:
     ours = _predictions(recorded["inputs"], recorded["metas"])
-    results: dict[str, list[dict[str, Any]]] = recorded["output"]["results"]
+    results: dict[str, list[dict[str, Any]]] = output["results"]
     boxes = [box for of_sample in results.values() for box in of_sample]
-    yield compare.exact("meta", ours.meta, recorded["output"]["meta"])
+    yield compare.exact("meta", ours.meta, output["meta"])
     yield compare.exact("sample tokens", list(ours.tokens), list(results))
     yield compare.exact("token of each box", [ours.tokens[i] for i in ours.sample], [b["sample_token"] for b in boxes])
     for name in _VECTORS:
