@@ -93,7 +93,8 @@ def paired_scene_test(difference: float, replicates: Floats, scenes: int) -> flo
         scenes: S.
 
     Returns:
-        p; NaN with fewer than two scenes; 1 when both runs are equal under every weighting.
+        p, never smaller than one replicate of R + 1 beyond zero would give; NaN with fewer than two scenes; 1 when both
+        runs are equal under every weighting.
     """
     if scenes < 2 or not np.isfinite(difference):
         return float("nan")

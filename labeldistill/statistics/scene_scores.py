@@ -1,0 +1,100 @@
+"""Scores of real matchings with intervals: over scenes for one run, over seeds and scenes for a variant."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labeldistill.errors import InputError
+from labeldistill.evaluation.matches import Matches
+from labeldistill.evaluation.metrics import SHORT_NAMES
+from labeldistill.evaluation.protocol import TP_METRICS
+from labeldistill.evaluation.replicates import metrics_from_matches
+from labeldistill.statistics.bootstrap import Floats, Interval, paired_scene_test, scene_interval, scene_weights
+from labeldistill.statistics.combined import seeds_and_scenes
+
+REPLICATES = 1000
+
+Weights = NDArray[np.int64]
+
+
+def _present(runs: Sequence[Matches]) -> Weights:
+    """Scenes in which some run has a prediction or a box is to be found; a slice may leave others empty."""
+    return np.unique(np.concatenate([part for run in runs for part in (run.scene, run.truth.scene)]).astype(np.int64))
+
+
+def _weights(runs: Sequence[Matches], replicates: int, seed: int) -> tuple[Weights, int]:
+    """[1 + replicates, S]: every scene once, then the draws among the scenes that are there; and their number."""
+    present = _present(runs)
+    weights = np.zeros((replicates + 1, len(runs[0].scene_names)), dtype=np.int64)
+    weights[0, present] = 1
+    if len(present):
+        weights[1:, present] = scene_weights(len(present), replicates, seed)
+    return weights, len(present)
+
+
+def _scores(run: Matches, weights: Weights, classes: Sequence[str] | None) -> dict[str, Floats]:
+    found = metrics_from_matches(run, weights, classes)
+    errors = {SHORT_NAMES[name]: found.tp_errors[:, column] for column, name in enumerate(TP_METRICS)}
+    return {"mAP": found.mean_ap, "NDS": found.nd_score, **errors}
+
+
+def scene_intervals(
+    run: Matches,
+    *,
+    classes: Sequence[str] | None = None,
+    confidence: float = 0.95,
+    replicates: int = REPLICATES,
+    seed: int = 0,
+) -> dict[str, Interval]:
+    """mAP, NDS and the five errors of one run (or slice of it) with scene-bootstrap intervals.
+
+    Args:
+        run: one matching; APs in 0..1, errors in nuScenes' units.
+        classes: means run over these; None: all ten.
+        confidence, replicates, seed: of the bootstrap.
+    """
+    weights, scenes = _weights([run], replicates, seed)
+    scores = _scores(run, weights, classes)
+    return {m: scene_interval(float(v[0]), v[1:], scenes, confidence=confidence) for m, v in scores.items()}
+
+
+def variant_intervals(
+    runs: Sequence[Matches], *, confidence: float = 0.95, replicates: int = REPLICATES, seed: int = 0
+) -> dict[str, Interval]:
+    """The same for the mean over several seeds of a variant, scored on the same scenes: seeds and scenes vary.
+
+    Raises:
+        InputError: the runs were not scored on the same scenes.
+    """
+    _same_scenes(runs)
+    weights, scenes = _weights(runs, replicates, seed)
+    scores = [_scores(run, weights, None) for run in runs]
+    stacked = {metric: np.stack([of_run[metric] for of_run in scores]) for metric in scores[0]}
+    return {m: seeds_and_scenes(v[:, 0], v[:, 1:], scenes, confidence=confidence) for m, v in stacked.items()}
+
+
+def paired_scene_differences(
+    ours: Matches, theirs: Matches, *, confidence: float = 0.95, replicates: int = REPLICATES, seed: int = 0
+) -> dict[str, tuple[Interval, float]]:
+    """Difference of two runs on the same scenes, metric by metric: interval over scenes, two-sided p value.
+
+    Raises:
+        InputError: the runs were not scored on the same scenes.
+    """
+    _same_scenes([ours, theirs])
+    weights, scenes = _weights([ours, theirs], replicates, seed)
+    one, other = _scores(ours, weights, None), _scores(theirs, weights, None)
+    found: dict[str, tuple[Interval, float]] = {}
+    for metric in one:
+        difference = one[metric] - other[metric]
+        interval = scene_interval(float(difference[0]), difference[1:], scenes, confidence=confidence)
+        found[metric] = interval, paired_scene_test(float(difference[0]), difference[1:], scenes)
+    return found
+
+
+def _same_scenes(runs: Sequence[Matches]) -> None:
+    first: Any = runs[0].scene_names
+    if any(run.scene_names != first for run in runs[1:]):
+        raise InputError("the runs were not scored on the same scenes")
