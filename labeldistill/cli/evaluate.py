@@ -1,11 +1,16 @@
 """Verb `evaluate`: score any predictions file on any nuScenes folder."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from labeldistill.cli.options import Format, FormatOption
+
+if TYPE_CHECKING:
+    from labeldistill.evaluation.evaluate import IntervalsOf
+    from labeldistill.evaluation.matches import Matches
 
 
 def evaluate(
@@ -31,6 +36,9 @@ def evaluate(
     samples: Annotated[
         str | None, typer.Option("--samples", help="Only these sample tokens (comma-separated, or @FILE); partial.")
     ] = None,
+    bootstrap: Annotated[
+        int, typer.Option("--bootstrap", min=0, help="Scene-bootstrap replicates for 95 % intervals, e.g. 1000.")
+    ] = 0,
     cache: Annotated[Path, typer.Option("--cache", help="Folder that keeps tables as columns.")] = Path(
         ".cache/tables"
     ),
@@ -55,8 +63,23 @@ def evaluate(
         scenes=_listed(scenes),
         samples=_listed(samples),
         cache=cache,
+        intervals=_bootstrap(bootstrap) if bootstrap else None,
     )
     print_evaluation(result, format)
+    if bootstrap and not result.intervals:
+        from labeldistill.statistics.bootstrap import FEWEST_SCENES
+
+        typer.echo(f"no intervals: they need at least {FEWEST_SCENES} scenes", err=True)
+
+
+def _bootstrap(replicates: int) -> "IntervalsOf":
+    from labeldistill.statistics.scene_scores import scene_intervals
+
+    def bounds(matches: "Matches", classes: Sequence[str] | None) -> dict[str, tuple[float, float]]:
+        found = scene_intervals(matches, classes=classes, replicates=replicates)
+        return {m: (interval.low, interval.high) for m, interval in found.items() if interval.low == interval.low}
+
+    return bounds
 
 
 def _listed(text: str | None) -> list[str] | None:

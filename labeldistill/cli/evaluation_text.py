@@ -16,16 +16,25 @@ def print_evaluation(result: Evaluation, form: Format) -> None:
     if form is Format.table:
         _print_tables(result)
         return
-    rows = [{"slice": "", "part": "", "metric": m, "class": c, "value": v} for m, c, v in result.metrics.rows()]
-    rows += [{key: row[key] for key in ("slice", "part", "metric", "class", "value")} for row in result.slices]
+    rows = _rows(result)
     stamp = {"partial": result.partial is not None}
     if form is Format.json:
-        clean = [{**row, **stamp, "value": None if row["value"] != row["value"] else row["value"]} for row in rows]
+        clean = [{key: None if value != value else value for key, value in {**row, **stamp}.items()} for row in rows]
         print(json.dumps(clean, indent=1))
         return
     writer = csv.DictWriter(sys.stdout, [*rows[0], "partial"])
     writer.writeheader()
     writer.writerows({**row, **stamp} for row in rows)
+
+
+def _rows(result: Evaluation) -> list[dict[str, Any]]:
+    """Rows slice, part, metric, class, value; and low, high (None where there is none) if intervals were asked for."""
+    keys = ("slice", "part", "metric", "class", "value", *(("low", "high") if result.intervals else ()))
+    whole = [{"slice": "", "part": "", "metric": m, "class": c, "value": v} for m, c, v in result.metrics.rows()]
+    for row in whole:
+        if row["class"] == "all" and row["metric"] in result.intervals:
+            row["low"], row["high"] = result.intervals[row["metric"]]
+    return [{key: row.get(key) for key in keys} for row in [*whole, *result.slices]]
 
 
 def _print_tables(result: Evaluation) -> None:
@@ -36,7 +45,7 @@ def _print_tables(result: Evaluation) -> None:
         console.print(
             f"PARTIAL evaluation ({', '.join(f'{len(v)} {k}' for k, v in result.partial.items())})", style="red"
         )
-    console.print(_overall({metric: value for metric, name, value in result.metrics.rows() if name == "all"}))
+    console.print(_overall(result))
     console.print(_per_class(result))
     if any(row["class"] == "all" for row in result.slices):
         console.print(_per_slice(result.slices))
@@ -54,9 +63,17 @@ def _slices(rows: list[dict[str, Any]]) -> list[tuple[str, str, dict[str, float]
     return [(name, part, values) for (name, part), values in parts.items()]
 
 
-def _overall(values: dict[str, float]) -> Any:
-    table = _table(*_METRICS)
-    table.add_row(*(f"{values[metric]:.4f}" for metric in _METRICS))
+def _overall(result: Evaluation) -> Any:
+    values = {metric: value for metric, name, value in result.metrics.rows() if name == "all"}
+    if not result.intervals:
+        table = _table(*_METRICS)
+        table.add_row(*(f"{values[metric]:.4f}" for metric in _METRICS))
+        return table
+    table = _table("95 %", *_METRICS)
+    table.add_row("", *(f"{values[metric]:.4f}" for metric in _METRICS))
+    for side, name in enumerate(("from", "to")):
+        bounds = [result.intervals[metric][side] if metric in result.intervals else None for metric in _METRICS]
+        table.add_row(name, *("-" if bound is None else f"{bound:.4f}" for bound in bounds))
     return table
 
 
@@ -64,6 +81,11 @@ def _per_slice(rows: list[dict[str, Any]]) -> Any:
     table = _table("slice", "part", *_METRICS)
     for name, part, values in _slices(rows):
         table.add_row(name, part, *(f"{values[metric]:.3f}" for metric in _METRICS))
+    bounds = {(row["slice"], row["part"], row["metric"]): row for row in rows if "low" in row and row["class"] == "all"}
+    for name, part in dict.fromkeys(key[:2] for key in bounds):
+        for side in ("low", "high"):
+            found = [bounds.get((name, part, metric), {}).get(side) for metric in _METRICS]
+            table.add_row(f"{name} {side}", part, *("-" if v is None else f"{v:.3f}" for v in found))
     return table
 
 

@@ -1,7 +1,7 @@
 """Scoring a predictions file on a nuScenes folder: the numbers, the devkit's two files, slices and findings."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,11 @@ from labeldistill.evaluation.metrics import Metrics, all_curves, details, metric
 from labeldistill.evaluation.predictions import Predictions
 from labeldistill.evaluation.protocol import PREDEFINED_SPLITS
 from labeldistill.evaluation.sanity import findings
-from labeldistill.evaluation.slices import parse, slices_of
+from labeldistill.evaluation.slices import Slice, parse, slices_of
 from labeldistill.files import write_json
+
+IntervalsOf = Callable[[Matches, Sequence[str] | None], dict[str, tuple[float, float]]]
+"""From a matching, and the classes that means run over, to metric -> low, high (see `statistics.scene_scores`)."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +36,10 @@ class Evaluation:
         score: the content of the devkit's two files (`summary` without `meta`).
         matches: what bootstrap replicates are made from.
         findings: mistakes that the scores give away, in words.
-        slices: rows slice, part, metric, class, value, boxes.
+        slices: rows slice, part, metric, class, value, boxes; low and high where intervals were asked for.
         partial: which scenes or samples were scored; None when the whole split was.
         agreement: the largest difference from the devkit; None when it was not asked.
+        intervals: overall metric -> low, high; empty when none were asked for.
     """
 
     metrics: Metrics
@@ -45,6 +49,7 @@ class Evaluation:
     slices: list[dict[str, Any]] = field(default_factory=list)
     partial: dict[str, Any] | None = None
     agreement: Agreement | None = None
+    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -90,6 +95,7 @@ def evaluate(
     scenes: Sequence[str] | None = None,
     samples: Sequence[str] | None = None,
     cache: str | Path | None = None,
+    intervals: IntervalsOf | None = None,
 ) -> Evaluation:
     """Score one file (our Parquet, or an official .json) and write `metrics_summary.json`, `metrics_details.json`
     (the devkit's layout) and `evaluation.json` (partial stamp, findings, agreement, slices) into `out_dir`.
@@ -100,6 +106,7 @@ def evaluate(
         out_dir: None writes nothing.
         arbiter: also run the devkit and compare every number.
         slices: see `slices.slices_of`.
+        intervals: where given, the whole and every slice get their intervals from it.
 
     Raises:
         InputError: bad input; nothing is written.
@@ -117,7 +124,7 @@ def evaluate(
     )
     truth, allowed = task.open()
     predictions = read_predictions(predictions_path, truth, allowed, task)
-    result = scored(predictions, truth, slices=slices, partial=task.partial)
+    result = scored(predictions, truth, slices=slices, partial=task.partial, intervals=intervals)
     if arbiter:
         from labeldistill.evaluation.arbitrate import arbitrate
 
@@ -152,6 +159,7 @@ def scored(
     *,
     slices: Sequence[str] = (),
     partial: dict[str, Any] | None = None,
+    intervals: IntervalsOf | None = None,
 ) -> Evaluation:
     """Match and compute everything; writes nothing."""
     start = time.perf_counter()
@@ -159,29 +167,36 @@ def scored(
     curves = all_curves(matches)
     metrics = metrics_of(curves, matches.protocol)
     score = Score(metrics.summary(time.perf_counter() - start), details(curves))
-    rows = [
-        {
-            "slice": part.name,
-            "part": part.part,
-            "metric": m,
-            "class": c,
-            "value": v,
-            "boxes": len(part.matches.truth.label),
-        }
-        for part in slices_of(slices, predictions, truth, matches)
+    rows = [row for part in slices_of(slices, predictions, truth, matches) for row in _part_rows(part, intervals)]
+    rows += _class_rows(metrics, matches, intervals) if "class" in slices else []
+    found = intervals(matches, None) if intervals else {}
+    return Evaluation(metrics, score, matches, findings(metrics), rows, partial, intervals=found)
+
+
+def _part_rows(part: Slice, intervals: IntervalsOf | None) -> list[dict[str, Any]]:
+    about = {"slice": part.name, "part": part.part}
+    boxes = len(part.matches.truth.label)
+    found = intervals(part.matches, part.classes) if intervals else {}
+    return [
+        {**about, "metric": m, "class": c, "value": v, "boxes": boxes} | _bounds(found, m if c == "all" else "")
         for m, c, v in part.metrics().rows()
     ]
-    rows += _class_rows(metrics, matches) if "class" in slices else []
-    return Evaluation(metrics, score, matches, findings(metrics), rows, partial)
 
 
-def _class_rows(metrics: Metrics, matches: Matches) -> list[dict[str, Any]]:
+def _class_rows(metrics: Metrics, matches: Matches, intervals: IntervalsOf | None) -> list[dict[str, Any]]:
+    """Numbers of each class; as for a data set of one class, its AP has the interval of mAP, its ATE that of mATE."""
     counts = {name: int(matches.truth_count(name).sum()) for name in metrics.label_aps}
+    found = {name: intervals(matches, [name]) for name in counts} if intervals else {}
     return [
         {"slice": "class", "part": c, "metric": m, "class": c, "value": v, "boxes": counts[c]}
+        | _bounds(found.get(c, {}), f"m{m}")
         for m, c, v in metrics.rows()
         if c != "all"
     ]
+
+
+def _bounds(found: dict[str, tuple[float, float]], metric: str) -> dict[str, float]:
+    return dict(zip(("low", "high"), found[metric], strict=True)) if metric in found else {}
 
 
 def write_evaluation(result: Evaluation, meta: dict[str, Any], out_dir: Path) -> None:
@@ -199,6 +214,7 @@ def write_evaluation(result: Evaluation, meta: dict[str, Any], out_dir: Path) ->
             "devkit": None
             if agreement is None
             else {"largest_difference": agreement.difference, "at": agreement.where},
+            "intervals": result.intervals,
             "slices": result.slices,
         },
     )

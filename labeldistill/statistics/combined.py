@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import stats
 
-from labeldistill.statistics.bootstrap import Floats, Interval, scene_interval, widened
+from labeldistill.statistics.bootstrap import FEWEST_SCENES, Floats, Interval, scene_interval, too_few, widened
 from labeldistill.statistics.summary import spread
 
 
@@ -30,8 +30,8 @@ def seeds_and_scenes(scores: Floats, replicates: Floats, scenes: int, *, confide
         alone = scene_interval(float(scores[0]), replicates[0], scenes, confidence=confidence)
         return Interval(alone.value, alone.low, alone.high, "scenes", "one run: nothing is said about other seeds")
     mean = float(np.mean(scores))
-    if scenes < 2:
-        return Interval(mean, np.nan, np.nan, "seeds and scenes", "one scene: nothing is said about other scenes")
+    if scenes < FEWEST_SCENES:
+        return Interval(mean, np.nan, np.nan, "seeds and scenes", too_few(scenes))
     of_seeds = spread(list(scores)) ** 2 / n
     over_scenes = replicates.mean(axis=0)
     of_scenes = float(np.var(over_scenes)) * widened(scenes) ** 2

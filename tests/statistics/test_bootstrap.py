@@ -58,10 +58,11 @@ def test_few_scenes_widen_it_to_the_t_interval() -> None:
     assert ours.high - ours.low == pytest.approx(2 * half, rel=0.12)
 
 
-def test_one_scene_says_nothing() -> None:
-    found = scene_interval(0.4, np.full(10, 0.4), 1)
+@pytest.mark.parametrize("scenes", [1, 2, 7])
+def test_too_few_scenes_say_nothing(scenes: int) -> None:
+    found = scene_interval(0.4, np.full(10, 0.4), scenes)
     assert np.isnan([found.low, found.high]).all()
-    assert "one scene" in found.caveat
+    assert "at least 8" in found.caveat
 
 
 def test_replicates_without_a_value_are_counted() -> None:
@@ -88,4 +89,4 @@ def test_the_paired_test_is_near_the_paired_t_test() -> None:
 
 def test_equal_runs_and_single_scenes() -> None:
     assert paired_scene_test(0.0, np.zeros(100), SCENES) == 1.0
-    assert np.isnan(paired_scene_test(0.1, np.full(100, 0.1), 1))
+    assert np.isnan(paired_scene_test(0.1, np.full(100, 0.1), 7))

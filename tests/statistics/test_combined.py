@@ -66,4 +66,5 @@ def test_what_one_run_and_failed_runs_say() -> None:
     assert "nothing is said about other seeds" in found.caveat
     assert found.source == "scenes"
     assert seeds_and_scenes(scores[1:], replicates[1:], SCENES).caveat == "no finished run"
-    assert "equal" in seeds_and_scenes(np.full(3, 0.4), np.full((3, 9), 0.4), 5).caveat
+    assert "equal" in seeds_and_scenes(np.full(3, 0.4), np.full((3, 9), 0.4), 9).caveat
+    assert "at least 8" in seeds_and_scenes(np.array([0.3, 0.4]), np.full((2, 9), 0.4), 5).caveat

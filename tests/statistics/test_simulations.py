@@ -26,7 +26,7 @@ def test_seed_intervals_cover(n: int) -> None:
     _holds(simulations.seed_interval(n, 8000), 0.93, 0.97)
 
 
-@pytest.mark.parametrize("scenes", [20, 50])
+@pytest.mark.parametrize("scenes", [8, 20, 50])
 def test_scene_bootstrap_covers(scenes: int) -> None:
     _holds(simulations.scene_bootstrap(scenes, 8000), 0.93, 0.97)
 
