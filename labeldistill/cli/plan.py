@@ -1,7 +1,6 @@
 """Verb `plan`: what a study will run and cost, and how many seeds its verdicts need, before anything runs."""
 
 import json
-import math
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -41,10 +40,12 @@ def plan(
     if format is PlanFormat.json:
         from dataclasses import asdict
 
+        from labeldistill.records.json_values import without_nan
+
         tree: dict[str, Any] = {"study": planned.study.name, **asdict(found)}
         if standing is not None:
             tree["sequential"] = [asdict(entry) for entry in standing]
-        typer.echo(json.dumps(_without_nan(tree), indent=1))
+        typer.echo(json.dumps(without_nan(tree), indent=1))
         return
     from labeldistill.cli.plan_text import print_plan, print_sequential
 
@@ -61,11 +62,3 @@ def _standings(planned: Any) -> Any:
     claims, chosen = load_claims(), planned.study
     comparable = {unit: not why_not_comparable(chosen, unit, claims[id_]) for unit, id_ in chosen.claims.items()}
     return standings(planned, claims, comparable)
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_nan(entry) for key, entry in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_without_nan(entry) for entry in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -11,6 +11,7 @@ from labeldistill.records.claims import POINTS
 from labeldistill.records.diff_causes import Cause, causes
 from labeldistill.records.diff_measured import Measured, measured
 from labeldistill.records.diff_runs import RunId, Side
+from labeldistill.records.json_values import without_nan
 from labeldistill.statistics.holm import Finding, family_size, finding, holm, p_for_family
 from labeldistill.statistics.paired import PairedComparison
 
@@ -60,7 +61,7 @@ class Diff:
     def as_json(self) -> dict[str, Any]:
         """JSON values; what can't be said is null."""
         tree = {**asdict(self), "rows": [_row_json(row) for row in self.rows]}
-        found: dict[str, Any] = _without_nan({**tree, "regressions": len(self.regressions)})
+        found: dict[str, Any] = without_nan({**tree, "regressions": len(self.regressions)})
         return found
 
 
@@ -82,14 +83,6 @@ def _row_json(row: DiffRow) -> dict[str, Any]:
         "finding": str(row.finding),
         "reason": row.reason,
     }
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_nan(entry) for key, entry in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_without_nan(entry) for entry in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def compare_sides(
