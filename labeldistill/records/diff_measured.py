@@ -12,7 +12,7 @@ BENCHMARKED = ("train_samples_per_s", "latency_median_ms", "peak_memory_mb")
 """What is compared of a benchmark; its other numbers are parts of these."""
 
 _ROUNDING = 1e-9
-"""Tables keep ten digits: differences that vary by less, relative to the values, are one and the same."""
+"""Tables keep ten digits: what differs by less, relative to the values, is one and the same."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,8 @@ class Measured:
         }
         scale = max((abs(v) for v in (*self.a.values(), *self.b.values()) if math.isfinite(v)), default=0.0)
         resolution = _ROUNDING * (100 if percent else scale)
-        return compare_pairs(differences, confidence=confidence, resolution=resolution)
+        rounded = {seed: 0.0 if abs(value) <= resolution else value for seed, value in differences.items()}
+        return compare_pairs(rounded, confidence=confidence, resolution=resolution)
 
     @property
     def higher_is_better(self) -> bool:

@@ -168,6 +168,14 @@ def test_equal_results_are_equal(tmp_path: Path) -> None:
     assert not diff.causes
 
 
+def test_the_digits_that_a_table_keeps_make_no_difference(tmp_path: Path) -> None:
+    def rounding(variant: str, metric: str, seed: int) -> float:
+        return 1e-11 * (1 + seed % 3)
+
+    diff = _diff(write_results(tmp_path / "a"), write_results(tmp_path / "b", rounding))
+    assert {row.finding for row in diff.rows} == {Finding.EQUAL}
+
+
 def test_slower_training_is_a_regression_and_another_machine_is_not(tmp_path: Path) -> None:
     a = write_results(tmp_path / "a")
     slow = write_results(tmp_path / "b", key="n")
