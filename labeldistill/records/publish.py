@@ -24,6 +24,7 @@ def publish(plan: StudyPlan, out: Path) -> None:
         InputError: a run is missing or was made under another key.
     """
     table = gather(plan)
+    table = table[table["status"] == "finished"]  # a diverged run's zeros are no score
     overall = table[(table["class"] == "all") & (table["weights"] == "ema")]
     runs = overall.pivot_table(index=["variant", "seed"], columns="metric", values="value", sort=False)
     write_json(out / "metrics.json", _summary(table))

@@ -36,8 +36,13 @@ def band_file(study: str) -> Path:
 
 
 def _mean(table: pd.DataFrame, unit: str, metric: str) -> float:
+    return summarise(_values(table, unit, metric)).mean
+
+
+def _values(table: pd.DataFrame, unit: str, metric: str) -> list[float]:
+    """EMA scores of a unit's finished runs: a diverged run's zeros are no score."""
     rows = table[(table["variant"] == unit) & (table["metric"] == metric) & (table["class"] == "all")]
-    return summarise(list(rows[rows["weights"] == "ema"]["value"])).mean
+    return list(rows[(rows["weights"] == "ema") & (rows["status"] == "finished")]["value"])
 
 
 def write_band(study: str, table: pd.DataFrame) -> Path:
@@ -49,8 +54,7 @@ def write_band(study: str, table: pd.DataFrame) -> Path:
     band: dict[str, dict[str, list[float]]] = {}
     for unit in dict.fromkeys(table["variant"]):
         for metric in METRICS:
-            rows = table[(table["variant"] == unit) & (table["metric"] == metric) & (table["class"] == "all")]
-            found = summarise(list(rows[rows["weights"] == "ema"]["value"]))
+            found = summarise(_values(table, unit, metric))
             if found.n == 0:
                 continue
             half = max(0.02, 4 * found.sd / found.n**0.5 if found.n > 1 else 0.0)
