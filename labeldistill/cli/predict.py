@@ -1,6 +1,9 @@
 """Verb `predict`: detections of one run on the evaluation split, with raw and with EMA weights."""
 
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from labeldistill.cli.options import DeviceOption, KeyOption, ResultsOption, SeedOption, StudyOption, UnitArgument
 
@@ -11,6 +14,7 @@ def predict(
     seed: SeedOption = 0,
     key: KeyOption = None,
     device: DeviceOption = "auto",
+    devices: Annotated[int, typer.Option("--devices", help="Processes, one a device, that share the split.")] = 1,
     results: ResultsOption = Path("results"),
 ) -> None:
     """Detect on the study's evaluation split with a finished run.
@@ -30,6 +34,7 @@ def predict(
         plan.predictions(run),
         run_key=run.key,
         device=device if device != "auto" else plan.study.device,
+        devices=devices,
         teacher_dir=run.teacher.folder if run.teacher else None,
         label_encoder_dir=run.label_encoder.folder if run.label_encoder else None,
     )
