@@ -9,6 +9,8 @@ if plan.study.data.synth is not None:
         log:
             f"{plan.folder}/logs/synth.log",
         threads: ALONE
+        resources:
+            **DATA,
         params:
             **WHERE,
         shell:
@@ -22,6 +24,8 @@ rule check_data:
         plan.data_check,
     log:
         f"{plan.folder}/logs/check-data.log",
+    resources:
+        **DATA,
     params:
         **WHERE,
     shell:
@@ -35,6 +39,8 @@ rule infos:
         plan.infos_index,
     log:
         f"{plan.folder}/logs/infos.log",
+    resources:
+        **DATA,
     params:
         **WHERE,
     shell:

@@ -10,7 +10,9 @@ rule benchmark:
         f"{plan.folder}/logs/benchmark.log",
     threads: ALONE
     resources:
-        gpu=GPUS,
+        gpu=min(GPUS, 1),
+        gpu_jobs=int(GPUS > 0),
+        **SCORE,
     params:
         **WHERE,
     shell:
@@ -25,6 +27,8 @@ rule gather:
         plan.table,
     log:
         f"{plan.folder}/logs/gather.log",
+    resources:
+        **DATA,
     params:
         **WHERE,
     shell:
@@ -38,6 +42,8 @@ rule report:
         report(plan.report, category="Study", caption="../report/study.rst"),
     log:
         f"{plan.folder}/logs/report.log",
+    resources:
+        **DATA,
     params:
         **WHERE,
     shell:

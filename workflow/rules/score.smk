@@ -9,7 +9,9 @@ rule predict:
     log:
         f"{plan.folder}/logs/predict-{{unit}}-{{seed}}-{{key}}-{{split}}-{{code}}.log",
     resources:
-        gpu=GPUS,
+        gpu=min(GPUS, 1),
+        gpu_jobs=int(GPUS > 0),
+        **SCORE,
     params:
         **WHERE,
     shell:
@@ -23,6 +25,8 @@ rule evaluate:
         f"{RUN}/predictions-{{split}}-{{code}}/metrics-{{scorer}}/metrics.json",
     log:
         f"{plan.folder}/logs/score-{{unit}}-{{seed}}-{{key}}-{{split}}-{{code}}-{{scorer}}.log",
+    resources:
+        **SCORE,
     params:
         **WHERE,
     shell:

@@ -1,8 +1,8 @@
 # one rule a stage; what a run builds on follows from the plan
+# `exec`: a signal that asks for a checkpoint (time limit, preemption) must not end a shell above the training
 
 RUN = f"{plan.folder}/{{unit}}/seed-{{seed}}/{{key}}"
-COMMAND = "labeldistill train {wildcards.unit} --seed {wildcards.seed} --key {wildcards.key} --study {params.study} --results {params.results} > {log} 2>&1"
-
+COMMAND = "exec labeldistill train {wildcards.unit} --seed {wildcards.seed} --key {wildcards.key} --study {params.study} --results {params.results} > {log} 2>&1"
 
 
 rule train_teacher:
@@ -14,8 +14,11 @@ rule train_teacher:
         unit="teacher",
     log:
         f"{plan.folder}/logs/train-{{unit}}-{{seed}}-{{key}}.log",
+    threads: CORES
     resources:
         gpu=GPUS,
+        gpu_jobs=int(GPUS > 0),
+        **TRAIN,
     params:
         **WHERE,
     shell:
@@ -31,8 +34,11 @@ rule train_label_encoder:
         unit="label-encoder",
     log:
         f"{plan.folder}/logs/train-{{unit}}-{{seed}}-{{key}}.log",
+    threads: CORES
     resources:
         gpu=GPUS,
+        gpu_jobs=int(GPUS > 0),
+        **TRAIN,
     params:
         **WHERE,
     shell:
@@ -48,8 +54,11 @@ rule train_student:
         unit="(?!(?:teacher|label-encoder)/)[^/]+",
     log:
         f"{plan.folder}/logs/train-{{unit}}-{{seed}}-{{key}}.log",
+    threads: CORES
     resources:
         gpu=GPUS,
+        gpu_jobs=int(GPUS > 0),
+        **TRAIN,
     params:
         **WHERE,
     shell:
