@@ -26,3 +26,13 @@ ResultsOption = Annotated[Path, typer.Option("--results", help="Folder of result
 ReportsOption = Annotated[Path, typer.Option("--reports", help="Folder of reports.")]
 FormatOption = Annotated[Format, typer.Option("--format", "-f", help="table for people; json or csv for programs.")]
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
+
+
+class TableOrJson(StrEnum):
+    """How a verb prints what is no table of numbers."""
+
+    table = "table"
+    json = "json"
+
+
+TableOrJsonOption = Annotated[TableOrJson, typer.Option("--format", "-f", help="table for people, json for programs.")]

@@ -3,6 +3,7 @@
 VERBS: dict[str, tuple[str, str]] = {
     "synth": ("labeldistill.cli.synth", "write the study's synthetic world as a nuScenes folder"),
     "check-data": ("labeldistill.cli.check_data", "check that a study's nuScenes folder is whole and readable"),
+    "manifest": ("labeldistill.cli.manifest", "checksums and counts that stand for a study's data"),
     "infos": ("labeldistill.cli.infos", "build the columnar index and depth maps"),
     "train": ("labeldistill.cli.train", "train teacher, label-encoder or a variant with one seed"),
     "predict": ("labeldistill.cli.predict", "detect on the evaluation split with raw and EMA weights"),
@@ -16,6 +17,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "table": ("labeldistill.cli.table", "the paper's table: published, reproduced, difference, verdict"),
     "diff": ("labeldistill.cli.diff", "what changed between two sets of results, with intervals and verdicts"),
     "deviations": ("labeldistill.cli.deviations", "what each oddity of the released code is worth, with intervals"),
+    "status": ("labeldistill.cli.status", "where every run of a study stands, live with --watch"),
     "plan": ("labeldistill.cli.plan", "jobs, hours, disk and seeds of a study before anything runs"),
     "publish": ("labeldistill.cli.publish", "copy a study's numbers to fixed names for DVC"),
     "check": ("labeldistill.cli.check", "compare a study with its committed reference band"),

@@ -1,0 +1,79 @@
+"""Verb `status`: where every run of a study stands."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from labeldistill.cli.options import ResultsOption, TableOrJson, TableOrJsonOption
+
+if TYPE_CHECKING:
+    from labeldistill.records.plan import StudyPlan
+    from labeldistill.records.status import StudyStatus
+
+
+def status(
+    study: Annotated[str, typer.Argument(help="Name of a study, or a YAML file.")],
+    watch: Annotated[
+        bool, typer.Option("--watch", "-w", help="Look again and again until every run has ended.")
+    ] = False,
+    every: Annotated[float, typer.Option("--every", min=0.2, help="Seconds between two looks.")] = 2.0,
+    format: TableOrJsonOption = TableOrJson.table,
+    results: ResultsOption = Path("results"),
+) -> None:
+    """Show teachers, label encoders and variants x seeds: state, step, time left, last loss or score, sign of life.
+
+    What is shown is read from the runs' folders, so that it is right after a crash too. Exit code 2 if a record can't
+    be read. With --watch, Ctrl-C ends the view and nothing else.
+
+    Example: labeldistill status smoke --watch
+    """
+    from labeldistill.records.plan import StudyPlan
+
+    plan = StudyPlan.load(study, results)
+    looks = _looks(plan, watch, every)
+    if format is TableOrJson.json:
+        last = _print_json(looks, indent=None if watch else 1)
+    else:
+        from labeldistill.cli.status_text import print_status, watch_status
+
+        last = watch_status(looks) if watch and sys.stdout.isatty() else print_status(looks)
+    _refuse_unreadable(last)
+
+
+def _looks(plan: "StudyPlan", watch: bool, every: float) -> "Iterator[StudyStatus]":
+    from labeldistill.records.status import study_status
+
+    try:
+        while True:
+            found = study_status(plan)
+            yield found
+            if not watch or found.over:
+                return
+            time.sleep(every)
+    except KeyboardInterrupt:
+        return
+
+
+def _print_json(looks: "Iterator[StudyStatus]", indent: int | None) -> "StudyStatus | None":
+    from dataclasses import asdict
+
+    from labeldistill.records.json_values import without_nan
+
+    last = None
+    for last in looks:
+        typer.echo(json.dumps(without_nan(asdict(last)), indent=indent))
+    return last
+
+
+def _refuse_unreadable(last: "StudyStatus | None") -> None:
+    from labeldistill.errors import InputError
+    from labeldistill.records.run_status import State
+
+    problems = [run.note for run in last.runs if run.state is State.unreadable] if last else []
+    if problems:
+        raise InputError("\nlabeldistill: ".join(problems))

@@ -1,0 +1,102 @@
+"""The state of a study in the terminal."""
+
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from labeldistill.records.run_status import RunStatus, State
+from labeldistill.records.status import StudyStatus
+from labeldistill.reporting.numbers import NOTHING, number
+
+_STYLES = {
+    State.running: "green",
+    State.finished: "blue",
+    State.waiting: "dim",
+    State.silent: "yellow",
+    State.stopped: "yellow",
+    State.killed: "yellow",
+    State.failed: "red",
+    State.diverged: "red",
+    State.unreadable: "red",
+}
+_UNEVENTFUL = (State.waiting, State.finished)
+_AROUND = 8
+"""Lines of a terminal that are not rows: frame, heading, totals, prompt."""
+
+
+def duration(seconds: float | None) -> str:
+    """A length of time in its two largest units."""
+    if seconds is None:
+        return NOTHING
+    minutes, whole = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days} d {hours} h"
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {whole:02d} s" if minutes else f"{whole} s"
+
+
+def _of(done: int | None, total: int | None) -> str:
+    return NOTHING if done is None else f"{done} / {total if total is not None else '?'}"
+
+
+def _cells(run: RunStatus, several: bool) -> list[str | Text]:
+    loss = NOTHING if run.loss is None else f"{run.loss:.4g}"
+    state = Text(run.state.value, style=_STYLES[run.state])
+    # the message of a record that can't be read stands below the table, whole
+    note = "" if run.state is State.unreadable else run.note
+    progress = [_of(run.step, run.steps), _of(run.epoch, run.epochs), duration(run.eta_s)]
+    scores = [number(run.mAP), number(run.NDS)]
+    unit = f"{run.unit} {run.run_key}" if several else run.unit
+    return [unit, str(run.seed), state, *progress, loss, *scores, duration(run.sign_age_s), note]
+
+
+def status_table(found: StudyStatus, most_rows: int | None = None) -> Group:
+    """The table with its totals; with more runs than `most_rows`, those that wait or have finished are only counted."""
+    table = Table(title=f"Study {found.study}", title_justify="left")
+    for name in ("unit", "seed", "state", "step", "epoch", "time left", "loss", "mAP", "NDS", "last sign", "note"):
+        right = name not in ("unit", "state", "note")
+        table.add_column(name, justify="right" if right else "left", no_wrap=name != "note")
+    shown = found.runs
+    if most_rows is not None and len(shown) > most_rows:
+        shown = [run for run in shown if run.state not in _UNEVENTFUL]
+    alike = Counter((run.unit, run.seed) for run in found.runs)
+    for run in shown:
+        table.add_row(*_cells(run, alike[run.unit, run.seed] > 1))
+    lines: list[RenderableType] = [table, Text(_totals(found, len(found.runs) - len(shown)))]
+    if found.unknown:
+        lines.append(Text(f"Run keys are unknown, so nothing is known of any run: {found.unknown}"))
+    return Group(*lines)
+
+
+def _totals(found: StudyStatus, hidden: int) -> str:
+    counts = Counter(run.state for run in found.runs)
+    parts = ", ".join(f"{counts[state]} {state.value}" for state in State if counts[state])
+    left_out = f" ({hidden} of them not shown)" if hidden else ""
+    return f"{len(found.runs)} runs: {parts}{left_out}"
+
+
+def print_status(looks: Iterable[StudyStatus]) -> StudyStatus | None:
+    """Print every look below the former one; returns the last."""
+    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+    last = None
+    for last in looks:
+        console.print(status_table(last))
+    return last
+
+
+def watch_status(looks: Iterator[StudyStatus]) -> StudyStatus | None:
+    """Draw every look in place of the former one; returns the last."""
+    console = Console(highlight=False)
+    last = None
+    with Live(console=console, auto_refresh=False, vertical_overflow="crop") as live:
+        for last in looks:
+            live.update(status_table(last, most_rows=console.height - _AROUND), refresh=True)
+    return last
