@@ -20,6 +20,7 @@ from labeldistill.cli.verbs import VERBS  # noqa: E402
 from labeldistill.errors import LabelDistillError  # noqa: E402
 
 INTERRUPTED = 130
+INTERRUPTED_TEXT = "labeldistill: interrupted; nothing half-written counts as a result"
 
 Verb = Callable[..., Any]
 
@@ -50,7 +51,7 @@ def ending_well(verb: Verb) -> Verb:
             typer.echo(f"labeldistill: {error}", err=True)
             raise typer.Exit(error.exit_code) from error
         except KeyboardInterrupt as error:
-            typer.echo("labeldistill: interrupted; nothing half-written counts as a result", err=True)
+            typer.echo(INTERRUPTED_TEXT, err=True)
             raise typer.Exit(INTERRUPTED) from error
 
     return wrapped
@@ -88,7 +89,11 @@ def _add(app: typer.Typer, name: str, module: ModuleType, summary: str) -> None:
 def run() -> None:
     """Entry point of the console script."""
     wanted = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), None)
-    build(wanted)()
+    try:
+        build(wanted)()
+    except KeyboardInterrupt:  # while the verb's modules are imported
+        typer.echo(INTERRUPTED_TEXT, err=True)
+        sys.exit(INTERRUPTED)
 
 
 if __name__ == "__main__":
