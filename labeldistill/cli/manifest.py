@@ -1,0 +1,36 @@
+"""Verb `manifest`: what stands for a study's data where the data themselves are not kept."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from labeldistill.cli.options import ResultsOption
+
+
+def manifest(
+    study: Annotated[str, typer.Argument(help="Name of a study, or a YAML file.")],
+    out: Annotated[Path | None, typer.Option("--out", help="JSON file to write; default: standard output.")] = None,
+    results: ResultsOption = Path("results"),
+) -> None:
+    """Write checksums of the tables, splits, file counts and sampled checksums of a study's nuScenes folder as JSON.
+
+    Equal data give equal text on every machine. A synthetic world is told by its settings and the hash of its code.
+
+    Example: labeldistill manifest smoke
+    """
+    from labeldistill.files import write_json
+    from labeldistill.nuscenes.manifest import build_manifest
+    from labeldistill.records.plan import StudyPlan
+
+    plan = StudyPlan.load(study, results)
+    data = plan.study.data
+    if data.synth is not None:
+        found = {"version": data.version, "synth": data.synth.model_dump(mode="json"), "data_key": plan.data_key}
+    else:
+        found = build_manifest(data, plan.dataroot, plan.cache)
+    if out is None:
+        typer.echo(json.dumps(found, indent=1))
+    else:
+        write_json(out, found)
