@@ -1,16 +1,11 @@
 """Verb `evaluate`: score any predictions file on any nuScenes folder."""
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from labeldistill.cli.options import Format, FormatOption
-
-if TYPE_CHECKING:
-    from labeldistill.evaluation.evaluate import IntervalsOf
-    from labeldistill.evaluation.matches import Matches
 
 
 def evaluate(
@@ -51,6 +46,7 @@ def evaluate(
     """
     from labeldistill.cli.evaluation_text import print_evaluation
     from labeldistill.evaluation.evaluate import evaluate as evaluate_file
+    from labeldistill.statistics.scene_bootstrap import SceneBootstrap
 
     result = evaluate_file(
         predictions,
@@ -63,23 +59,13 @@ def evaluate(
         scenes=_listed(scenes),
         samples=_listed(samples),
         cache=cache,
-        intervals=_bootstrap(bootstrap) if bootstrap else None,
+        intervals=SceneBootstrap(bootstrap).bounds if bootstrap else None,
     )
     print_evaluation(result, format)
     if bootstrap and not result.intervals:
         from labeldistill.statistics.bootstrap import FEWEST_SCENES
 
         typer.echo(f"no intervals: they need at least {FEWEST_SCENES} scenes", err=True)
-
-
-def _bootstrap(replicates: int) -> "IntervalsOf":
-    from labeldistill.statistics.scene_scores import scene_intervals
-
-    def bounds(matches: "Matches", classes: Sequence[str] | None) -> dict[str, tuple[float, float]]:
-        found = scene_intervals(matches, classes=classes, replicates=replicates)
-        return {m: (interval.low, interval.high) for m, interval in found.items() if interval.low == interval.low}
-
-    return bounds
 
 
 def _listed(text: str | None) -> list[str] | None:

@@ -15,12 +15,13 @@ def gather(
     write: Annotated[bool, typer.Option("--write", help="Write parquet and CSV into the results folder.")] = False,
     results: ResultsOption = Path("results"),
 ) -> None:
-    """Gather a finished study into one table: study, variant, seed, weights, split, metric, class, value.
+    """Gather a finished study, and what was taken into it, into one table: a row a run, metric, class and slice.
 
     Example: labeldistill gather smoke --format csv
     """
     from labeldistill.records.gather import gather as gather_runs
     from labeldistill.records.gather import write_table
+    from labeldistill.records.gather_rows import ALL
     from labeldistill.records.plan import StudyPlan
 
     plan = StudyPlan.load(study, results)
@@ -33,6 +34,6 @@ def gather(
     elif format is Format.csv:
         table.to_csv(sys.stdout, index=False)
     else:
-        overall = table[(table["class"] == "all") & (table["metric"] != "none")]
+        overall = table[(table["class"] == "all") & (table["metric"] != "none") & (table["slice"] == ALL)]
         wide = overall.pivot_table(index=["variant", "seed", "weights"], columns="metric", values="value", sort=False)
         sys.stdout.write(wide.round(4).to_string() + "\n")

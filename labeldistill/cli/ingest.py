@@ -29,7 +29,9 @@ def ingest(
     results: ResultsOption = Path("results"),
     format: FormatOption = Format.table,
 ) -> None:
-    """Check an official results JSON of any code base, keep it as columns and score it.
+    """Check an official results JSON of any code base, keep it as columns and score it like a run of the study.
+
+    `gather`, and all that reads its table, call it `VARIANT (ingested)`: it is never averaged with runs of the study.
 
     Example: labeldistill ingest results_nusc.json --study paper-r50-3f --variant full --seed 0 --source "released code"
     """
@@ -37,12 +39,16 @@ def ingest(
     from labeldistill.errors import InputError
     from labeldistill.evaluation.ingest import Origin
     from labeldistill.evaluation.ingest import ingest as take_in
+    from labeldistill.records.ingested import refuse_taken
     from labeldistill.records.plan import StudyPlan
+    from labeldistill.statistics.scene_bootstrap import SceneBootstrap
 
     plan = StudyPlan.load(study, results)
     if variant not in plan.study.variants:
         raise InputError(f"study {study} has no such variant; there are {', '.join(plan.study.variants)}", key=variant)
+    refuse_taken(plan.folder, plan.ingested, variant, seed, weights.value, file)
     split = plan.study.evaluation_split
+    bootstrap = SceneBootstrap(plan.study.evaluation_replicates, plan.study.verdict.confidence)
     folder, scores = take_in(
         file,
         Origin(plan.study.name, variant, seed, weights.value, source),
@@ -52,7 +58,11 @@ def ingest(
         plan.study.data.splits[split],
         split_name=split,
         arbiter=arbiter,
+        slices=plan.study.evaluation_slices,
         cache=plan.cache / "tables",
+        intervals=bootstrap.bounds,
+        draws=bootstrap.draws,
+        scores=f"metrics-{plan.scorer}",
     )
     print_evaluation(scores[weights.value], format)
     typer.echo(f"kept in {folder}", err=format is not Format.table)

@@ -18,24 +18,38 @@ def score(
 ) -> None:
     """Score a run's predictions on the study's evaluation split; exit 1 where we and the devkit differ by over 1e-9.
 
+    Predictions that hold NaN or infinity count as a run that diverged. An ingested run is scored anew by its --key.
+
     Example: labeldistill score full --study smoke --seed 1
     """
     from labeldistill.evaluation.predict import predictions_path
     from labeldistill.evaluation.score_run import score_run
     from labeldistill.records.plan import StudyPlan
+    from labeldistill.statistics.scene_bootstrap import SceneBootstrap
     from labeldistill.training.weights_file import WEIGHTS
 
     plan = StudyPlan.load(study, results)
-    run = plan.run(unit, seed, key)
+    taken = [run for run in plan.ingested if (run.variant, run.seed, run.key) == (unit, seed, key)]
+    files: dict[str, Path] = {run.weights: run.detections for run in taken}
+    if taken:
+        out, run_key = plan.ingested_metrics(taken[0]), taken[0].key
+    else:
+        run = plan.run(unit, seed, key)
+        files = {weights: predictions_path(plan.predictions(run), weights) for weights in WEIGHTS}
+        out, run_key = plan.metrics(run), run.key
     split = plan.study.evaluation_split
+    bootstrap = SceneBootstrap(plan.study.evaluation_replicates, plan.study.verdict.confidence)
     score_run(
-        {weights: predictions_path(plan.predictions(run), weights) for weights in WEIGHTS},
+        files,
         plan.dataroot,
         plan.study.data.version,
         plan.study.data.splits[split],
-        plan.metrics(run),
-        run_key=run.key,
+        out,
+        run_key=run_key,
         split_name=split,
         arbiter=arbiter,
+        slices=plan.study.evaluation_slices,
         cache=plan.cache,
+        intervals=bootstrap.bounds,
+        draws=bootstrap.draws,
     )

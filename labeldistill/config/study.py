@@ -14,6 +14,7 @@ from labeldistill.config.model import (
     StudentSettings,
     TeacherSettings,
 )
+from labeldistill.config.slicing import Slices
 from labeldistill.config.switches import STAGES_OF_SWITCH, Switches
 from labeldistill.config.training import TrainingSettings
 from labeldistill.config.verdict import VerdictSettings
@@ -100,6 +101,10 @@ class StudySettings(Settings):
     seeds: tuple[int, ...]
     teacher_seed: int = Field(0, ge=0)
     evaluation_split: Split = "val"
+    evaluation_slices: Slices = ()
+    """Parts of the split that are scored on their own, e.g. `distance` or `distance=0-15,15-`; see config.slicing."""
+    evaluation_replicates: int = Field(1000, ge=0)
+    """Scene-bootstrap replicates of every score, for intervals over scenes; 0: none."""
     benchmark: BenchmarkSettings = BenchmarkSettings()
     verdict: VerdictSettings = VerdictSettings()
     claims: dict[str, str] = {}

@@ -2,15 +2,16 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
+from labeldistill.config.slicing import parse
 from labeldistill.errors import InputError
 from labeldistill.evaluation.arbiter import Agreement, Score
-from labeldistill.evaluation.column_checks import check_columns
+from labeldistill.evaluation.column_checks import broken_numbers, check_columns
 from labeldistill.evaluation.coverage import check_samples
 from labeldistill.evaluation.ground_truth import GroundTruth, open_ground_truth
 from labeldistill.evaluation.ground_truth_part import part_of
@@ -20,7 +21,7 @@ from labeldistill.evaluation.metrics import Metrics, all_curves, details, metric
 from labeldistill.evaluation.predictions import Predictions
 from labeldistill.evaluation.protocol import PREDEFINED_SPLITS
 from labeldistill.evaluation.sanity import findings
-from labeldistill.evaluation.slices import Slice, parse, slices_of
+from labeldistill.evaluation.slices import Slice, slices_of
 from labeldistill.files import write_json
 
 IntervalsOf = Callable[[Matches, Sequence[str] | None], dict[str, tuple[float, float]]]
@@ -134,8 +135,21 @@ def evaluate(
     return result
 
 
-def read_predictions(path: str | Path, truth: GroundTruth, allowed: Sequence[str], task: Task) -> Predictions:
+def read_predictions(
+    path: str | Path,
+    truth: GroundTruth,
+    allowed: Sequence[str],
+    task: Task,
+    *,
+    broken: Literal["refuse", "drop"] = "refuse",
+) -> Predictions:
     """Read either format, refuse other samples than the split's, and keep those of `truth`.
+
+    Args:
+        path: our Parquet, or an official .json.
+        truth, allowed, task: see `Task.open`.
+        broken: what to do with columns that hold numbers no box has (see `broken_numbers`): refuse them, or take the
+            run as one that diverged: all its boxes are dropped and `metadata["broken"]` says why. JSON is refused.
 
     Raises:
         InputError: bad content, unknown or missing samples; names the file and the token.
@@ -146,6 +160,9 @@ def read_predictions(path: str | Path, truth: GroundTruth, allowed: Sequence[str
         predictions = Predictions.from_json(path, known_tokens=allowed if whole else None)
     else:
         predictions = Predictions.read(path)
+        if broken == "drop" and (why := broken_numbers(predictions)):
+            nothing = predictions.rows(np.zeros(len(predictions), dtype=bool))
+            predictions = replace(nothing, metadata={**predictions.metadata, "broken": why})
         check_columns(predictions, path)
     check_samples(predictions.tokens, truth.tokens, file=path, split=allowed)
     if whole and task.split in PREDEFINED_SPLITS:

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from labeldistill.errors import InputError
-from labeldistill.evaluation.evaluate import Evaluation, Task, read_predictions
-from labeldistill.evaluation.score_run import score_run
+from labeldistill.evaluation.evaluate import Evaluation, IntervalsOf, Task, read_predictions
+from labeldistill.evaluation.score_run import DrawsOf, score_run
 from labeldistill.files import write_json
 
 RECORD = "ingested.json"
@@ -41,18 +41,23 @@ def ingest(
     *,
     split_name: str | None = None,
     arbiter: bool = False,
+    slices: Sequence[str] = (),
     cache: str | Path | None = None,
+    intervals: IntervalsOf | None = None,
+    draws: DrawsOf | None = None,
+    scores: str = "metrics",
 ) -> tuple[Path, dict[str, Evaluation]]:
     """Check and convert an official JSON, score it, and keep both under `folder`.
 
-    Written: `folder/ingested-<first 12 digits of the file's SHA-256>/` with `detections/<weights>.parquet`,
-    `metrics/` (as `score_run`) and `ingested.json` (origin, SHA-256, counts); the folder appears whole or not at all.
+    Written: `folder/ingested-<first 12 digits of the file's SHA-256>/` with `detections/<weights>.parquet`, the folder
+    `scores` (as `score_run`) and `ingested.json` (origin, SHA-256, counts); the folder appears whole or not at all.
 
     Args:
         file: results_nusc.json.
         origin: kept in the record and in the Parquet file's metadata.
         folder: the run's folder, `results/<study>/<variant>/seed-<n>`.
-        dataroot, version, split, split_name, arbiter, cache: as in `score_run`.
+        dataroot, version, split, split_name, arbiter, slices, cache, intervals, draws: as in `score_run`.
+        scores: name of the folder of its scores.
 
     Returns:
         The new folder and the scores by weights.
@@ -77,20 +82,23 @@ def ingest(
         whole = Path(temporary) / "whole"
         columns = whole / "detections" / f"{origin.weights}.parquet"
         predictions.write(columns, record)
-        scores = score_run(
+        found = score_run(
             {origin.weights: columns},
             dataroot,
             version,
             split,
-            whole / "metrics",
+            whole / scores,
             run_key=digest[:12],
             split_name=split_name,
             arbiter=arbiter,
+            slices=slices,
             cache=cache,
+            intervals=intervals,
+            draws=draws,
         )
         write_json(whole / RECORD, record)
         whole.rename(target)
-    return target, scores
+    return target, found
 
 
 def _sha256(file: Path) -> str:

@@ -11,22 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from labeldistill.errors import InputError
+from labeldistill.config.slicing import Ranges, parse
 from labeldistill.evaluation.ground_truth import GroundTruth
 from labeldistill.evaluation.matches import Mask, Matches
 from labeldistill.evaluation.matching import match
 from labeldistill.evaluation.metrics import Metrics, all_curves, metrics_of
 from labeldistill.evaluation.predictions import Predictions
-
-Ranges = tuple[tuple[float, float], ...]
-
-DEFAULT_RANGES: dict[str, Ranges] = {
-    "distance": ((0, 20), (20, 30), (30, math.inf)),
-    "lidar_points": ((0, 1), (1, 5), (5, 20), (20, math.inf)),
-}
-"""Half-open; metres from the ego vehicle, and LiDAR points in the annotated box."""
-
-NAMES = ("class", "distance", "visibility", "lidar_points", "scene", "time", "weather")
 
 VISIBILITIES = ("unknown", "0-40 %", "40-60 %", "60-80 %", "80-100 %")
 """Share of an object that the six cameras see, by nuScenes' visibility token."""
@@ -55,7 +45,7 @@ def slices_of(asked: Sequence[str], predictions: Predictions, truth: GroundTruth
     """The parts of each criterion asked for, less those without any box to be found.
 
     Args:
-        asked: names of NAMES; distance and lidar_points take own ranges: `distance=0-15,15-40,40-`.
+        asked: names of `config.slicing.NAMES`; distance and lidar_points take own ranges: `distance=0-15,15-40,40-`.
         predictions, truth: what `matches` was made from.
         matches: the matching of everything.
 
@@ -72,30 +62,6 @@ def slices_of(asked: Sequence[str], predictions: Predictions, truth: GroundTruth
         for part, restricted in parts:
             if len(restricted.truth.label):
                 yield Slice(name, part, restricted)
-
-
-def parse(criterion: str) -> tuple[str, Ranges]:
-    """Name and ranges of a criterion such as `distance=0-15,15-40,40-`.
-
-    Raises:
-        InputError: see `slices_of`.
-    """
-    name, _, text = criterion.partition("=")
-    if name not in NAMES:
-        raise InputError(f"unknown slice; there are {', '.join(NAMES)}", key=name)
-    if not text:
-        return name, DEFAULT_RANGES.get(name, ())
-    if name not in DEFAULT_RANGES:
-        raise InputError("takes no ranges; only distance and lidar_points do", key=name)
-    return name, tuple(_range(name, piece) for piece in text.split(","))
-
-
-def _range(name: str, piece: str) -> tuple[float, float]:
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)?", piece.strip())
-    low, high = (float(found[1]), float(found[2] or math.inf)) if found else (1.0, 0.0)
-    if low >= high:
-        raise InputError(f"{piece!r} is no range; write `0-15` or `40-`", key=name)
-    return low, high
 
 
 def _text(low: float, high: float) -> str:

@@ -16,7 +16,11 @@ _ENTRIES: dict[str, tuple[str, ...]] = {
     "label-encoder": ("labeldistill.training.train", "labeldistill.distillation.inverse"),
     "student": ("labeldistill.training.train", "labeldistill.distillation.model"),
     "predict": ("labeldistill.evaluation.predict",),
-    "evaluate": ("labeldistill.evaluation.score_run",),
+    "evaluate": (
+        "labeldistill.evaluation.score_run",
+        "labeldistill.statistics.scene_bootstrap",
+        "labeldistill.config.slicing",
+    ),
     "benchmark": ("labeldistill.training.benchmark",),
     "gather": ("labeldistill.records.gather",),
     "report": ("labeldistill.reporting.report",),
@@ -31,7 +35,12 @@ _STOPS: dict[str, tuple[str, ...]] = {
 }
 
 # Settings that no stage computes with; a report holds their values (the resolved study is part of its version).
-_NO_STAGE = ("labeldistill.config.verdict",)
+# Scoring alone computes with slices: the module is one of its entries, which lifts the stop.
+_NO_STAGE = ("labeldistill.config.verdict", "labeldistill.config.slicing")
+
+# Settings of a study that only scoring reads. Their values enter the key of the scores (`StudyPlan.scorer`), so the
+# statements that bind these names, and nothing else, are no code of the stages that train and predict.
+_SCORING = {"labeldistill.config.study": {"Slices", "evaluation_slices", "evaluation_replicates"}}
 
 
 def _file(module: str) -> Path | None:
@@ -48,6 +57,22 @@ def _without_docstrings(tree: ast.Module) -> ast.Module:
             # docstrings and attribute docstrings: bare string expressions compute nothing
             bare = [s for s in node.body if isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant)]
             node.body = [s for s in node.body if s not in bare] or [ast.Pass()]
+    return tree
+
+
+def _names(statement: ast.stmt) -> set[str]:
+    """Names that an import or an annotated assignment binds; none for any other statement."""
+    if isinstance(statement, ast.ImportFrom):
+        return {alias.asname or alias.name for alias in statement.names}
+    if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+        return {statement.target.id}
+    return set()
+
+
+def _without_names(tree: ast.Module, names: set[str]) -> ast.Module:
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef)):
+            node.body = [s for s in node.body if not (bound := _names(s)) or not bound <= names]
     return tree
 
 
@@ -70,7 +95,8 @@ def _module(module: str) -> tuple[str, frozenset[str]]:
         return "", frozenset()
     tree = ast.parse(file.read_text(encoding="utf-8"))
     imports = frozenset(name for name in _imports(tree) if _file(name) is not None)
-    text = ast.dump(_without_docstrings(tree), include_attributes=False)
+    tree = _without_names(_without_docstrings(tree), _SCORING.get(module, set()))
+    text = ast.dump(tree, include_attributes=False)
     return hashlib.sha256(text.encode()).hexdigest(), imports
 
 

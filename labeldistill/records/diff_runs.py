@@ -1,6 +1,6 @@
 """The runs of one side of a diff: their scores, their records, what was measured of their speed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,10 @@ import pandas as pd
 
 from labeldistill.errors import InputError
 from labeldistill.files import read_json
-from labeldistill.records.gather import COLUMNS
+from labeldistill.records.gather_rows import DOCUMENTED
+from labeldistill.records.ingested import RECORD as INGESTED
+from labeldistill.records.ingested import label
+from labeldistill.records.outcome import FINISHED, outcome
 
 RunId = tuple[str, str, int]
 """Study, variant (or teacher, label-encoder), seed: what runs are paired by."""
@@ -97,7 +100,7 @@ def _report_runs(folder: Path) -> Iterator[Run]:
         table = pd.read_csv(folder / "table.csv", dtype={"run_key": str})
     except (OSError, ValueError) as error:
         raise InputError(f"can't be read as a table ({error})", file=folder / "table.csv") from error
-    if missing := set(COLUMNS) - set(table.columns):
+    if missing := set(DOCUMENTED) - set(table.columns):
         raise InputError(f"lacks the columns {', '.join(sorted(missing))}", file=folder / "table.csv")
     records = {record["run_key"]: record for record in read_json(folder / "records.json")}
     whole = table[(table["class"] == "all") & (table["metric"] != "none")]
@@ -118,13 +121,25 @@ def _result_runs(folder: Path) -> Iterator[Run]:
         speeds.update({unit["run_key"]: unit["metrics"] for unit in read_json(file).get("units", {}).values()})
     for file in sorted(folder.rglob("record.json")):
         record = read_json(file)
-        found = sorted(file.parent.glob("predictions-*/metrics-*/metrics.json"), key=lambda f: (f.stat().st_mtime, f))
-        rows = read_json(found[-1])["rows"] if found and record["status"] == "finished" else []
-        scores = {
-            (row["weights"], row["metric"]): float("nan") if row["value"] is None else float(row["value"])
-            for row in rows
-            if row["class"] == "all"
-        }
+        scores, status = _newest_scores(file.parent.glob("predictions-*/metrics-*/metrics.json"), record)
         key = record["run_key"]
-        about = record["study"], record["variant"], int(record["seed"]), key, record["status"]
+        about = record["study"], record["variant"], int(record["seed"]), key, status
         yield Run(*about, record, scores, speeds.get(key, {}))
+    for file in sorted(folder.rglob(INGESTED)):
+        taken = read_json(file)
+        scores, status = _newest_scores(file.parent.glob("metrics-*/metrics.json"), None)
+        about = taken["study"], label(taken["variant"]), int(taken["seed"]), taken["sha256"][:12], status
+        yield Run(*about, {}, scores)
+
+
+def _newest_scores(files: Iterable[Path], record: Json | None) -> tuple[dict[tuple[str, str], float], str]:
+    """Overall scores, none where the run did not finish, and how it ended."""
+    found = sorted(files, key=lambda f: (f.stat().st_mtime, f))
+    newest = read_json(found[-1]) if found else {"rows": []}
+    status, _ = outcome(record, newest)
+    scores = {
+        (row["weights"], row["metric"]): float("nan") if row["value"] is None else float(row["value"])
+        for row in newest["rows"]
+        if row["class"] == "all" and status == FINISHED
+    }
+    return scores, status

@@ -7,11 +7,11 @@ import pandas as pd
 
 from labeldistill.errors import InputError
 from labeldistill.files import read_json, written_whole
+from labeldistill.records.gather_rows import ALL, COLUMNS, rows_of_scores
+from labeldistill.records.ingested import IngestedRun, label, refuse_repeated
+from labeldistill.records.outcome import FINISHED, outcome
 from labeldistill.records.plan import PlannedRun, StudyPlan
 from labeldistill.records.run_record import read_record
-
-COLUMNS = ["study", "variant", "seed", "run_key", "status", "weights", "split", "metric", "class", "value"]
-"""One row a number: `class` is a detection class or `all`; throughput rows have weights and split ``-``."""
 
 
 def _refuse_other_key(found: object, run: PlannedRun, file: Path) -> None:
@@ -19,22 +19,36 @@ def _refuse_other_key(found: object, run: PlannedRun, file: Path) -> None:
         raise InputError(f"was made under run key {found}; {run.unit} seed {run.seed} asks for {run.key}", file=file)
 
 
+def _about(plan: StudyPlan, unit: str, seed: int, key: str, status: str = FINISHED, reason: str = "") -> dict[str, Any]:
+    return {"study": plan.study.name, "variant": unit, "seed": seed, "run_key": key, "status": status, "reason": reason}
+
+
 def _rows_of(plan: StudyPlan, run: PlannedRun) -> list[dict[str, Any]]:
     record = read_record(run.record)
     _refuse_other_key(record["run_key"], run, run.record)
-    about = {
-        "study": plan.study.name,
-        "variant": run.unit,
-        "seed": run.seed,
-        "run_key": run.key,
-        "status": record["status"],
-    }
     file = plan.metrics(run) / "metrics.json"
     scores = read_json(file)
     _refuse_other_key(scores["run_key"], run, file)
-    rows = [{**about, **row} for row in scores["rows"]]
+    about = _about(plan, run.unit, run.seed, run.key, *outcome(record, scores)) | {"origin": "own"}
     # a run that failed has no scores; it stays in the table and in the count all the same
-    return rows or [{**about, "weights": "-", "split": "-", "metric": "none", "class": "all", "value": float("nan")}]
+    return rows_of_scores(about, scores) or [
+        {**about, "weights": "-", "split": "-", "slice": ALL, "metric": "none", "class": "all", "value": float("nan")}
+    ]
+
+
+def _ingested_rows(plan: StudyPlan, run: IngestedRun) -> list[dict[str, Any]]:
+    file = plan.ingested_metrics(run) / "metrics.json"
+    if not file.is_file():
+        raise InputError(
+            f"{run.variant} seed {run.seed} was taken in, but not scored by this code and these slices; run "
+            f"labeldistill score {run.variant} --seed {run.seed} --key {run.key} --study {plan.study.name}",
+            file=file,
+        )
+    scores = read_json(file)
+    if scores["run_key"] != run.key:
+        raise InputError(f"was made of the file {scores['run_key']}, not of {run.key}", file=file, key="run_key")
+    about = _about(plan, label(run.variant), run.seed, run.key, *outcome(None, scores)) | {"origin": "ingested"}
+    return rows_of_scores(about, scores)
 
 
 def _throughput_rows(plan: StudyPlan) -> list[dict[str, Any]]:
@@ -45,30 +59,39 @@ def _throughput_rows(plan: StudyPlan) -> list[dict[str, Any]]:
         if entry is None:
             continue
         _refuse_other_key(entry["run_key"], run, plan.benchmark)
-        about = {"study": plan.study.name, "variant": run.unit, "seed": run.seed, "run_key": run.key}
-        rows += [
-            {**about, "status": "finished", "weights": "-", "split": "-", "metric": metric, "class": "all", "value": v}
-            for metric, v in entry["metrics"].items()
-        ]
+        about = _about(plan, run.unit, run.seed, run.key) | {"origin": "own", "weights": "-", "split": "-"}
+        about |= {"slice": ALL, "class": "all"}
+        rows += [{**about, "metric": metric, "value": value} for metric, value in entry["metrics"].items()]
     return rows
 
 
+def _own_rows(plan: StudyPlan) -> list[dict[str, Any]]:
+    missing = [run for run in plan.runs if not (plan.metrics(run) / "metrics.json").is_file()]
+    if not missing:
+        return [row for run in plan.runs for row in _rows_of(plan, run)] + _throughput_rows(plan)
+    if len(missing) == len(plan.runs) and plan.ingested:
+        return []  # other code's runs alone: every row of the table says so
+    names = ", ".join(f"{run.unit} seed {run.seed}" for run in missing[:4])
+    raise InputError(
+        f"{len(missing)} of {len(plan.runs)} runs are not scored under this code and these settings "
+        f"({names}{', ...' if len(missing) > 4 else ''}); run snakemake --config study={plan.study.name}",
+        file=plan.metrics(missing[0]) / "metrics.json",
+    )
+
+
 def gather(plan: StudyPlan) -> pd.DataFrame:
-    """The tidy table of a finished study (columns: COLUMNS).
+    """The tidy table of a finished study (columns: COLUMNS), with the runs that were taken in beside its own.
+
+    A study of which no own run is scored, but some were taken in, gives the table of these alone.
 
     Raises:
-        InputError: a run is missing, or an artefact was made under another run key; the message names the file.
+        InputError: a run is missing, a seed of a variant is there as own and as ingested run, or an artefact was made
+            under another run key; the message names the file.
     """
-    missing = [run for run in plan.runs if not (plan.metrics(run) / "metrics.json").is_file()]
-    if missing:
-        names = ", ".join(f"{run.unit} seed {run.seed}" for run in missing[:4])
-        raise InputError(
-            f"{len(missing)} of {len(plan.runs)} runs are not scored under this code and these settings "
-            f"({names}{', ...' if len(missing) > 4 else ''}); run snakemake --config study={plan.study.name}",
-            file=plan.metrics(missing[0]) / "metrics.json",
-        )
-    rows = [row for run in plan.runs for row in _rows_of(plan, run)]
-    table = pd.DataFrame(rows + _throughput_rows(plan), columns=COLUMNS)
+    own = _own_rows(plan)
+    refuse_repeated(plan.ingested, ((row["variant"], row["seed"]) for row in own))
+    rows = own + [row for run in plan.ingested for row in _ingested_rows(plan, run)]
+    table = pd.DataFrame(rows, columns=COLUMNS)
     repeated = table.duplicated(["variant", "seed", "run_key", "weights", "split", "metric", "class"])
     if repeated.any():
         first = table[repeated].iloc[0]

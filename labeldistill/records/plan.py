@@ -16,6 +16,7 @@ from labeldistill.config.study import RunSettings, Stage, StudySettings
 from labeldistill.errors import InputError
 from labeldistill.records.code_hash import code_hash
 from labeldistill.records.data_key import data_key
+from labeldistill.records.ingested import IngestedRun, ingested_under
 
 RECORD = "record.json"
 
@@ -179,9 +180,29 @@ class StudyPlan:
         key = digest({"code": code_hash("predict"), "split": self.study.evaluation_split})
         return run.folder / f"predictions-{self.study.evaluation_split}-{key}" / "detections"
 
+    @property
+    def scorer(self) -> str:
+        """Hash of what scoring adds to predictions: its code, the slices, and the intervals over scenes."""
+        study = self.study
+        asked = [study.evaluation_slices, study.evaluation_replicates, study.verdict.confidence]
+        return digest({"code": code_hash("evaluate"), "asked": asked})
+
     def metrics(self, run: PlannedRun) -> Path:
         """Folder of a run's scores, beside its detections."""
-        return self.predictions(run).parent / f"metrics-{digest(code_hash('evaluate'))}"
+        return self.predictions(run).parent / f"metrics-{self.scorer}"
+
+    @cached_property
+    def ingested(self) -> list[IngestedRun]:
+        """Runs of other code bases that were taken into this study.
+
+        Raises:
+            InputError: a record that can't be read, or one seed of a variant twice.
+        """
+        return ingested_under(self.folder, self.study.variants)
+
+    def ingested_metrics(self, run: IngestedRun) -> Path:
+        """Folder of an ingested run's scores."""
+        return run.folder / f"metrics-{self.scorer}"
 
     @cached_property
     def benchmarked(self) -> list[PlannedRun]:
@@ -198,7 +219,8 @@ class StudyPlan:
     @cached_property
     def table_key(self) -> str:
         """Hash of everything that the tidy table is made of."""
-        sources = [str(self.metrics(run).relative_to(self.results)) for run in self.runs]
+        folders = [self.metrics(run) for run in self.runs] + [self.ingested_metrics(run) for run in self.ingested]
+        sources = [str(folder.relative_to(self.results)) for folder in folders]
         return digest({"sources": sources, "benchmark": self.benchmark.name, "code": code_hash("gather")})
 
     @property

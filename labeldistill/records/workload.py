@@ -7,6 +7,7 @@ from typing import Any
 
 from labeldistill.errors import InputError
 from labeldistill.files import read_json
+from labeldistill.records.outcome import FINISHED, outcome
 from labeldistill.records.plan import PlannedRun, StudyPlan
 from labeldistill.records.run_record import read_record
 
@@ -86,8 +87,8 @@ def scores_so_far(plan: StudyPlan, variant: str, metric: str, weights: str = "em
         file = plan.metrics(run) / "metrics.json"
         if run.unit != variant or not file.is_file():
             continue
-        wanted = {"weights": weights, "metric": metric, "class": "all"}
-        values = [row["value"] for row in read_json(file)["rows"] if wanted.items() <= row.items()]
-        finished = read_record(run.record)["status"] == "finished"
+        wanted, found = {"weights": weights, "metric": metric, "class": "all"}, read_json(file)
+        values = [row["value"] for row in found["rows"] if wanted.items() <= row.items()]
+        finished = outcome(read_record(run.record), found)[0] == FINISHED
         scores[run.seed] = float(values[0]) if finished and values and values[0] is not None else nan
     return scores

@@ -22,11 +22,10 @@ class PairRow:
 
 
 def pair_rows(tables: StudyTables, *, confidence: float = 0.95, metrics: tuple[str, ...] = METRICS) -> list[PairRow]:
-    """All variants but the baseline, all `metrics`: one family with error rate 1 - confidence."""
+    """All variants but the baseline, ours and ingested, all `metrics`: one family with error rate 1 - confidence."""
     compared = [
         (variant, metric, compare_pairs(tables.deltas(variant, metric), confidence=confidence, resolution=1e-9))
-        for variant in tables.variants
-        if variant != tables.baseline
+        for variant in tables.compared()
         for metric in metrics
     ]
     p_values = [p_for_family(pairs) for _, _, pairs in compared]

@@ -67,14 +67,15 @@ def _unclaimed(study: StudySettings, tables: StudyTables, variant: str, metric: 
 def main_table(study: StudySettings, tables: StudyTables, claims: dict[str, Claim]) -> pd.DataFrame:
     """A row a variant and metric, mAP and NDS always; columns MAIN.
 
-    A variant without a claim of its own has no published value, and none is made up for it.
+    A variant without a claim of its own has no published value, and none is made up for it. The ingested runs of a
+    variant have rows of their own.
 
     Raises:
         InputError: the study names a claim that there is none of.
     """
     claimed = claim_rows(study, tables, claims)
     rows: list[dict[str, object]] = []
-    for variant in study.variants:
+    for variant in tables.judged():
         of_variant = [row for row in claimed if row.variant == variant]
         for metric in METRICS:
             found = [row for row in of_variant if row.metric in (metric, f"gain in {metric}")]

@@ -1,10 +1,13 @@
 """The tables of a study's report, worked out from the tidy table: main, deltas per seed, per class, throughput."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
+from labeldistill.records.gather_rows import ALL, TRUTHS
+from labeldistill.records.ingested import is_ingested, label
 from labeldistill.statistics.summary import Summary, paired_differences, summarise
 
 OVERALL = ("mAP", "NDS", "mATE", "mASE", "mAOE", "mAVE", "mAAE")
@@ -41,20 +44,37 @@ class StudyTables:
         return summarise(list(self.values(variant, metric, class_, weights).values()))
 
     def deltas(self, variant: str, metric: str, class_: str = "all") -> dict[int, float]:
-        """Difference to the baseline per shared seed."""
-        return paired_differences(self.values(variant, metric, class_), self.values(self.baseline, metric, class_))
+        """Difference to the baseline per shared seed; ingested runs to the ingested baseline."""
+        baseline = self.baseline_of(variant)
+        return paired_differences(self.values(variant, metric, class_), self.values(baseline, metric, class_))
+
+    def baseline_of(self, unit: str) -> str:
+        """What a unit is compared with: seeds of another code base pair with nothing but their own."""
+        return label(self.baseline) if is_ingested(unit) else self.baseline
 
     def units_present(self) -> list[str]:
-        """Teacher and label encoder (where scored), then variants in the study's order."""
+        """Teacher and label encoder (where scored), variants in the study's order, then their ingested runs."""
         there = set(self.table["variant"])
-        return [unit for unit in ("teacher", "label-encoder", *self.variants) if unit in there]
+        units = ("teacher", "label-encoder", *self.variants, *map(label, self.variants))
+        return [unit for unit in units if unit in there]
+
+    def judged(self) -> list[str]:
+        """The study's variants, run or not, and those with ingested runs; the latter alone where nothing was run."""
+        there = set(self.table["variant"])
+        own = self.variants if not there or not all(map(is_ingested, there)) else ()
+        return [*own, *(label(variant) for variant in self.variants if label(variant) in there)]
+
+    def compared(self) -> list[str]:
+        """Those of `judged` that have a baseline to be compared with and are none."""
+        units = self.judged()
+        return [unit for unit in units if (baseline := self.baseline_of(unit)) in units and unit != baseline]
 
     def main(self, metrics: Sequence[str] = OVERALL) -> list[dict[str, object]]:
         """A row a unit: summary of each overall metric, and of the delta to the baseline in mAP and NDS."""
         rows: list[dict[str, object]] = []
         for unit in self.units_present():
             row: dict[str, object] = {"variant": unit, **{m: self.summary(unit, m) for m in metrics}}
-            if unit in self.variants and unit != self.baseline:
+            if unit in self.compared():
                 for metric in ("mAP", "NDS"):
                     row[f"delta_{metric}"] = summarise(list(self.deltas(unit, metric).values()))
             rows.append(row)
@@ -63,7 +83,10 @@ class StudyTables:
     def per_class(self, metric: str = "AP") -> pd.DataFrame:
         """Mean over seeds of a per-class metric: a row a class, a column a unit."""
         rows = self.table[
-            (self.table["metric"] == metric) & (self.table["class"] != "all") & (self.table["weights"] == self.weights)
+            (self.table["metric"] == metric)
+            & (self.table["class"] != "all")
+            & (self.table["weights"] == self.weights)
+            & (self.table["status"] == "finished")
         ]
         means = rows.pivot_table(index="class", columns="variant", values="value", aggfunc="mean", sort=False)
         return means[[unit for unit in self.units_present() if unit in means]]
@@ -78,9 +101,31 @@ class StudyTables:
         """Every single run with its status and headline metrics, raw and EMA."""
         rows = self.table[(self.table["class"] == "all") & (self.table["metric"].isin(["mAP", "NDS", "none"]))]
         index = ["variant", "seed", "run_key", "status"]
+        if "reason" in rows and rows["reason"].astype(bool).any():
+            index.append("reason")
         wide = rows.pivot_table(
             index=index, columns=["weights", "metric"], values="value", sort=False, dropna=False, aggfunc="first"
         )
         wide.columns = [f"{column[1]} ({column[0]})" for column in wide.columns.to_flat_index()]
         keep = [column for column in wide.columns if not column.startswith("none")]
         return wide[keep].dropna(how="all").reset_index()
+
+    def slices(self) -> dict[str, list[str]]:
+        """Criterion -> parts of the split that were scored on their own, as the table's column `slice` calls them."""
+        names = dict.fromkeys(self.table["slice"]) if "slice" in self.table else {}
+        found: dict[str, list[str]] = {}
+        for name in names:
+            if name != ALL:
+                found.setdefault(str(name).partition(" ")[0], []).append(str(name))
+        return {criterion: sorted(parts, key=_by_number) for criterion, parts in found.items()}
+
+    def truths(self, part: str) -> int:
+        """How many boxes there were to be found in a part of the split."""
+        found = self.table.loc[self.table["metric"] == f"{TRUTHS}@{part}", "value"]
+        return int(found.max()) if len(found) else 0
+
+
+def _by_number(part: str) -> tuple[float, str]:
+    """`distance 5-10 m` before `distance 10+ m`; parts without a number by name."""
+    number = re.search(r"\d+", part)
+    return (float(number[0]) if number else -1.0, part)

@@ -1,17 +1,20 @@
 """Claims beside a study's numbers, each with one verdict and its reason in words."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from labeldistill.config.study import StudySettings
 from labeldistill.config.verdict import Metric
 from labeldistill.errors import InputError
 from labeldistill.records.claims import METRICS, POINTS, Claim
+from labeldistill.records.ingested import is_ingested, label, variant_of
 from labeldistill.reporting.comparability import reservations, why_not_comparable
 from labeldistill.reporting.study_tables import HIGHER_IS_BETTER, UNITS, StudyTables
 from labeldistill.statistics.equivalence import Judgement, Levels, Verdict, judge
 from labeldistill.statistics.summary import Summary, summarise
 
 STAGES = ("teacher", "label-encoder")
+INGESTED_NOTE = "files of another code base: that they were made in this configuration is not checked"
 
 
 @dataclass(frozen=True)
@@ -61,8 +64,7 @@ def claim_rows(study: StudySettings, tables: StudyTables, claims: dict[str, Clai
         InputError: the study names a claim or a unit that there is none of, or a gain for the baseline itself.
     """
     rows: list[ClaimRow] = []
-    for unit, claim_id in study.claims.items():
-        claim = _claim_of(study, unit, claim_id, claims)
+    for unit, claim in _claimed(study, tables, claims):
         for metric in METRICS:
             published = claim.value(metric)
             if published is not None and (metric in POINTS or metric in study.verdict.margins):
@@ -72,6 +74,15 @@ def claim_rows(study: StudySettings, tables: StudyTables, claims: dict[str, Clai
                 values = list(tables.deltas(unit, metric).values())
                 rows.append(_row(study, unit, claim, metric, gain / 100, values, gain=True))
     return rows
+
+
+def _claimed(study: StudySettings, tables: StudyTables, claims: dict[str, Claim]) -> Iterator[tuple[str, Claim]]:
+    """Each unit of the study with its claim, and then the ingested runs of the same variant, where there are any."""
+    judged = tables.judged()
+    for unit, claim_id in study.claims.items():
+        claim = _claim_of(study, unit, claim_id, claims)
+        own = unit in STAGES or unit in judged
+        yield from ((name, claim) for name, is_there in ((unit, own), (label(unit), label(unit) in judged)) if is_there)
 
 
 def _claim_of(study: StudySettings, unit: str, claim_id: str, claims: dict[str, Claim]) -> Claim:
@@ -102,7 +113,7 @@ def _row(
     factor = 100.0 if metric in POINTS else 1.0
     summary = summarise(values, confidence=rules.confidence)
     name = f"gain in {metric}" if gain else metric
-    reason = why_not_comparable(study, unit, claim)
+    reason = why_not_comparable(study, variant_of(unit), claim)
     if reason:
         judgement = Judgement(Verdict.NOT_COMPARABLE, reason, (summary.mean - published) * factor)
         return ClaimRow(unit, claim, name, published, summary, judgement)
@@ -115,5 +126,6 @@ def _row(
         levels=Levels(rules.alpha, rules.alpha),
         unit="points" if metric in POINTS else UNITS[metric],
     )
-    words = "; ".join((judgement.reason, *reservations(study, claim)))
+    notes = (*reservations(study, claim), *([INGESTED_NOTE] if is_ingested(unit) else []))
+    words = "; ".join((judgement.reason, *notes))
     return ClaimRow(unit, claim, name, published, summary, replace(judgement, reason=words))

@@ -19,14 +19,14 @@ REPLICATES = 1000
 Weights = NDArray[np.int64]
 
 
-def _present(runs: Sequence[Matches]) -> Weights:
+def scenes_present(runs: Sequence[Matches]) -> Weights:
     """Scenes in which some run has a prediction or a box is to be found; a slice may leave others empty."""
     return np.unique(np.concatenate([part for run in runs for part in (run.scene, run.truth.scene)]).astype(np.int64))
 
 
 def _weights(runs: Sequence[Matches], replicates: int, seed: int) -> tuple[Weights, int]:
     """[1 + replicates, S]: every scene once, then the draws among the scenes that are there; and their number."""
-    present = _present(runs)
+    present = scenes_present(runs)
     weights = np.zeros((replicates + 1, len(runs[0].scene_names)), dtype=np.int64)
     weights[0, present] = 1
     if len(present):
@@ -34,7 +34,8 @@ def _weights(runs: Sequence[Matches], replicates: int, seed: int) -> tuple[Weigh
     return weights, len(present)
 
 
-def _scores(run: Matches, weights: Weights, classes: Sequence[str] | None) -> dict[str, Floats]:
+def overall_scores(run: Matches, weights: Weights, classes: Sequence[str] | None = None) -> dict[str, Floats]:
+    """Metric -> [R]: mAP, NDS and the five errors under scene weights [R, S]; see `metrics_from_matches`."""
     found = metrics_from_matches(run, weights, classes)
     errors = {SHORT_NAMES[name]: found.tp_errors[:, column] for column, name in enumerate(TP_METRICS)}
     return {"mAP": found.mean_ap, "NDS": found.nd_score, **errors}
@@ -56,7 +57,7 @@ def scene_intervals(
         confidence, replicates, seed: of the bootstrap.
     """
     weights, scenes = _weights([run], replicates, seed)
-    scores = _scores(run, weights, classes)
+    scores = overall_scores(run, weights, classes)
     return {m: scene_interval(float(v[0]), v[1:], scenes, confidence=confidence) for m, v in scores.items()}
 
 
@@ -70,7 +71,7 @@ def variant_intervals(
     """
     _same_scenes(runs)
     weights, scenes = _weights(runs, replicates, seed)
-    scores = [_scores(run, weights, None) for run in runs]
+    scores = [overall_scores(run, weights, None) for run in runs]
     stacked = {metric: np.stack([of_run[metric] for of_run in scores]) for metric in scores[0]}
     return {m: seeds_and_scenes(v[:, 0], v[:, 1:], scenes, confidence=confidence) for m, v in stacked.items()}
 
@@ -85,7 +86,7 @@ def paired_scene_differences(
     """
     _same_scenes([ours, theirs])
     weights, scenes = _weights([ours, theirs], replicates, seed)
-    one, other = _scores(ours, weights, None), _scores(theirs, weights, None)
+    one, other = overall_scores(ours, weights, None), overall_scores(theirs, weights, None)
     found: dict[str, tuple[Interval, float]] = {}
     for metric in one:
         difference = one[metric] - other[metric]

@@ -68,6 +68,7 @@ def test_the_world_changes_everything(studies: Path) -> None:
         {"description": "other words"},
         {"claims": {"full": "r50"}},
         {"student_training": {"loader_workers": 2, "checkpoint_every_steps": 7}},
+        {"evaluation_slices": ["distance"], "evaluation_replicates": 50},
     ],
 )
 def test_words_and_ways_of_running_change_no_key(studies: Path, changes: dict[str, object]) -> None:

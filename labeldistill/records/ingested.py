@@ -1,0 +1,119 @@
+"""Runs of other code bases that `labeldistill ingest` took into a study: where they lie and what they are called.
+
+They never count as runs of ours: tables call them `<variant> (ingested)`, so that nothing averages the two together.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from labeldistill.errors import InputError
+from labeldistill.files import read_json
+
+RECORD = "ingested.json"
+_SUFFIX = " (ingested)"
+
+
+def label(variant: str) -> str:
+    """What tables call the ingested runs of a variant."""
+    return f"{variant}{_SUFFIX}"
+
+
+def is_ingested(unit: str) -> bool:
+    """Whether a unit of a table is made of ingested runs."""
+    return unit.endswith(_SUFFIX)
+
+
+def variant_of(unit: str) -> str:
+    """The variant that a unit of a table belongs to."""
+    return unit.removesuffix(_SUFFIX)
+
+
+@dataclass(frozen=True)
+class IngestedRun:
+    """One file that was taken in; `key` is the beginning of its SHA-256, `weights` which weights made it."""
+
+    variant: str
+    seed: int
+    weights: str
+    key: str
+    source: str
+    folder: Path
+
+    @property
+    def detections(self) -> Path:
+        """Its boxes as columns."""
+        return self.folder / "detections" / f"{self.weights}.parquet"
+
+
+def ingested_under(folder: Path, variants: Iterable[str]) -> list[IngestedRun]:
+    """Every ingested run of these variants under a study's results folder, by variant and seed.
+
+    Raises:
+        InputError: a record that can't be read, or the same variant, seed and weights twice.
+    """
+    runs: list[IngestedRun] = []
+    for variant in variants:
+        files = folder.glob(f"{variant}/seed-*/ingested-*/{RECORD}")
+        runs += sorted((_read(file, variant) for file in files), key=lambda run: (run.seed, run.weights, run.key))
+    for one, other in pairwise(runs):
+        if (one.variant, one.seed, one.weights) == (other.variant, other.seed, other.weights):
+            raise InputError(
+                f"{one.variant} seed {one.seed} ({one.weights} weights) was taken in twice, also as "
+                f"{one.folder.name}: give one of them another seed, or remove its folder",
+                file=other.folder / RECORD,
+                key="seed",
+            )
+    return runs
+
+
+def _read(file: Path, variant: str) -> IngestedRun:
+    about = read_json(file)
+    try:
+        found = about["variant"], int(about["seed"]), about["weights"], about["sha256"][:12], about["source"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"is no record of an ingested run ({error!r})", file=file) from error
+    if found[0] != variant or file.parent.parent.name != f"seed-{found[1]}":
+        raise InputError(f"is of {found[0]} seed {found[1]}, but lies in another folder", file=file, key="variant")
+    return IngestedRun(*found, file.parent)
+
+
+def refuse_repeated(runs: Iterable[IngestedRun], own: Iterable[tuple[str, int]]) -> None:
+    """Refuse a seed that a variant has both as a run of ours and as an ingested one.
+
+    Args:
+        runs: ingested.
+        own: variant and seed of ours.
+
+    Raises:
+        InputError: names the ingested one.
+    """
+    there = set(own)
+    for run in runs:
+        if (run.variant, run.seed) in there:
+            raise InputError(
+                f"{run.variant} seed {run.seed} is a run of this study and was taken in too: take the file in under a "
+                "seed that the study does not have, or remove this folder",
+                file=run.folder / RECORD,
+                key="seed",
+            )
+
+
+def refuse_taken(
+    folder: Path, runs: Iterable[IngestedRun], variant: str, seed: int, weights: str, file: str | Path
+) -> None:
+    """Refuse to take in a file under a seed that has a run of ours, or an ingested one of the same weights.
+
+    Args:
+        folder: of the study's results. runs: taken in so far.
+        variant, seed, weights: what the file is to count as. file: for the message.
+
+    Raises:
+        InputError: the seed is taken.
+    """
+    own = sorted((folder / variant / f"seed-{seed}").glob("*/record.json"))
+    before = [run.folder for run in runs if (run.variant, run.seed, run.weights) == (variant, seed, weights)]
+    for places, what in ((own, "has a run of this study"), (before, f"has {weights} weights taken in")):
+        if places:
+            raise InputError(f"{variant} seed {seed} {what} already ({places[0]})", file=file, key="--seed")

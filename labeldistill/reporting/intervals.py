@@ -1,0 +1,85 @@
+"""What a mean, and a difference, may be on other seeds, on other scenes, and on both."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from labeldistill.reporting.pairs import PairRow
+from labeldistill.reporting.scored_runs import ScoredRun, draws_of
+from labeldistill.reporting.study_tables import StudyTables
+from labeldistill.statistics.bootstrap import Floats, Interval, paired_scene_test, scene_interval, too_few
+from labeldistill.statistics.combined import seeds_and_scenes
+from labeldistill.statistics.summary import Summary, summarise
+
+METRICS = ("mAP", "NDS")
+
+
+@dataclass(frozen=True)
+class IntervalRow:
+    """One unit and metric, in the table's unit; `caveat` says why an interval is missing.
+
+    Attributes:
+        seeds: the runs with their t interval. scenes: of the mean over these very runs on other scenes.
+        both: of the mean on other seeds and other scenes.
+    """
+
+    unit: str
+    metric: str
+    seeds: Summary
+    scenes: Interval
+    both: Interval
+
+    @property
+    def caveat(self) -> str:
+        """What can't be said and why, in words."""
+        return "; ".join(dict.fromkeys(c for c in (self.seeds.caveat, self.scenes.caveat, self.both.caveat) if c))
+
+
+def interval_rows(tables: StudyTables, runs: Sequence[ScoredRun], *, confidence: float = 0.95) -> list[IntervalRow]:
+    """A row a unit and metric."""
+    rows: list[IntervalRow] = []
+    for unit in tables.units_present():
+        for metric in METRICS:
+            seeds = summarise(list(tables.values(unit, metric).values()), confidence=confidence)
+            drawn = np.array(list(draws_of(runs, unit, metric).values()))
+            scenes, both = _over_scenes(drawn, seeds.mean, _scenes(runs, unit), confidence)
+            rows.append(IntervalRow(unit, metric, seeds, scenes, both))
+    return rows
+
+
+def _scenes(runs: Sequence[ScoredRun], unit: str) -> int:
+    return max((run.scenes for run in runs if run.unit == unit), default=0)
+
+
+def _over_scenes(drawn: Floats, value: float, scenes: int, confidence: float) -> tuple[Interval, Interval]:
+    """Intervals over scenes, and over seeds and scenes, of [n, 1 + R] draws of n runs or pairs."""
+    if not len(drawn):
+        why = too_few(scenes) if np.isfinite(value) else "no finished run"
+        missing = (Interval(value, np.nan, np.nan, source, why) for source in ("scenes", "seeds and scenes"))
+        return next(missing), next(missing)
+    mean = drawn.mean(axis=0)
+    alone = scene_interval(float(mean[0]), mean[1:], scenes, confidence=confidence)
+    return alone, seeds_and_scenes(drawn[:, 0], drawn[:, 1:], scenes, confidence=confidence)
+
+
+@dataclass(frozen=True)
+class PairScenes:
+    """A paired difference on other scenes: interval and two-sided p value, and its interval on other seeds too."""
+
+    scenes: Interval
+    p: float
+    both: Interval
+
+
+def pair_scenes(
+    tables: StudyTables, runs: Sequence[ScoredRun], row: PairRow, *, confidence: float = 0.95
+) -> PairScenes:
+    """The paired scene bootstrap of one comparison: both runs of a seed under the same draws of scenes."""
+    ours = draws_of(runs, row.variant, row.metric)
+    theirs = draws_of(runs, tables.baseline_of(row.variant), row.metric)
+    drawn = np.array([ours[seed] - theirs[seed] for seed in row.pairs.seeds if seed in ours and seed in theirs])
+    scenes = _scenes(runs, row.variant)
+    alone, both = _over_scenes(drawn, row.pairs.summary.mean, scenes, confidence)
+    mean = drawn.mean(axis=0) if len(drawn) else np.array([np.nan])
+    return PairScenes(alone, paired_scene_test(float(mean[0]), mean[1:], scenes), both)

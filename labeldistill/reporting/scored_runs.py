@@ -1,0 +1,74 @@
+"""What scoring left of every run beside numbers: findings, how it ended, and its draws of scenes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from labeldistill.evaluation.score_run import REPLICATES
+from labeldistill.files import read_json
+from labeldistill.records.ingested import label
+from labeldistill.records.outcome import FINISHED, outcome
+from labeldistill.records.plan import StudyPlan
+from labeldistill.records.run_record import read_record
+from labeldistill.statistics.bootstrap import Floats
+
+
+@dataclass(frozen=True)
+class ScoredRun:
+    """One run of a study's table.
+
+    Attributes:
+        unit: as the table calls it. status, reason: see `records.outcome`.
+        scenes: how many it was scored on.
+        findings: mistakes that the scores give away, in words.
+        draws: metric -> [1 + R] of the chosen weights, on all scenes and under each draw; empty with too few scenes.
+    """
+
+    unit: str
+    seed: int
+    status: str
+    reason: str
+    scenes: int
+    findings: tuple[str, ...] = ()
+    draws: Mapping[str, Floats] = field(default_factory=dict, repr=False)
+
+
+def scored_runs(plan: StudyPlan, weights: str = "ema") -> list[ScoredRun]:
+    """Every run, ours and ingested, in the order of the table; without ours where none is scored.
+
+    Raises:
+        InputError: a record or scores that can't be read.
+    """
+    runs = [
+        _scored(run.unit, run.seed, read_record(run.record), plan.metrics(run), weights)
+        for run in plan.runs
+        if (plan.metrics(run) / "metrics.json").is_file()
+    ]
+    for taken in plan.ingested:
+        runs.append(_scored(label(taken.variant), taken.seed, None, plan.ingested_metrics(taken), weights))
+    return runs
+
+
+def _scored(unit: str, seed: int, record: dict[str, Any] | None, folder: Path, weights: str) -> ScoredRun:
+    scores = read_json(folder / "metrics.json")
+    status, reason = outcome(record, scores)
+    findings = tuple(scores["findings"].get(weights, ()))
+    return ScoredRun(unit, seed, status, reason, int(scores["scenes"]), findings, _draws(folder / REPLICATES, weights))
+
+
+def _draws(file: Path, weights: str) -> dict[str, Floats]:
+    if not file.is_file():
+        return {}
+    table = pd.read_parquet(file)
+    mine = [name for name in table if str(name).startswith(f"{weights}.")]
+    return {str(name).partition(".")[2]: np.asarray(table[name], dtype=np.float64) for name in mine}
+
+
+def draws_of(runs: Sequence[ScoredRun], unit: str, metric: str) -> dict[int, Floats]:
+    """Seed -> draws of the finished runs of a unit."""
+    mine = [run for run in runs if run.unit == unit and run.status == FINISHED and metric in run.draws]
+    return {run.seed: run.draws[metric] for run in mine}
