@@ -25,7 +25,7 @@ $(READY): pyproject.toml constraints.txt
 		{ echo "Python 3.11 or 3.12 is needed; name one: make PYTHON=python3.11 $(MAKECMDGOALS)" >&2; exit 2; }
 	@$(PYTHON) -m venv .venv || { echo "no venv module: apt-get install python3-venv" >&2; exit 2; }
 	@.venv/bin/pip install --quiet --disable-pip-version-check uv
-	.venv/bin/uv pip install --quiet --compile-bytecode --python .venv/bin/python $(FIND_LINKS) -c constraints.txt -e '.[dev,slurm]'
+	.venv/bin/uv pip install --quiet --compile-bytecode --python .venv/bin/python $(FIND_LINKS) -c constraints.txt -e '.[dev,slurm,crate]'
 	@touch $@
 
 lint: $(READY)

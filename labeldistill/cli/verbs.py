@@ -20,6 +20,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "status": ("labeldistill.cli.status", "where every run of a study stands, live with --watch"),
     "plan": ("labeldistill.cli.plan", "jobs, hours, disk and seeds of a study before anything runs"),
     "publish": ("labeldistill.cli.publish", "copy a study's numbers to fixed names for DVC"),
+    "crate": ("labeldistill.cli.crate", "write a finished study as a Workflow Run RO-Crate"),
     "check": ("labeldistill.cli.check", "compare a study with its committed reference band"),
     "parity": ("labeldistill.cli.parity", "compare the modules with recorded values of the released code"),
     "weights": ("labeldistill.cli.weights", "import released checkpoints, export ours: import, export"),
