@@ -1,14 +1,17 @@
 """A study's numbers and figures under fixed names, for DVC: copied from keyed paths each time, never another run's."""
 
+import json
 import shutil
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from labeldistill.errors import InputError
-from labeldistill.files import write_json, written_whole
+from labeldistill.files import written_whole
 from labeldistill.records.gather import gather
+from labeldistill.records.gather_rows import ALL
 from labeldistill.records.plan import PlannedRun, StudyPlan
 from labeldistill.records.run_record import read_record
 
@@ -24,9 +27,7 @@ def runs_of(plan: StudyPlan) -> pd.DataFrame:
     """
     table = gather(plan)
     table = table[table["status"] == "finished"]  # a diverged run's zeros are no score
-    overall = table[(table["class"] == "all") & (table["weights"] == "ema")]
-    if "slice" in overall:
-        overall = overall[overall["slice"] == "all"]
+    overall = table[(table["class"] == "all") & (table["slice"] == ALL) & (table["weights"] == "ema")]
     runs = overall.pivot_table(index=["variant", "seed"], columns="metric", values="value", sort=False).reset_index()
     last = {(run.unit, run.seed): _last_loss(run) for run in plan.runs if run.record.is_file()}
     losses = [last.get(run) for run in zip(runs["variant"], runs["seed"], strict=True)]
@@ -49,9 +50,9 @@ def _summary(runs: pd.DataFrame) -> dict[str, Any]:
 
 
 def publish(plan: StudyPlan, out: Path) -> None:
-    """Write metrics.json (means of each unit), runs.csv (a row a run), figures and keys.json into `out`.
+    """Write metrics.json (means of each unit), runs.csv (a row a run), figures and keys.json into `out`, all or none.
 
-    The keys say which artefacts the rest came from; they are written last.
+    The keys say which artefacts the rest came from.
 
     Raises:
         InputError: a run is missing or was made under another key, the study has no report, `out` can't be written.
@@ -59,15 +60,21 @@ def publish(plan: StudyPlan, out: Path) -> None:
     runs = runs_of(plan)
     if not plan.report.is_file():
         raise InputError(f"no such report; run snakemake --config study={plan.study.name}", file=plan.report)
-    write_json(out / "metrics.json", _summary(runs))
-    with written_whole(out / "runs.csv") as temporary:
-        runs.to_csv(temporary, index=False, float_format="%.6g")
-    for name in FIGURES:
-        drawn, copy = plan.report.parent / "figures" / name, out / "figures" / name
-        if drawn.is_file():
-            with written_whole(copy) as temporary:
-                shutil.copyfile(drawn, temporary)
-        else:  # an older report's
-            copy.unlink(missing_ok=True)
     keys = {f"{run.unit}/seed-{run.seed}": run.key for run in plan.runs}
-    write_json(out / "keys.json", {"report": plan.version, "table": plan.table_key, "runs": keys})
+    drawn = [file for name in FIGURES if (file := plan.report.parent / "figures" / name).is_file()]
+    with ExitStack() as stack:  # temporary names until everything is on the disk
+
+        def new(name: str) -> Path:
+            return stack.enter_context(written_whole(out / name))
+
+        _write_json(new("keys.json"), {"report": plan.version, "table": plan.table_key, "runs": keys})
+        _write_json(new("metrics.json"), _summary(runs))
+        runs.to_csv(new("runs.csv"), index=False, float_format="%.6g")
+        for file in drawn:
+            shutil.copyfile(file, new(f"figures/{file.name}"))
+    for name in {*FIGURES} - {file.name for file in drawn}:  # an older report's
+        (out / "figures" / name).unlink(missing_ok=True)
+
+
+def _write_json(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, indent=1, allow_nan=False) + "\n", encoding="utf-8")
