@@ -1,13 +1,19 @@
 """Verb `plan`: what a study will run and cost, and how many seeds its verdicts need, before anything runs."""
 
 import json
+import shlex
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from labeldistill.cli.options import ReportsOption, ResultsOption
+
+if TYPE_CHECKING:
+    from labeldistill.records.plan import StudyPlan
+    from labeldistill.records.seed_planning import Standing
 
 
 class PlanFormat(StrEnum):
@@ -22,6 +28,14 @@ def plan(
     sequential: Annotated[
         bool, typer.Option("--sequential", help="Looks, boundaries and where they stand: which seeds to run next.")
     ] = False,
+    run: Annotated[
+        bool,
+        typer.Option("--run", help="With --sequential: run seeds batch by batch, stop when every verdict is settled."),
+    ] = False,
+    cores: Annotated[str, typer.Option("--cores", help="With --run: cores that Snakemake may use.")] = "all",
+    snakemake: Annotated[
+        str, typer.Option("--snakemake", help="With --run: more options for Snakemake, e.g. '--profile PATH'.")
+    ] = "",
     margin: Annotated[float | None, typer.Option("--margin", min=0.001, help="Wanted margin, points.")] = None,
     format: Annotated[PlanFormat, typer.Option("--format", "-f", help="table or json.")] = PlanFormat.table,
     results: ResultsOption = Path("results"),
@@ -29,23 +43,35 @@ def plan(
 ) -> None:
     """Say what a study will run, what it reuses, hours, disk, and how many seeds a wanted margin needs.
 
-    Example: labeldistill plan mini --sequential
+    Nothing runs without --run. With it, the same command goes on where it was stopped: every look is remembered in
+    results/<study>/sequential.json, and at the end there is a report of the seeds that were run.
+
+    Example: labeldistill plan mini --sequential --run --cores 2
     """
-    from labeldistill.records.forecast import forecast
+    from labeldistill.errors import InputError
     from labeldistill.records.plan import StudyPlan
 
+    if run and not sequential:
+        raise InputError("runs the batches of a sequential study; give --sequential too", key="--run")
     planned = StudyPlan.load(study, results, reports)
+    if run:
+        _run(study, planned, ["--cores", cores, *shlex.split(snakemake)], format)
+    else:
+        _show(planned, margin, sequential, format)
+
+
+def _show(planned: "StudyPlan", margin: float | None, sequential: bool, format: PlanFormat) -> None:
+    from labeldistill.records.forecast import forecast
+
     found = forecast(planned, margin=margin)
-    standing = _standings(planned) if sequential else None
+    standing = _standings_of(planned)(None) if sequential else None
     if format is PlanFormat.json:
         from dataclasses import asdict
-
-        from labeldistill.records.json_values import without_nan
 
         tree: dict[str, Any] = {"study": planned.study.name, **asdict(found)}
         if standing is not None:
             tree["sequential"] = [asdict(entry) for entry in standing]
-        typer.echo(json.dumps(without_nan(tree), indent=1))
+        _print_json(tree)
         return
     from labeldistill.cli.plan_text import print_plan, print_sequential
 
@@ -54,11 +80,35 @@ def plan(
         print_sequential(planned.study, standing)
 
 
-def _standings(planned: Any) -> Any:
+def _run(study: str, planned: "StudyPlan", options: list[str], format: PlanFormat) -> None:
+    from dataclasses import asdict
+
+    from labeldistill.cli.plan_text import print_sequential, told_look
+    from labeldistill.records.sequential_run import Workflow, drive
+
+    workflow = Workflow(study, planned, options)
+    looks, standing, seeds = drive(planned, workflow, _standings_of(planned), told_look)
+    workflow.make([], seeds)
+    report = workflow.reported(seeds).report
+    if format is PlanFormat.json:
+        about = {"study": planned.study.name, "seeds": list(planned.study.seeds[:seeds]), "looks": looks.made}
+        _print_json({**about, "sequential": [asdict(entry) for entry in standing], "report": str(report)})
+        return
+    print_sequential(planned.study, standing)
+    typer.echo(f"looks: {looks.file}\nreport of {seeds} seeds: {report}")
+
+
+def _print_json(tree: dict[str, Any]) -> None:
+    from labeldistill.records.json_values import without_nan
+
+    typer.echo(json.dumps(without_nan(tree), indent=1))
+
+
+def _standings_of(planned: "StudyPlan") -> "Callable[[int | None], list[Standing]]":
     from labeldistill.records.claims import load_claims
     from labeldistill.records.seed_planning import standings
     from labeldistill.reporting.comparability import why_not_comparable
 
     claims, chosen = load_claims(), planned.study
     comparable = {unit: not why_not_comparable(chosen, unit, claims[id_]) for unit, id_ in chosen.claims.items()}
-    return standings(planned, claims, comparable)
+    return lambda seeds: standings(planned, claims, comparable, seeds=seeds)

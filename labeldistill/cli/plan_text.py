@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -114,3 +115,13 @@ def print_sequential(study: StudySettings, standing: list[Standing]) -> None:
         return
     seeds = study.seeds[: min(wanted)]
     console.print(f"Next look with seeds {', '.join(map(str, seeds))}.")
+
+
+def told_look(look: dict[str, Any], last: bool) -> None:
+    """Say on stderr what a look found, as soon as it is made."""
+    questions = look["questions"]
+    settled = sum(answer["settled"] for answer in questions)
+    seeds = ", ".join(map(str, look["seeds"]))
+    then = "no more seeds are needed" if last else "more seeds are run"
+    head = f"look {look['look']} of {look['of']}, seeds {seeds}"
+    print(f"{head}: {settled} of {len(questions)} questions settled; {then}", file=sys.stderr, flush=True)

@@ -4,6 +4,7 @@ The Snakefile asks it for paths, the CLI verbs for settings, `gather` and `statu
 Nothing heavy is imported here: `snakemake -n` goes through this file.
 """
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -57,12 +58,18 @@ class StudyPlan:
 
     @classmethod
     def load(cls, name: str, results: str | Path = "results", reports: str | Path = "reports") -> "StudyPlan":
-        """Read study `name` and plan it.
+        """Read study `name` and plan it; `NAME@3` is the study with its first three seeds, under the same run keys.
 
         Raises:
-            InputError: as `load_study`; a data root that can't be read.
+            InputError: as `load_study`; more seeds than the study has.
         """
-        return cls(load_study(name), Path(results), Path(reports))
+        whole, _, first = name.rpartition("@") if re.search(r"@\d+$", name) else (name, "", "")
+        study = load_study(whole)
+        if first and not 1 <= int(first) <= len(study.seeds):
+            raise InputError(f"the study has {len(study.seeds)} seeds, not {first}", key=name)
+        if first:
+            study = study.model_copy(update={"seeds": study.seeds[: int(first)]})
+        return cls(study, Path(results), Path(reports))
 
     # -- data ---------------------------------------------------------------------------------------------------------
 

@@ -84,7 +84,11 @@ class Standing:
 
 
 def standings(
-    plan: StudyPlan, claims: dict[str, Claim], comparable: dict[str, bool], weights: str = "ema"
+    plan: StudyPlan,
+    claims: dict[str, Claim],
+    comparable: dict[str, bool],
+    weights: str = "ema",
+    seeds: int | None = None,
 ) -> list[Standing]:
     """Every question of the study at its looks: claims that can be compared, and each variant against the baseline.
 
@@ -95,10 +99,11 @@ def standings(
         claims: by id.
         comparable: variant -> whether a verdict can be given on its claim.
         weights: which scores.
+        seeds: look at no more than so many of the first.
     """
     study, rules = plan.study, plan.study.verdict
     looks = looks_at(len(study.seeds), rules.seeds_per_look)
-    scores = {(v, m): _in_order(plan, v, m, weights) for v in study.variants for m in POINTS}
+    scores = {(v, m): _in_order(plan, v, m, weights)[:seeds] for v in study.variants for m in POINTS}
     found: list[Standing] = []
     for variant, claim_id in study.claims.items():
         for metric in POINTS:
