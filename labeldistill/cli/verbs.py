@@ -22,6 +22,8 @@ VERBS: dict[str, tuple[str, str]] = {
     "publish": ("labeldistill.cli.publish", "copy a study's numbers to fixed names for DVC"),
     "crate": ("labeldistill.cli.crate", "write a finished study as a Workflow Run RO-Crate"),
     "check": ("labeldistill.cli.check", "compare a study with its committed reference band"),
+    "audit": ("labeldistill.cli.audit", "does the same seed give the same bits on this machine: determinism"),
+    "preflight": ("labeldistill.cli.preflight", "check a study before days of GPU: gradient paths, frozen teachers"),
     "parity": ("labeldistill.cli.parity", "compare the modules with recorded values of the released code"),
     "weights": ("labeldistill.cli.weights", "import released checkpoints, export ours: import, export"),
     "model": ("labeldistill.cli.model", "parameters of a study's networks: summary"),

@@ -1,36 +1,36 @@
 """The determinism audit: train the same seed twice, compare bit by bit, name the first operator that differs."""
 
-import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import torch
-from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
-
-from labeldistill.training.determinism import determinism, set_threads
-from labeldistill.training.devices import resolve_device
+from labeldistill.training.determinism import set_threads
 from labeldistill.training.job import TrainingJob
-from labeldistill.training.module import build_optimizer
-from labeldistill.training.order import MicroBatches
-from labeldistill.training.schedule import run_length
-from labeldistill.training.seeding import seed_everything
-
-# Their results are memory that nobody has written yet, or no values at all.
-_UNWRITTEN = ("aten.empty", "aten.new_empty", "aten.detach", "aten.view", "aten._unsafe_view", "aten.resize")
+from labeldistill.training.recorder import Call, OperatorRecorder, checksum, named_modules
+from labeldistill.training.short_run import short_run
 
 
 @dataclass(frozen=True)
-class Call:
-    """One operator call. `module` is the one that ran, `backward`, `optimizer`, or empty for the model itself."""
+class ModuleAudit:
+    """One module in both trainings.
 
-    step: int
+    Attributes:
+        module: its name, empty for the model's own code and the optimiser.
+        forward: operator calls compared in the forward pass; `forward_differ`: those with other bits.
+        backward: likewise in its backward pass.
+        state_differs: whether one of its own parameters or buffers ends with other bits.
+    """
+
     module: str
-    operator: str
-    checksum: int
+    forward: int = 0
+    forward_differ: int = 0
+    backward: int = 0
+    backward_differ: int = 0
+    state_differs: bool = False
+
+    @property
+    def identical(self) -> bool:
+        """Whether nothing of it differs."""
+        return not (self.forward_differ or self.backward_differ or self.state_differs)
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,9 @@ class Audit:
         steps: optimiser steps of each.
         calls: operator calls compared.
         identical: every operator gave the same bits, and the weights at the end are the same.
-        first: the first call whose result differs, None if there is none.
-        modules: modules with a differing result, in order of appearance.
+        first: the first call whose result differs (or that the other training did not make), None if there is none.
+        other: the call that the second training made in its place, if that was another one.
+        by_module: every module; those that differ stand first, in the order in which they began to.
         losses: total loss of every step, of both trainings.
     """
 
@@ -50,8 +51,14 @@ class Audit:
     calls: int
     identical: bool
     first: Call | None
-    modules: list[str]
+    other: Call | None
+    by_module: list[ModuleAudit]
     losses: list[tuple[float, float]]
+
+    @property
+    def modules(self) -> list[str]:
+        """Modules of which something differs, in the order in which they began to."""
+        return [row.module for row in self.by_module if not row.identical]
 
     def sentence(self) -> str:
         """The finding in words."""
@@ -59,8 +66,8 @@ class Audit:
             return f"bit-identical: {self.calls} operator calls in {self.steps} steps"
         if self.first is None:
             return "the weights differ, though no operator that was seen does"
-        where = f"module {self.first.module}" if self.first.module else "the model's own code"
-        return f"first difference in step {self.first.step + 1}: operator {self.first.operator}, {where}"
+        found = f"first difference in step {self.first.step + 1}: {self.first}"
+        return found if self.other is None else f"{found}; the other training ran {self.other}"
 
 
 def audit(build: Callable[[], TrainingJob], steps: int = 3) -> Audit:
@@ -74,91 +81,50 @@ def audit(build: Callable[[], TrainingJob], steps: int = 3) -> Audit:
         InputError: as `resolve_device` and `run_length`.
     """
     set_threads()
-    (calls, losses, weights), (others, other_losses, other_weights) = (_trained(build(), steps) for _ in range(2))
-    different = [ours for ours, theirs in zip(calls, others, strict=False) if ours != theirs]
-    modules = list(dict.fromkeys(call.module for call in different))
-    same = not different and len(calls) == len(others) and weights == other_weights
-    first = different[0] if different else None
-    return Audit(steps, len(calls), same, first, modules, list(zip(losses, other_losses, strict=True)))
+    ours, theirs = (_trained(build(), steps) for _ in range(2))
+    compared, first, other = _compared(ours.calls, theirs.calls)
+    rows = _by_module(compared, ours.state, theirs.state)
+    same = first is None and all(row.identical for row in rows)
+    losses = list(zip(ours.losses, theirs.losses, strict=True))
+    return Audit(len(losses), len(compared), same, first, other, rows, losses)
 
 
-def checksum(value: Tensor) -> int:
-    """A number that two tensors share only if (as good as certainly) their bits are the same."""
-    flat = value.detach().contiguous().cpu()
-    return zlib.crc32(flat.flatten().view(torch.uint8).numpy().tobytes()) if flat.numel() else 0
+def _compared(ours: Sequence[Call], theirs: Sequence[Call]) -> tuple[list[tuple[Call, bool]], Call | None, Call | None]:
+    """Calls in pairs with whether they differ, up to where the trainings part ways; the first difference."""
+    pairs: list[tuple[Call, bool]] = []
+    first: Call | None = None
+    for a, b in zip(ours, theirs, strict=False):
+        if a.place != b.place:
+            return pairs, first or a, None if first else b
+        pairs.append((a, a != b))
+        first = first or (a if a != b else None)
+    longer = [*ours[len(pairs) :], *theirs[len(pairs) :]]
+    return pairs, first or next(iter(longer), None), None
 
 
-class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Notes a checksum of everything that operators return."""
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.calls: list[Call] = []
-        self.step = 0
-        self.module = ""
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        out = func(*args, **(kwargs or {}))
-        name = str(func)
-        if not name.startswith(_UNWRITTEN):
-            sums = tuple(checksum(leaf) for leaf in tree_leaves(out) if isinstance(leaf, Tensor))
-            if sums:
-                self.calls.append(Call(self.step, self.module, name, hash(sums)))
-        return out
+def _by_module(
+    pairs: Sequence[tuple[Call, bool]], ours: Mapping[str, int], theirs: Mapping[str, int]
+) -> list[ModuleAudit]:
+    counts: dict[str, dict[str, int]] = {}
+    for call, differs in pairs:
+        count = counts.setdefault(call.module, {})
+        phase = "backward" if call.phase == "backward" else "forward"
+        count[phase] = count.get(phase, 0) + 1
+        count[f"{phase}_differ"] = count.get(f"{phase}_differ", 0) + differs
+    changed = {name.rpartition(".")[0] for name, value in ours.items() if theirs[name] != value}
+    order = [*(call.module for call, differs in pairs if differs), *counts, *sorted(changed)]
+    return [ModuleAudit(name, **counts.get(name, {}), state_differs=name in changed) for name in dict.fromkeys(order)]
 
 
-@contextmanager
-def _named_modules(model: nn.Module, recorder: _Recorder) -> Iterator[None]:
-    """While it lasts, the recorder knows which module runs."""
-    stack: list[str] = []
-
-    def entered(name: str) -> Callable[..., None]:
-        def hook(*unused: Any) -> None:
-            stack.append(name)
-            recorder.module = name
-
-        return hook
-
-    def left(*unused: Any) -> None:
-        stack.pop()
-        recorder.module = stack[-1] if stack else ""
-
-    hooks = []
-    for name, module in model.named_modules():
-        if name:
-            hooks += [module.register_forward_pre_hook(entered(name)), module.register_forward_hook(left)]
-    try:
-        yield
-    finally:
-        for hook in hooks:
-            hook.remove()
+@dataclass(frozen=True)
+class _Training:
+    calls: list[Call]
+    losses: list[float]
+    state: dict[str, int]
 
 
-def _trained(job: TrainingJob, steps: int) -> tuple[list[Call], list[float], int]:
-    device = torch.device(resolve_device(job.device))
-    length = run_length(job.training, len(job.items), 1)
-    model = job.model.to(device).train()
-    optimizer = build_optimizer(job)
-    recorder = _Recorder()
-    batches = iter(MicroBatches(length, job.seed))
-    losses: list[float] = []
-    with determinism(job.training.deterministic), _named_modules(model, recorder):
-        for step in range(min(steps, length.steps)):
-            recorder.step = step
-            total = 0.0
-            for micro in range(length.accumulation):
-                batch = job.items.collate([job.items.item(*key) for key in next(batches)]).to(device)
-                seed_everything(job.seed, "step", step, micro, 0)
-                with recorder:
-                    loss = torch.stack(list(model.losses(batch).values())).sum()  # type: ignore[operator]
-                    recorder.module = "backward"
-                    torch.autograd.backward(loss / length.accumulation)
-                    recorder.module = ""
-                total += float(loss.detach())
-            recorder.module = "optimizer"
-            with recorder:
-                optimizer.step()
-            optimizer.zero_grad()
-            recorder.module = ""
-            losses.append(total)
-    return recorder.calls, losses, hash(tuple(checksum(value) for value in model.state_dict().values()))
+def _trained(job: TrainingJob, steps: int) -> _Training:
+    recorder = OperatorRecorder()
+    with named_modules(job.model, recorder):
+        losses = short_run(job, steps, recorder)
+    return _Training(recorder.calls, losses, {name: checksum(v) for name, v in job.model.state_dict().items()})

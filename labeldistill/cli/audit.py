@@ -1,0 +1,108 @@
+"""Verb `audit`: is training deterministic on this machine?"""
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from labeldistill.cli.options import DeviceOption, ResultsOption, SeedOption, TableOrJson, TableOrJsonOption
+
+if TYPE_CHECKING:
+    from labeldistill.training.audit import Audit
+
+app = typer.Typer(
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    help="Checks of training on this machine.\n\nExample: labeldistill audit determinism --study smoke --steps 3",
+)
+
+_MOST_MODULES = 20
+
+
+class Level(StrEnum):
+    """Of determinism."""
+
+    off = "off"
+    warn = "warn"
+    strict = "strict"
+
+
+@app.callback()
+def _checks() -> None:
+    """Keep `determinism` a word of its own although it is the only check."""
+
+
+@app.command("determinism")
+def determinism(
+    study: Annotated[str, typer.Option("--study", "-s", help="Name of a study, or a YAML file.")] = "smoke",
+    unit: Annotated[str, typer.Option("--unit", help="`teacher`, `label-encoder` or a variant.")] = "full",
+    seed: SeedOption = 0,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Optimiser steps of each training.")] = 2,
+    level: Annotated[Level | None, typer.Option("--level", help="Instead of the study's own.")] = None,
+    batch: Annotated[int | None, typer.Option("--batch", min=1, help="Key frames a step; else the study's.")] = None,
+    small: Annotated[bool, typer.Option("--small", help="The same networks on small, made-up images.")] = False,
+    device: DeviceOption = "auto",
+    format: TableOrJsonOption = TableOrJson.table,
+    results: ResultsOption = Path("results"),
+) -> None:
+    """Train the same seed twice and compare bit by bit, operator by operator; exit 1 where one differs.
+
+    The study's own key frames, teacher and label encoder are used where they are there; otherwise random ones take
+    their place, and the output says so. Nothing is written.
+
+    Example: labeldistill audit determinism --study smoke --unit full --steps 3
+    """
+    from labeldistill.errors import GateError
+    from labeldistill.records.plan import StudyPlan
+    from labeldistill.records.workload import keyed
+    from labeldistill.training.audit import audit
+    from labeldistill.training.trial import Places, Trial, prepare
+    from labeldistill.training.trial import small as smaller
+
+    plan = StudyPlan.load(study, results)
+    keyed(plan)
+    run = plan.run(unit, seed)
+    parents = (run.teacher, run.label_encoder)
+    places = Places(plan.infos, *(parent.folder if parent else None for parent in parents))
+    training = run.settings.training
+    samples = batch or training.batch_per_device or max(1, training.batch // plan.study.devices_per_run)
+    notes: list[str] = []
+
+    def build() -> "Trial":
+        settings, at = (smaller(run.settings), Places()) if small else (run.settings, places)
+        chosen = device if device != "auto" else "auto" if small else plan.study.device
+        trial = prepare(settings, at, batch=samples, device=chosen, level=level and level.value)
+        notes[:] = trial.notes
+        return trial
+
+    found = audit(lambda: build().job, steps)
+    about = f"{plan.study.name} {unit} seed {seed}, determinism {level.value if level else training.deterministic}"
+    if format is TableOrJson.json:
+        typer.echo(json.dumps(_tree(found, about, notes), indent=1))
+    else:
+        _print(found, about, notes)
+    if not found.identical:
+        raise GateError(f"not deterministic: {found.sentence()}")
+
+
+def _tree(found: "Audit", about: str, notes: list[str]) -> dict[str, object]:
+    from dataclasses import asdict
+
+    return {"about": about, "notes": notes, "sentence": found.sentence(), **asdict(found)}
+
+
+def _print(found: "Audit", about: str, notes: list[str]) -> None:
+    typer.echo(about)
+    for note in notes:
+        typer.echo(f"  {note}")
+    differ = [row for row in found.by_module if not row.identical]
+    typer.echo(f"{len(found.by_module) - len(differ)} of {len(found.by_module)} modules are bit-identical")
+    for row in differ[:_MOST_MODULES]:
+        calls = f"forward {row.forward_differ} of {row.forward}, backward {row.backward_differ} of {row.backward}"
+        state = "other weights at the end" if row.state_differs else "same weights at the end"
+        typer.echo(f"  {row.module or '(model, losses, optimiser)'}: calls that differ: {calls}; {state}")
+    if len(differ) > _MOST_MODULES:
+        typer.echo(f"  and {len(differ) - _MOST_MODULES} more modules (all of them in --format json)")
+    typer.echo(found.sentence())

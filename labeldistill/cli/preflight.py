@@ -1,0 +1,90 @@
+"""Verb `preflight`: what can be checked of a study's students before days of GPU."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from labeldistill.cli.options import DeviceOption, ResultsOption, TableOrJson, TableOrJsonOption
+from labeldistill.cli.progress import bar
+
+if TYPE_CHECKING:
+    from labeldistill.records.plan import PlannedRun, StudyPlan
+    from labeldistill.training.preflight import Preflight
+
+
+def preflight(
+    study: Annotated[str, typer.Argument(help="Name of a study, or a YAML file.")],
+    variant: Annotated[list[str] | None, typer.Option("--variant", help="Only this one; repeat for several.")] = None,
+    full_size: Annotated[
+        bool, typer.Option("--full-size", help="The study's own shapes, and its key frames and teachers if there.")
+    ] = False,
+    batch: Annotated[int, typer.Option("--batch", min=1, help="Key frames a step.")] = 2,
+    device: DeviceOption = "auto",
+    format: TableOrJsonOption = TableOrJson.table,
+    results: ResultsOption = Path("results"),
+) -> None:
+    """Check every variant's student for a minute before it trains for days; exit 1 where a check fails.
+
+    Gradient: which channel group of which frame receives gradient from which loss term. Teacher: weights and BatchNorm
+    buffers of teacher and label encoder before and after some training steps. What is odd but what the switches ask
+    for is AS RELEASED. Without --full-size images and BEV range are small and made up; networks, channels, frames,
+    terms and switches are the study's. Nothing is written.
+
+    Example: labeldistill preflight paper-r50-3f --variant full
+    """
+    from labeldistill.errors import GateError
+    from labeldistill.records.plan import StudyPlan
+    from labeldistill.records.workload import keyed
+
+    plan = StudyPlan.load(study, results)
+    keyed(plan)
+    chosen = device if device != "auto" or not full_size else plan.study.device
+    runs = [plan.run(unit, plan.study.seeds[0]) for unit in _students(plan, variant)]
+    found = []
+    with bar("preflight") as progress:
+        for done, run in enumerate(runs):
+            progress(done, len(runs))
+            found.append(_checked(plan, run, full_size=full_size, batch=batch, device=chosen))
+    if format is TableOrJson.json:
+        typer.echo(json.dumps(_tree(plan.study.name, found), indent=1))
+    else:
+        from labeldistill.cli.preflight_text import print_preflight
+
+        print_preflight(plan.study.name, found)
+    failed = [f"{each.unit}: {f.about}" for each in found for f in each.findings if f.verdict.value == "FAIL"]
+    if failed:
+        raise GateError(f"preflight failed: {'; '.join(failed)}")
+
+
+def _students(plan: "StudyPlan", wanted: list[str] | None) -> list[str]:
+    from labeldistill.errors import InputError
+
+    names = list(plan.study.variants)
+    for name in wanted or ():
+        if name not in names:
+            raise InputError(
+                f"study {plan.study.name} has no variant `{name}`; there are {', '.join(names)}", key="variant"
+            )
+    return wanted or names
+
+
+def _checked(plan: "StudyPlan", run: "PlannedRun", *, full_size: bool, batch: int, device: str) -> "Preflight":
+    from labeldistill.training.preflight import preflight as look
+    from labeldistill.training.trial import Places, prepare, small
+
+    settings, places = small(run.settings), Places()
+    if full_size:
+        parents = (run.teacher, run.label_encoder)
+        settings = run.settings
+        places = Places(plan.infos, *(parent.folder if parent else None for parent in parents))
+    return look(run.unit, prepare(settings, places, batch=batch, device=device))
+
+
+def _tree(study: str, found: "list[Preflight]") -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from labeldistill.records.json_values import without_nan
+
+    return {"study": study, "variants": [without_nan({**asdict(each), "failed": each.failed}) for each in found]}
