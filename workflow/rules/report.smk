@@ -3,7 +3,7 @@
 # throughput is measured alone on the machine, all variants in one process, so that ratios mean something
 rule benchmark:
     input:
-        ancient([run.record for run in plan.benchmarked]),
+        ancient(inputs_of(plan.benchmark, plan.infos_index, *(run.record for run in plan.benchmarked))),
     output:
         plan.benchmark,
     log:
@@ -21,8 +21,7 @@ rule benchmark:
 
 rule gather:
     input:
-        ancient([plan.metrics(run) / "metrics.json" for run in plan.runs]),
-        ancient(plan.benchmark),
+        ancient(inputs_of(plan.table, plan.benchmark, *(plan.metrics(run) / "metrics.json" for run in plan.runs))),
     output:
         plan.table,
     log:
@@ -37,7 +36,7 @@ rule gather:
 
 rule report:
     input:
-        ancient(plan.table),
+        ancient(inputs_of(plan.report, plan.table, plan.infos_index)),
     output:
         report(plan.report, category="Study", caption="../report/study.rst"),
     log:

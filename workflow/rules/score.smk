@@ -1,11 +1,14 @@
 # a trained run -> predictions -> scores
 
+DETECTIONS = f"{RUN}/predictions-{{split}}-{{code}}/detections"
+SCORES = f"{RUN}/predictions-{{split}}-{{code}}/metrics-{{scorer}}/metrics.json"
+
+
 rule predict:
     input:
-        ancient(f"{RUN}/record.json"),
-        ancient(plan.infos_index),
+        ancient(inputs_of(DETECTIONS, RECORD, plan.infos_index)),
     output:
-        directory(f"{RUN}/predictions-{{split}}-{{code}}/detections"),
+        directory(DETECTIONS),
     log:
         f"{plan.folder}/logs/predict-{{unit}}-{{seed}}-{{key}}-{{split}}-{{code}}.log",
     resources:
@@ -20,9 +23,9 @@ rule predict:
 
 rule evaluate:
     input:
-        ancient(f"{RUN}/predictions-{{split}}-{{code}}/detections"),
+        ancient(inputs_of(SCORES, DETECTIONS, plan.data_check)),
     output:
-        f"{RUN}/predictions-{{split}}-{{code}}/metrics-{{scorer}}/metrics.json",
+        SCORES,
     log:
         f"{plan.folder}/logs/score-{{unit}}-{{seed}}-{{key}}-{{split}}-{{code}}-{{scorer}}.log",
     resources:

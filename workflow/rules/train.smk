@@ -2,14 +2,15 @@
 # `exec`: a signal that asks for a checkpoint (time limit, preemption) must not end a shell above the training
 
 RUN = f"{plan.folder}/{{unit}}/seed-{{seed}}/{{key}}"
+RECORD = f"{RUN}/record.json"
 COMMAND = "exec labeldistill train {wildcards.unit} --seed {wildcards.seed} --key {wildcards.key} --study {params.study} --results {params.results} > {log} 2>&1"
 
 
 rule train_teacher:
     input:
-        ancient(lambda w: plan.needed_by(w.unit, w.seed, w.key)),
+        ancient(inputs_of(RECORD, more=lambda w: plan.needed_by(w.unit, w.seed, w.key))),
     output:
-        f"{RUN}/record.json",
+        RECORD,
     wildcard_constraints:
         unit="teacher",
     log:
@@ -27,9 +28,9 @@ rule train_teacher:
 
 rule train_label_encoder:
     input:
-        ancient(lambda w: plan.needed_by(w.unit, w.seed, w.key)),
+        ancient(inputs_of(RECORD, more=lambda w: plan.needed_by(w.unit, w.seed, w.key))),
     output:
-        f"{RUN}/record.json",
+        RECORD,
     wildcard_constraints:
         unit="label-encoder",
     log:
@@ -47,9 +48,9 @@ rule train_label_encoder:
 
 rule train_student:
     input:
-        ancient(lambda w: plan.needed_by(w.unit, w.seed, w.key)),
+        ancient(inputs_of(RECORD, more=lambda w: plan.needed_by(w.unit, w.seed, w.key))),
     output:
-        f"{RUN}/record.json",
+        RECORD,
     wildcard_constraints:
         unit="(?!(?:teacher|label-encoder)/)[^/]+",
     log:
