@@ -15,8 +15,8 @@ from labeldistill.training.recipe import FROZEN, build_model, training_items
 from labeldistill.training.seeding import derived_seed
 from labeldistill.training.weights_file import weights_path
 
-SMALL_IMAGE_PX = (64, 192)
-SMALL_CELLS = 32
+SMALL_IMAGE_PX = (32, 96)
+SMALL_CELLS = 16
 """Of a BEV side."""
 
 
@@ -45,7 +45,7 @@ class Trial:
 
 
 def small(run: RunSettings) -> RunSettings:
-    """The run with the same networks on images of at most 64 x 192 px and at most 32 x 32 BEV cells.
+    """The run with the same networks on images of at most 32 x 96 px and at most 16 x 16 BEV cells.
 
     Channels, frames, terms and switches stay, so that what is true of them here is true of the run.
     """

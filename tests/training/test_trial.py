@@ -70,18 +70,20 @@ def test_small_keeps_networks_and_shrinks_shapes(study: str) -> None:
     assert less.student is not None
     assert run.student is not None
     assert less.teacher is not None
-    assert less.student.image.size_px == (64, 192)
-    assert less.grid.cells_xy == (32, 32)
+    assert less.student.image.size_px == (32, 96)
+    assert less.grid.cells_xy == (16, 16)
     assert less.grid.x_m[2] == run.grid.x_m[2]
-    assert voxel_cells(less.grid, less.teacher)[:2] == (256, 256)  # the teacher's voxels still fill its cells
+    assert voxel_cells(less.grid, less.teacher)[:2] == (128, 128)  # the teacher's voxels still fill its cells
     image = {"image": less.student.image}
     assert less.student == run.student.model_copy(update=image)
     kept = {"grid": run.grid, "student": run.student}
     assert less.model_copy(update=kept) == run
 
 
-def test_small_leaves_a_tiny_run_alone() -> None:
-    assert small(student()) == student()
+def test_small_leaves_a_small_run_alone() -> None:
+    once = small(student())
+    assert once != student()
+    assert small(once) == once
 
 
 def test_what_is_made_up_is_said() -> None:
