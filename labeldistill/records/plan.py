@@ -236,9 +236,16 @@ class StudyPlan:
         return self.folder / f"table-{self.table_key}.parquet"
 
     @property
+    def looks(self) -> Path:
+        """What a sequential study has looked at (see `records.sequential_looks`); no other study has the file."""
+        return self.folder / "sequential.json"
+
+    @property
     def version(self) -> str:
-        """Name of the report's version: package version and a hash of results and report code."""
+        """Name of the report's version: package version and a hash of results, looks and report code."""
         parts = {"table": self.table_key, "code": code_hash("report"), "study": self.study.model_dump(mode="json")}
+        if self.looks.is_file():
+            parts["looks"] = self.looks.read_text(encoding="utf-8")
         return f"{__version__}-{digest(parts)}"
 
     @property

@@ -14,7 +14,6 @@ from labeldistill.records.seed_planning import Standing
 from labeldistill.statistics.equivalence import decided
 from labeldistill.statistics.sequential import looks_at
 
-NAME = "sequential.json"
 START_OVER = "to start over knowingly, with its looks forgotten, remove the file"
 
 
@@ -42,7 +41,7 @@ class Looks:
         Raises:
             InputError: looks were made by another design, or at runs of other keys.
         """
-        looks = cls(plan.folder / NAME, _design(plan, standings, weights))
+        looks = cls(plan.looks, _design(plan, standings, weights))
         if not looks.file.is_file():
             return looks
         found = read_json(looks.file)

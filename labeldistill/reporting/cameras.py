@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from labeldistill.data.infos import Infos
+from labeldistill.evaluation.column_checks import broken_numbers
 from labeldistill.evaluation.predict import predictions_path
 from labeldistill.evaluation.predictions import Predictions
 from labeldistill.geometry.boxes import corners
@@ -97,7 +98,7 @@ def draw_cameras(plan: StudyPlan, folder: Path, threshold: float) -> list[str]:
         threshold: detections with a lower score are not drawn.
 
     Returns:
-        The units drawn; a run that failed has no detections and is left out.
+        The units drawn; a run that failed or diverged has no boxes and is left out.
     """
     infos = Infos.open(plan.infos)
     sample = _fullest(infos, plan.study.evaluation_split)
@@ -112,6 +113,8 @@ def draw_cameras(plan: StudyPlan, folder: Path, threshold: float) -> list[str]:
         if not file.is_file():
             continue
         found = Predictions.read(file)
+        if broken_numbers(found):
+            continue
         place = found.tokens.index(infos.samples.token[sample].as_py())
         mine = (found.sample == place) & (found.score >= threshold)
         boxes = _global_corners(found.translation[mine], found.size[mine], found.rotation[mine])

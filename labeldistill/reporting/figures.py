@@ -37,7 +37,18 @@ def deltas(tables: StudyTables, path: Path) -> Path:
         data = pd.DataFrame(rows).dropna()
         axis.axhline(0, color="#374151", lw=1)
         if not data.empty:
-            sns.pointplot(data, x="variant", y="delta", hue="seed", ax=axis, palette="viridis", lw=1, markersize=5)
+            order = sorted(data["seed"].unique(), key=int)
+            sns.pointplot(
+                data,
+                x="variant",
+                y="delta",
+                hue="seed",
+                hue_order=order,
+                ax=axis,
+                palette="viridis",
+                lw=1,
+                markersize=5,
+            )
             sns.move_legend(axis, "upper left", bbox_to_anchor=(1.0, 1.0), title="seed")
         axis.set_xlabel("")
         axis.set_ylabel(f"{metric} - {metric} of {tables.baseline}")
@@ -52,6 +63,34 @@ def per_class(tables: StudyTables, path: Path) -> Path:
     sns.heatmap(table, annot=True, fmt=".2f", cmap="mako", vmin=0, vmax=1, ax=axis, cbar=False, linewidths=0.5)
     axis.set(xlabel="", ylabel="")
     axis.set_title(f"AP per class, mean over seeds, {tables.weights} weights")
+    return save(fig, path)
+
+
+def slices(tables: StudyTables, path: Path) -> Path:
+    """mAP of each part of the split, mean and t interval over seeds; a panel a criterion."""
+    criteria = tables.slices()
+    widths = [max(2, len(parts)) for parts in criteria.values()]
+    units = list(tables.judged())
+    width = 1.6 + 0.22 * sum(widths) * max(3, len(units))
+    fig, axes = figure(
+        min(width, 13.0), 3.4, ncols=len(criteria), squeeze=False, sharey=True, gridspec_kw={"width_ratios": widths}
+    )
+    tint = colours(units)
+    for axis, (criterion, parts) in zip(axes[0], criteria.items(), strict=True):
+        for number, unit in enumerate(units):
+            shift = (number - (len(units) - 1) / 2) * 0.7 / len(units)
+            found = [tables.summary(unit, f"mAP@{part}") for part in parts]
+            places = [place + shift for place, one in enumerate(found) if one.n]
+            means = [one.mean for one in found if one.n]
+            halves = [one.high - one.mean if one.n > 1 else 0.0 for one in found if one.n]
+            axis.errorbar(places, means, halves, fmt="o", ms=4, capsize=2, lw=1, color=tint[unit], label=unit)
+        names = [part.removeprefix(f"{criterion} ").removesuffix(" points") for part in parts]
+        axis.set_xticks(range(len(parts)), names, rotation=30 if len(parts) > 3 else 0)
+        axis.set_title(criterion.replace("_", " "))
+    axes[0][0].set_ylabel("mAP")
+    axes[0][0].set_ylim(bottom=0)
+    fig.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=len(units), fontsize=8)
+    fig.suptitle(f"Parts of the split, mean and interval over seeds, {tables.weights} weights")
     return save(fig, path)
 
 

@@ -33,7 +33,8 @@ class IntervalRow:
     @property
     def caveat(self) -> str:
         """What can't be said and why, in words."""
-        return "; ".join(dict.fromkeys(c for c in (self.seeds.caveat, self.scenes.caveat, self.both.caveat) if c))
+        said = (self.seeds.caveat, self.scenes.caveat, "" if self.seeds.n == 1 else self.both.caveat)
+        return "; ".join(dict.fromkeys(caveat for caveat in said if caveat))
 
 
 def interval_rows(tables: StudyTables, runs: Sequence[ScoredRun], *, confidence: float = 0.95) -> list[IntervalRow]:

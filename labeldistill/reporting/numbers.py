@@ -2,6 +2,7 @@
 
 import math
 
+from labeldistill.statistics.bootstrap import Interval
 from labeldistill.statistics.summary import Summary
 
 NOTHING = "-"
@@ -26,3 +27,22 @@ def interval(summary: Summary | None) -> str:
     if summary.n == 1:
         return f"{summary.mean:+.3f}"
     return f"{summary.mean:+.3f} [{summary.low:+.3f}, {summary.high:+.3f}]"
+
+
+def signed(value: float) -> str:
+    """A difference with its sign."""
+    return NOTHING if math.isnan(value) else f"{value:+.3f}"
+
+
+def bounds(found: Summary | Interval) -> str:
+    """An interval without its middle; a dash where there is none, or none with a width."""
+    if math.isnan(found.low) or found.low == found.high:
+        return NOTHING
+    return f"[{found.low:.3f}, {found.high:.3f}]"
+
+
+def p_value(value: float) -> str:
+    """A p value with two digits that count; never 0."""
+    if math.isnan(value):
+        return NOTHING
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"

@@ -12,18 +12,27 @@ from markupsafe import Markup
 
 from labeldistill.files import write_json, write_text
 from labeldistill.records.claims import load_claims
+from labeldistill.records.ingested import is_ingested
+from labeldistill.records.outcome import FINISHED
 from labeldistill.records.plan import StudyPlan
 from labeldistill.reporting import figures, numbers, sources
 from labeldistill.reporting.cameras import draw_cameras
+from labeldistill.reporting.intervals import interval_rows, pair_scenes
+from labeldistill.reporting.pairs import pair_rows
+from labeldistill.reporting.scored_runs import scored_runs
+from labeldistill.reporting.slice_table import slice_rows
 from labeldistill.reporting.study_tables import OVERALL, UNITS, StudyTables
 from labeldistill.reporting.verdicts import claim_rows
+from labeldistill.statistics.holm import Finding, family_size
 
 CAMERA_THRESHOLD = 0.3
 
 
 def tables_of(plan: StudyPlan) -> StudyTables:
     """The study's tables from its gathered parquet."""
-    return StudyTables(pd.read_parquet(plan.table), tuple(plan.study.variants), plan.study.baseline)
+    study = plan.study
+    table = pd.read_parquet(plan.table)
+    return StudyTables(table, tuple(study.variants), study.baseline, confidence=study.verdict.confidence)
 
 
 def _draw(plan: StudyPlan, tables: StudyTables, folder: Path) -> list[str]:
@@ -32,6 +41,8 @@ def _draw(plan: StudyPlan, tables: StudyTables, folder: Path) -> list[str]:
     figures.deltas(tables, folder / "deltas.png")
     figures.per_class(tables, folder / "per_class.png")
     figures.throughput(tables, folder / "throughput.png")
+    if tables.slices():
+        figures.slices(tables, folder / "slices.png")
     losses = sources.losses(plan)
     if not losses.empty:
         figures.loss_curves(losses, folder / "losses.png")
@@ -46,9 +57,10 @@ def _page(plan: StudyPlan, tables: StudyTables, records: list[dict[str, Any]], c
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("labeldistill.reporting"), autoescape=True, undefined=jinja2.StrictUndefined
     )
-    environment.filters.update(number=numbers.number, spread=numbers.spread, interval=numbers.interval)
-    study = plan.study
-    code = records[0]["code"]
+    filters = ("number", "spread", "interval", "signed", "bounds", "p_value")
+    environment.filters.update({name: getattr(numbers, name) for name in filters})
+    environment.tests["apart"] = is_ingested
+    study, code = plan.study, records[0]["code"]
     return environment.get_template("report.html").render(
         study=study,
         tables=tables,
@@ -66,7 +78,34 @@ def _page(plan: StudyPlan, tables: StudyTables, records: list[dict[str, Any]], c
         device=json.loads(plan.benchmark.read_text()).get("device", "this machine"),
         runs=Markup(_frame(tables.runs())),
         settings=yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False),
+        **_statistics(plan, tables),
     )
+
+
+def _statistics(plan: StudyPlan, tables: StudyTables) -> dict[str, Any]:
+    """Intervals, paired tests, slices, and what must be said of single runs."""
+    confidence = plan.study.verdict.confidence
+    scored = scored_runs(plan, tables.weights)
+    pairs = [
+        (row, pair_scenes(tables, scored, row, confidence=confidence))
+        for row in pair_rows(tables, confidence=confidence)
+    ]
+    return {
+        "percent": f"{confidence * 100:g} %",
+        "alpha": f"{plan.study.verdict.alpha * 100:g} %",
+        "scored": scored,
+        "findings": [run for run in scored if run.findings],
+        "unfinished": [run for run in scored if run.status != FINISHED],
+        "ingested": bool(plan.ingested),
+        "pairs": pairs,
+        "family": family_size([row.p_holm for row, _ in pairs]),
+        # a p value says why no difference is shown; every other finding has its reason below the table
+        "pair_notes": list(dict.fromkeys(row.reason for row, _ in pairs if row.finding is not Finding.NOT_SHOWN)),
+        "pair_caveats": list(dict.fromkeys(s.both.caveat for _, s in pairs if s.both.caveat)),
+        "intervals": interval_rows(tables, scored, confidence=confidence),
+        "slices": slice_rows(tables, confidence=confidence),
+        "looks": sources.looks(plan),
+    }
 
 
 def summary_of(tables: StudyTables) -> dict[str, dict[str, float]]:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pandas as pd
 
+from labeldistill.files import read_json
 from labeldistill.records.plan import StudyPlan
 from labeldistill.records.run_record import read_record
 
@@ -11,6 +12,12 @@ from labeldistill.records.run_record import read_record
 def records(plan: StudyPlan) -> list[dict[str, Any]]:
     """The record of every run of the study."""
     return [read_record(run.record) for run in plan.runs]
+
+
+def looks(plan: StudyPlan) -> list[dict[str, Any]]:
+    """The looks of a sequential study, first to last; none for any other study."""
+    found: list[dict[str, Any]] = read_json(plan.looks)["looks"] if plan.looks.is_file() else []
+    return found
 
 
 def losses(plan: StudyPlan) -> pd.DataFrame:

@@ -17,12 +17,13 @@ UNITS = {"mATE": "m", "mASE": "1-IoU", "mAOE": "rad", "mAVE": "m/s", "mAAE": "1-
 
 @dataclass(frozen=True)
 class StudyTables:
-    """Views of one study's tidy table; `weights` chooses raw or EMA scores."""
+    """Views of one study's tidy table; `weights` chooses raw or EMA scores, `confidence` is that of intervals."""
 
     table: pd.DataFrame
     variants: tuple[str, ...]
     baseline: str
     weights: str = "ema"
+    confidence: float = 0.95
 
     def values(self, variant: str, metric: str, class_: str = "all", weights: str | None = None) -> dict[int, float]:
         """Value per seed of one metric of one variant; a run without it gives NaN, and so does one that diverged."""
@@ -41,7 +42,7 @@ class StudyTables:
 
     def summary(self, variant: str, metric: str, class_: str = "all", weights: str | None = None) -> Summary:
         """Mean, sd and interval over seeds."""
-        return summarise(list(self.values(variant, metric, class_, weights).values()))
+        return summarise(list(self.values(variant, metric, class_, weights).values()), confidence=self.confidence)
 
     def deltas(self, variant: str, metric: str, class_: str = "all") -> dict[int, float]:
         """Difference to the baseline per shared seed; ingested runs to the ingested baseline."""
@@ -76,7 +77,9 @@ class StudyTables:
             row: dict[str, object] = {"variant": unit, **{m: self.summary(unit, m) for m in metrics}}
             if unit in self.compared():
                 for metric in ("mAP", "NDS"):
-                    row[f"delta_{metric}"] = summarise(list(self.deltas(unit, metric).values()))
+                    row[f"delta_{metric}"] = summarise(
+                        list(self.deltas(unit, metric).values()), confidence=self.confidence
+                    )
             rows.append(row)
         return rows
 
@@ -98,17 +101,16 @@ class StudyTables:
         return wide.reindex([unit for unit in self.units_present() if unit in wide.index])
 
     def runs(self) -> pd.DataFrame:
-        """Every single run with its status and headline metrics, raw and EMA."""
-        rows = self.table[(self.table["class"] == "all") & (self.table["metric"].isin(["mAP", "NDS", "none"]))]
-        index = ["variant", "seed", "run_key", "status"]
-        if "reason" in rows and rows["reason"].astype(bool).any():
-            index.append("reason")
-        wide = rows.pivot_table(
-            index=index, columns=["weights", "metric"], values="value", sort=False, dropna=False, aggfunc="first"
-        )
-        wide.columns = [f"{column[1]} ({column[0]})" for column in wide.columns.to_flat_index()]
-        keep = [column for column in wide.columns if not column.startswith("none")]
-        return wide[keep].dropna(how="all").reset_index()
+        """Every single run: variant, seed, run_key, status, reason, then mAP and NDS of raw and EMA weights.
+
+        A run that did not finish has its row and no number: what little it scores is no score.
+        """
+        about = ["variant", "seed", "run_key", "status", *(["reason"] if "reason" in self.table else [])]
+        rows = self.table[(self.table["class"] == "all") & self.table["metric"].isin(["mAP", "NDS", "none"])]
+        wide = rows.drop_duplicates(about[:3])[about].set_index(about[:3])
+        for (weights, metric), of in rows[rows["metric"] != "none"].groupby(["weights", "metric"], sort=False):
+            wide[f"{metric} ({weights})"] = of[of["status"] == "finished"].set_index(about[:3])["value"]
+        return wide.reset_index()
 
     def slices(self) -> dict[str, list[str]]:
         """Criterion -> parts of the split that were scored on their own, as the table's column `slice` calls them."""

@@ -24,7 +24,7 @@ from labeldistill.records.deviations import (
     switch_of_variant,
     with_effects,
 )
-from labeldistill.records.gather import COLUMNS
+from labeldistill.records.gather_rows import ALL, DOCUMENTED
 from labeldistill.reporting.deviation_table import deviation_table, effects, measured_switches
 from labeldistill.reporting.study_tables import StudyTables
 
@@ -157,7 +157,7 @@ def made_up_table() -> pd.DataFrame:
             rows.append([*about, "finished", "ema", "val", "mAP", "all", value])
             rows.append([*about, "finished", "ema", "val", "NDS", "all", 2 * value])
             rows.append([*about, "finished", "raw", "val", "mAP", "all", 0.0])
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=DOCUMENTED).assign(slice=ALL)
 
 
 def measured(studies: Path):
@@ -249,5 +249,5 @@ def test_a_variants_own_teacher_does_not_stand_for_the_studys() -> None:
         ["s", "teacher", 0, "own", "finished", "ema", "val", "mAP", "all", 0.4],
         ["s", "teacher", 0, "of a variant", "finished", "ema", "val", "mAP", "all", 0.1],
     ]
-    tables = StudyTables(pd.DataFrame(rows, columns=COLUMNS), ("full",), "full")
+    tables = StudyTables(pd.DataFrame(rows, columns=DOCUMENTED).assign(slice=ALL), ("full",), "full")
     assert tables.values("teacher", "mAP") == {0: 0.4}
