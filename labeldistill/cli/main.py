@@ -16,6 +16,7 @@ for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 import typer  # noqa: E402
 
 from labeldistill import __version__  # noqa: E402
+from labeldistill.cli.full_disk import one_message  # noqa: E402
 from labeldistill.cli.verbs import VERBS  # noqa: E402
 from labeldistill.errors import LabelDistillError  # noqa: E402
 
@@ -41,12 +42,13 @@ def _root(
 
 
 def ending_well(verb: Verb) -> Verb:
-    """Wrap a verb: a LabelDistillError is one line on stderr and its exit code, Ctrl-C is 130."""
+    """Wrap a verb: a LabelDistillError or a full disk is one line on stderr and its exit code, Ctrl-C is 130."""
 
     @functools.wraps(verb)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         try:
-            return verb(*args, **kwargs)
+            with one_message():
+                return verb(*args, **kwargs)
         except LabelDistillError as error:
             typer.echo(f"labeldistill: {error}", err=True)
             raise typer.Exit(error.exit_code) from error

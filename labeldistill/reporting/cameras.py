@@ -10,6 +10,7 @@ from labeldistill.data.infos import Infos
 from labeldistill.evaluation.column_checks import broken_numbers
 from labeldistill.evaluation.predict import predictions_path
 from labeldistill.evaluation.predictions import Predictions
+from labeldistill.files import written_whole
 from labeldistill.geometry.boxes import corners
 from labeldistill.geometry.frames import inverse_pose, pose_matrix, rotation_matrix, transformed
 from labeldistill.records.plan import PlannedRun, StudyPlan
@@ -119,6 +120,7 @@ def draw_cameras(plan: StudyPlan, folder: Path, threshold: float) -> list[str]:
         mine = (found.sample == place) & (found.score >= threshold)
         boxes = _global_corners(found.translation[mine], found.size[mine], found.rotation[mine])
         folder.mkdir(parents=True, exist_ok=True)
-        _sheet(infos, sample, truth, boxes).save(folder / f"cameras-{run.unit}.jpg", quality=88)
+        with written_whole(folder / f"cameras-{run.unit}.jpg") as temporary:
+            _sheet(infos, sample, truth, boxes).save(temporary, format="JPEG", quality=88)
         drawn.append(run.unit)
     return drawn

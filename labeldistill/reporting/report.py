@@ -10,7 +10,7 @@ import pandas as pd
 import yaml
 from markupsafe import Markup
 
-from labeldistill.files import write_json, write_text
+from labeldistill.files import write_json, write_text, written_whole
 from labeldistill.records.claims import load_claims
 from labeldistill.records.ingested import is_ingested
 from labeldistill.records.outcome import FINISHED
@@ -130,7 +130,8 @@ def write_report(plan: StudyPlan) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     records = sources.records(plan)
     cameras = _draw(plan, tables, folder / "figures")
-    shutil.copyfile(plan.table.with_suffix(".csv"), folder / "table.csv")
+    with written_whole(folder / "table.csv") as temporary:
+        shutil.copyfile(plan.table.with_suffix(".csv"), temporary)
     write_json(folder / "records.json", records)
     write_json(folder / "summary.json", summary_of(tables))
     write_text(plan.report, _page(plan, tables, records, cameras))

@@ -10,6 +10,8 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import seaborn as sns
 
+from labeldistill.files import written_whole
+
 PALETTE = {"baseline": "#6b7280", "lidar-only": "#2563eb", "label-only": "#d97706", "full": "#059669"}
 OTHERS = ("#7c3aed", "#db2777", "#0891b2", "#65a30d", "#b45309", "#475569")
 
@@ -28,7 +30,7 @@ def figure(width: float = 7.0, height: float = 3.6, **kwargs: Any) -> tuple[Any,
 
 def save(fig: Any, path: Path) -> Path:
     """Write a PNG at 130 dpi without time stamps, so that equal figures are equal files."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fig.savefig(path, dpi=130, metadata={"Software": None})
+    with written_whole(path) as temporary:
+        fig.savefig(temporary, format="png", dpi=130, metadata={"Software": None})
     plt.close(fig)
     return path

@@ -1,5 +1,6 @@
 """Ctrl-C and a full disk in the middle of every stage: one message, the right exit code, and no half result."""
 
+import re
 import shutil
 import signal
 from collections.abc import Iterator
@@ -51,7 +52,10 @@ sys.addaudithook(watch)
 
 @contextmanager
 def taken_away(place: Workplace, pattern: str, keep: Path) -> Iterator[list[Path]]:
-    """The stage's results moved aside, and put back at the end whatever happens in between."""
+    """The stage's results moved aside, and put back at the end whatever happens in between.
+
+    What later stages made of them, below them, and Snakemake's own mark are no part of them.
+    """
     found = sorted(place.folder.glob(pattern))
     assert found, pattern
     for path in found:
@@ -66,7 +70,9 @@ def taken_away(place: Workplace, pattern: str, keep: Path) -> Iterator[list[Path
 
 def contents(path: Path) -> dict[str, bytes]:
     files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
-    return {str(file.relative_to(path)): file.read_bytes() for file in files}
+    found = {str(file.relative_to(path)): file.read_bytes() for file in files}
+    others = re.compile(r"\.snakemake_timestamp|predictions-\S+/|tensorboard/")
+    return {name: content for name, content in found.items() if not others.match(name)}
 
 
 @pytest.mark.parametrize("at", [1, 2])
@@ -87,7 +93,7 @@ def test_ctrl_c_while_a_stage_writes(finished: Workplace, verb: str, at: int, tm
         assert again.returncode == 0, again.stderr
         for path in paths:
             kept = contents(tmp_path / "kept" / path.name)
-            assert contents(path).keys() >= {name for name in kept if "tensorboard" not in name}
+            assert contents(path).keys() >= kept.keys()
             if same_bits:
                 assert contents(path) == kept
 
@@ -101,9 +107,7 @@ def test_a_disk_that_is_full_in_a_stage(finished: Workplace, verb: str, tmp_path
         stopped = finished.run("labeldistill", verb, *arguments, largest_file=16)
         assert stopped.returncode == BAD_INPUT, stopped.stdout + stopped.stderr
         assert "Traceback" not in stopped.stderr
-        assert (
-            str(finished.folder.name) in stopped.stderr or "results/" in stopped.stderr or "reports/" in stopped.stderr
-        )
+        assert re.search(r"^labeldistill: \S+/\S+: can't be written: .+$", stopped.stderr, re.MULTILINE)
         again = finished.run("labeldistill", verb, *arguments)
         assert again.returncode == 0, again.stderr
         if same_bits:
@@ -116,7 +120,7 @@ def test_ctrl_c_before_a_verb_has_begun(finished: Workplace, tmp_path: Path) -> 
     (tmp_path / "sitecustomize.py").write_text(
         "import os, signal, sys\n"
         "def watch(event, arguments):\n"
-        "    if event == 'import' and arguments[0] == 'labeldistill.cli.plan':\n"
+        "    if event == 'import' and arguments[0] == 'labeldistill.records.plan':\n"
         f"        os.kill(os.getpid(), {int(signal.SIGINT)})\n"
         "sys.addaudithook(watch)\n"
     )
