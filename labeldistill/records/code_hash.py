@@ -1,4 +1,7 @@
-"""A hash of the code that a stage executes: its modules and all they import from this package, comments aside."""
+"""A hash of the code that a stage executes: its modules and all they import from this package, comments aside.
+
+The page of a report is made from a template, which counts as its code.
+"""
 
 import ast
 import hashlib
@@ -33,6 +36,9 @@ _STOPS: dict[str, tuple[str, ...]] = {
     "predict": (*_MODELS, "labeldistill.training.train"),
     "benchmark": (*_MODELS, "labeldistill.training.train"),
 }
+
+# What a stage reads beside its modules: the page of a report
+_TEMPLATES = {"report": _ROOT / "reporting" / "templates"}
 
 # Settings that no stage computes with; a report holds their values (the resolved study is part of its version).
 # Scoring alone computes with slices: the module is one of its entries, which lifts the stop.
@@ -118,4 +124,6 @@ def modules_of(stage: str) -> tuple[str, ...]:
 def code_hash(stage: str) -> str:
     """SHA-256 over the modules of `stage` (names and content without comments), as hex."""
     lines = [f"{name} {_module(name)[0]}" for name in modules_of(stage)]
+    for template in sorted(_TEMPLATES[stage].iterdir()) if stage in _TEMPLATES else ():
+        lines.append(f"{template.name} {hashlib.sha256(template.read_bytes()).hexdigest()}")
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
