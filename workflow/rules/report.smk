@@ -12,6 +12,7 @@ rule benchmark:
     resources:
         gpu=min(GPUS, 1),
         gpu_jobs=int(GPUS > 0),
+        slurm_extra="--exclusive",
         **SCORE,
     params:
         **WHERE,

@@ -1,0 +1,116 @@
+"""Whether Slurm can do what a workflow asks of it: asked before the first job, where Snakemake would wait for ever."""
+
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from snakemake.exceptions import WorkflowError
+
+COMMANDS = ("sbatch", "squeue", "sinfo", "scontrol", "scancel")
+ANSWER_S = 60
+"""A controller that has not answered by then is taken for dead; sbatch itself goes on asking."""
+PASSING = ("busy", "down", "drained", "reserved")
+"""What ends by itself: such a job may wait in the queue."""
+
+_OPTIONS = {
+    "slurm_partition": "--partition",
+    "slurm_account": "--account",
+    "qos": "--qos",
+    "constraint": "--constraint",
+    "runtime": "--time",
+    "mem_mb": "--mem",
+    "mem_mb_per_cpu": "--mem-per-cpu",
+    "nodes": "--nodes",
+    "gpu": "--gpus",
+}
+
+
+def check_slurm(workflow: Any) -> None:
+    """Nothing under another executor; under `slurm`, put every kind of job before Slurm without submitting it.
+
+    Raises:
+        WorkflowError: no Slurm here, no controller that answers, or a job that would be refused or wait for ever.
+    """
+    if workflow.executor_plugin.name != "slurm":
+        return
+    missing = [command for command in COMMANDS if shutil.which(command) is None]
+    if missing:
+        raise WorkflowError(
+            f"no Slurm on this machine: {', '.join(missing)} not found on PATH. Start Snakemake on a machine that "
+            "submits to the cluster (often a login node), or without the slurm profile: snakemake --cores all"
+        )
+    partitions = _answer("sinfo", "--noheader", "--format=%P|%l|%D|%c|%m|%G")
+    refused = [told for told in (_refusal(*ask, partitions) for ask in _asks(workflow.dag).items()) if told]
+    if refused:
+        raise WorkflowError(
+            *refused,
+            f"what there is (partition|time limit|nodes|CPUs|MB|GPUs a node): {', '.join(partitions.split())}",
+            "GPUs: `devices_per_run` of the study; the rest: `default-resources` and `set-resources` of the profile",
+        )
+
+
+def _asks(dag: Any) -> dict[str, tuple[str, ...]]:
+    """The options of one job of each kind (rule or group): the one that asks for most time."""
+    units = {dag.get_job_group(job) or job for job in dag.needrun_jobs() if not job.is_local}
+    found: dict[str, tuple[str, ...]] = {}
+    for unit in sorted(units, key=lambda unit: int(unit.resources.get("runtime") or 0)):
+        rules = {job.rule.name for job in unit.jobs} if unit.is_group() else {unit.rule.name}
+        found[" + ".join(sorted(rules))] = options(unit.resources, unit.threads)
+    return found
+
+
+def options(resources: Mapping[str, Any], threads: int) -> tuple[str, ...]:
+    """Resources of Snakemake as options of sbatch, as the executor gives them."""
+    given = [f"{option}={resources.get(name)}" for name, option in _OPTIONS.items() if resources.get(name)]
+    cpus = resources.get("cpus_per_task") or threads
+    return (*given, f"--cpus-per-task={cpus}", *shlex.split(str(resources.get("slurm_extra") or "")))
+
+
+def _refusal(name: str, given: tuple[str, ...], partitions: str) -> str:
+    """Why Slurm would never run such a job, or we not; empty if it would run, at once or later."""
+    if any(option.startswith("--nodes=") and option != "--nodes=1" for option in given):
+        return f"{name} asks for {' '.join(given)}: every job of this workflow runs on one node (`nodes: 1`)"
+    said = _run("sbatch", "--test-only", *given, "--wrap", "true")
+    reason = " ".join(said.stderr.split()) if said.returncode else _too_long(given, partitions.splitlines())
+    if not reason or any(word in reason.lower() for word in PASSING):
+        return ""
+    return f"Slurm can't run {name}, which asks for {' '.join(given)}: {reason}"
+
+
+def _too_long(given: Iterable[str], partitions: Iterable[str]) -> str:
+    """Why a job would wait for ever: Slurm accepts a time beyond the partition's limit, and never starts the job."""
+    asked = dict(option.split("=", 1) for option in given if "=" in option)
+    for line in partitions:
+        name, limit = line.split("|")[:2]
+        chosen = asked.get("--partition", "")
+        if name.rstrip("*") in chosen.split(",") if chosen else name.endswith("*"):
+            most = minutes(limit)
+            if most is not None and int(asked.get("--time", 0)) > most:
+                return f"{asked['--time']} minutes are more than partition {name.rstrip('*')} allows ({limit})"
+    return ""
+
+
+def minutes(limit: str) -> float | None:
+    """Slurm's [days-]hours:minutes:seconds or minutes:seconds in minutes; None for no limit."""
+    found = re.fullmatch(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)", limit.strip())
+    if found is None:
+        return None
+    days, hours, mins, seconds = (int(part or 0) for part in found.groups())
+    return days * 1440 + hours * 60 + mins + seconds / 60
+
+
+def _answer(*command: str) -> str:
+    said = _run(*command)
+    if said.returncode:
+        raise WorkflowError(f"Slurm's controller does not answer: {said.stderr.strip()}")
+    return said.stdout
+
+
+def _run(*command: str) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=ANSWER_S, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise WorkflowError(f"Slurm's controller does not answer ({command[0]} waited {ANSWER_S} s)") from error
