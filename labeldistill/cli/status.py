@@ -35,45 +35,47 @@ def status(
     from labeldistill.records.plan import StudyPlan
 
     plan = StudyPlan.load(study, results)
-    looks = _looks(plan, watch, every)
-    if format is TableOrJson.json:
-        last = _print_json(looks, indent=None if watch else 1)
-    else:
-        from labeldistill.cli.status_text import print_status, watch_status
+    last: list[StudyStatus] = []
+    looks = _looks(plan, watch, every, last)
+    try:
+        if format is TableOrJson.json:
+            _print_json(looks, indent=None if watch else 1)
+        else:
+            from labeldistill.cli.status_text import print_status, watch_status
 
-        last = watch_status(looks) if watch and sys.stdout.isatty() else print_status(looks)
+            (watch_status if watch and sys.stdout.isatty() else print_status)(looks)
+    except KeyboardInterrupt:  # wherever it strikes: between two looks or while one is printed
+        if not watch:
+            raise
     _refuse_unreadable(last)
 
 
-def _looks(plan: "StudyPlan", watch: bool, every: float) -> "Iterator[StudyStatus]":
+def _looks(plan: "StudyPlan", watch: bool, every: float, last: "list[StudyStatus]") -> "Iterator[StudyStatus]":
+    """Look after look; `last` holds the newest."""
     from labeldistill.records.status import study_status
 
-    try:
-        while True:
-            found = study_status(plan)
-            yield found
-            if not watch or found.over:
-                return
-            time.sleep(every)
-    except KeyboardInterrupt:
-        return
+    while True:
+        found = study_status(plan)
+        last[:] = [found]
+        yield found
+        if not watch or found.over:
+            return
+        time.sleep(every)
 
 
-def _print_json(looks: "Iterator[StudyStatus]", indent: int | None) -> "StudyStatus | None":
+def _print_json(looks: "Iterator[StudyStatus]", indent: int | None) -> None:
     from dataclasses import asdict
 
     from labeldistill.records.json_values import without_nan
 
-    last = None
-    for last in looks:
-        typer.echo(json.dumps(without_nan(asdict(last)), indent=indent))
-    return last
+    for look in looks:
+        typer.echo(json.dumps(without_nan(asdict(look)), indent=indent))
 
 
-def _refuse_unreadable(last: "StudyStatus | None") -> None:
+def _refuse_unreadable(last: "list[StudyStatus]") -> None:
     from labeldistill.errors import InputError
     from labeldistill.records.run_status import State
 
-    problems = [run.note for run in last.runs if run.state is State.unreadable] if last else []
+    problems = [run.note for look in last for run in look.runs if run.state is State.unreadable]
     if problems:
         raise InputError("\nlabeldistill: ".join(problems))

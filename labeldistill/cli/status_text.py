@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -83,20 +83,16 @@ def _totals(found: StudyStatus, hidden: int) -> str:
     return f"{len(found.runs)} runs: {parts}{left_out}"
 
 
-def print_status(looks: Iterable[StudyStatus]) -> StudyStatus | None:
-    """Print every look below the former one; returns the last."""
+def print_status(looks: Iterable[StudyStatus]) -> None:
+    """Print every look below the former one."""
     console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
-    last = None
-    for last in looks:
-        console.print(status_table(last))
-    return last
+    for look in looks:
+        console.print(status_table(look))
 
 
-def watch_status(looks: Iterator[StudyStatus]) -> StudyStatus | None:
-    """Draw every look in place of the former one; returns the last."""
+def watch_status(looks: Iterable[StudyStatus]) -> None:
+    """Draw every look in place of the former one."""
     console = Console(highlight=False)
-    last = None
     with Live(console=console, auto_refresh=False, vertical_overflow="crop") as live:
-        for last in looks:
-            live.update(status_table(last, most_rows=console.height - _AROUND), refresh=True)
-    return last
+        for look in looks:
+            live.update(status_table(look, most_rows=console.height - _AROUND), refresh=True)
