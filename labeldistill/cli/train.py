@@ -1,6 +1,9 @@
 """Verb `train`: one training run of the teacher, the label encoder or a variant."""
 
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from labeldistill.cli.options import DeviceOption, KeyOption, ResultsOption, SeedOption, StudyOption, UnitArgument
 
@@ -11,32 +14,34 @@ def train(
     seed: SeedOption = 0,
     key: KeyOption = None,
     device: DeviceOption = "auto",
-    devices: int = 1,
+    devices: Annotated[
+        int | None, typer.Option(help="Processes, one a device; the study's `devices_per_run` unless given.")
+    ] = None,
     results: ResultsOption = Path("results"),
 ) -> None:
     """Train one run. Killed and called again it goes on from its last checkpoint and ends with the same weights.
 
     Example: labeldistill train full --study smoke --seed 1
     """
+    from labeldistill.records.one_machine import refuse_several_machines
     from labeldistill.records.plan import StudyPlan
 
+    refuse_several_machines()
     plan = StudyPlan.load(study, results)
     run = plan.run(unit, seed, key)
     if run.record.is_file():
         return
-    from labeldistill.cli.full_disk import one_message
     from labeldistill.records.training_run import train as train_run
 
-    with one_message(run.folder):
-        train_run(
-            run.settings,
-            plan.infos,
-            run.folder,
-            run_key=run.key,
-            study=plan.study.name,
-            variant=unit,
-            teacher_dir=run.teacher.folder if run.teacher else None,
-            label_encoder_dir=run.label_encoder.folder if run.label_encoder else None,
-            device=device if device != "auto" else plan.study.device,
-            devices=devices,
-        )
+    train_run(
+        run.settings,
+        plan.infos,
+        run.folder,
+        run_key=run.key,
+        study=plan.study.name,
+        variant=unit,
+        teacher_dir=run.teacher.folder if run.teacher else None,
+        label_encoder_dir=run.label_encoder.folder if run.label_encoder else None,
+        device=device if device != "auto" else plan.study.device,
+        devices=plan.study.devices_per_run if devices is None else devices,
+    )
