@@ -31,17 +31,19 @@ def train(
     run = plan.run(unit, seed, key)
     if run.record.is_file():
         return
+    from labeldistill.cli.full_disk import one_message
     from labeldistill.records.training_run import train as train_run
 
-    train_run(
-        run.settings,
-        plan.infos,
-        run.folder,
-        run_key=run.key,
-        study=plan.study.name,
-        variant=unit,
-        teacher_dir=run.teacher.folder if run.teacher else None,
-        label_encoder_dir=run.label_encoder.folder if run.label_encoder else None,
-        device=device if device != "auto" else plan.study.device,
-        devices=plan.study.devices_per_run if devices is None else devices,
-    )
+    with one_message(run.folder):
+        train_run(
+            run.settings,
+            plan.infos,
+            run.folder,
+            run_key=run.key,
+            study=plan.study.name,
+            variant=unit,
+            teacher_dir=run.teacher.folder if run.teacher else None,
+            label_encoder_dir=run.label_encoder.folder if run.label_encoder else None,
+            device=device if device != "auto" else plan.study.device,
+            devices=plan.study.devices_per_run if devices is None else devices,
+        )
