@@ -69,7 +69,8 @@ def _sample(number: int, rng: np.random.Generator) -> tuple[dict[str, Any], dict
     boxes = normal(rng, count, 9)
     boxes[:, :3] *= 20
     boxes[:, 3:6] = boxes[:, 3:6].abs() + 0.5
-    boxes[::2, 7:] *= 0.05  # still, but for the rounding of a number
+    boxes[::3, 7:] = 0.15  # 0.21 m/s: moving
+    boxes[1::3, 7:] = 0.13  # 0.18 m/s: still
     inputs = {
         "boxes": boxes,
         "scores": torch.from_numpy(rng.random(count).astype(np.float32)),
@@ -90,9 +91,9 @@ def result_boxes() -> dict[str, Any]:
         rotation = meta["ego2global_rotation"].tolist()
         w, x, y, z = (part / math.hypot(*rotation) for part in rotation)
         of_token = results.setdefault(meta["token"], [])
-        rows: Any = zip(*(inputs[name].tolist() for name in ("boxes", "scores", "labels")), strict=True)
+        rows = zip(*(inputs[name].tolist() for name in ("boxes", "scores", "labels")), strict=True)
         place = meta["ego2global_translation"].tolist()
-        of_token += [_box(meta["token"], *row, pose=(w, x, y, z), place=place) for row in rows]
+        of_token += [_box(meta["token"], box, score, label, (w, x, y, z), place) for box, score, label in rows]
     inputs_of_all, metas = zip(*samples, strict=True)
     return {"inputs": list(inputs_of_all), "metas": list(metas), "output": {"meta": META, "results": results}}
 

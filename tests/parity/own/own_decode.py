@@ -18,7 +18,7 @@ RANGE = (12.0, 12.0, 10.0)
 def _maps(rng: Generator) -> dict[str, Tensor]:
     channels = {"rot_sine": 1, "rot_cosine": 1, "hei": 1, "dim": 3, "vel": 2, "reg": 2}
     maps = {name: normal(rng, 2, count, ROWS, COLUMNS) for name, count in channels.items()}
-    maps["hei"] *= 6  # beyond 10 m now and then
+    maps["hei"] = maps["hei"].sign() * (10 + maps["hei"] / 2)  # about the limit
     maps["heat"] = torch.from_numpy(rng.random((2, CLASSES, ROWS, COLUMNS)).astype(np.float32))
     maps["heat"][1] *= 0.4  # few above the threshold
     return maps

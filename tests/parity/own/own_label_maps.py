@@ -25,6 +25,7 @@ BOXES = [
     (6.5, 12.5, 8.0, 0.8, 0.0, 6),  # truncated to a line
     (15.6, 15.7, 10.0, 5.0, 0.4, 7),  # over both far borders
     (0.2, 3.1, 14.0, 5.0, 1.3, 8),  # over a near border
+    (0.1, 9.4, 3.2, 8.0, 0.0, 6),  # corners at -0.7 and 0.9 are both in column 0
     (-6.0, 10.0, 6.0, 6.0, 0.2, 3),  # beyond a near border: nothing
     (22.3, 6.4, 6.0, 9.0, 2.0, 0),  # beyond a far border: smeared
 ]

@@ -153,6 +153,19 @@ def test_one_changed_value_fails_its_case_and_no_other(name: str, folder: Path, 
     assert cli(tmp_path, *only) == (1, [name])
 
 
+def test_a_truncated_file_is_bad_input_and_named(core: Path, tmp_path: Path) -> None:
+    name = "02_distill_adaptor.pt"
+    (tmp_path / name).write_bytes((core / name).read_bytes()[:1000])
+    done = CliRunner().invoke(build("parity"), ["parity", str(tmp_path)])
+    assert done.exit_code == 2
+    assert name in done.output
+
+
+def test_a_file_that_no_case_reads_fails(core: Path, tmp_path: Path) -> None:
+    shutil.copy(core / "11_results_nusc.json", tmp_path / "99_unknown.json")
+    assert cli(tmp_path) == (1, ["99_unknown.json"])
+
+
 def test_the_verb_as_a_process(core: Path) -> None:
     command = [sys.executable, "-m", "labeldistill.cli.main", "parity", str(core), "--format", "json"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=500, check=False)
