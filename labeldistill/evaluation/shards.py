@@ -46,8 +46,11 @@ def in_shares(work: Callable[[Share], list[T]], processes: int) -> list[T]:
     spawn = multiprocessing.get_context("spawn")
     ear, mouth = spawn.Pipe(duplex=False)
     with ProcessPoolExecutor(processes, mp_context=spawn, initializer=_end_when_closed, initargs=(ear,)) as pool:
-        running = [pool.submit(work, Share(rank, processes)) for rank in range(processes)]
         try:
+            running = [pool.submit(work, Share(rank, processes)) for rank in range(processes)]
+            # The pool watches the processes it had when it last looked, and each is started by the submission of its
+            # share: one more makes it look when all are there. Else the end of the last one is seen too late.
+            pool.submit(int)
             done, _ = wait(running, return_when=FIRST_EXCEPTION)
             for ended in done:
                 ended.result()

@@ -11,14 +11,15 @@ from labeldistill.evaluation.shards import Share, in_shares
 
 @dataclass(frozen=True)
 class Sleeper:
-    """`failure`: what the first share does: "input" (an error of the user's), "killed", or "" (sleep as the others)."""
+    """`failure`: what share `rank` does: "input" (an error of the user's), "killed", or "" (sleep as the others)."""
 
     failure: str = ""
+    rank: int = 0
 
     def __call__(self, share: Share) -> list[int]:
-        if share.rank == 0 and self.failure == "input":
+        if share.rank == self.rank and self.failure == "input":
             raise InputError("is cut short", file="image.jpg")
-        if share.rank == 0 and self.failure == "killed":
+        if share.rank == self.rank and self.failure == "killed":
             os.kill(os.getpid(), signal.SIGKILL)
         time.sleep(120)
         return []

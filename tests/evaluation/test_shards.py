@@ -29,13 +29,14 @@ def test_a_share_with_lost_or_repeated_batches_is_noticed(sizes: tuple[int, ...]
         interleaved([[0] * size for size in sizes])
 
 
+@pytest.mark.parametrize("rank", [0, 1])  # which is which process is not said: the last one's end is noticed too
 @pytest.mark.parametrize(
     ("failure", "message"), [("input", r"^image.jpg: is cut short$"), ("killed", "one of 2 processes was killed")]
 )
-def test_the_first_failure_ends_all_and_is_told_as_it_was(failure: str, message: str) -> None:
+def test_the_first_failure_ends_all_and_is_told_as_it_was(failure: str, message: str, rank: int) -> None:
     start = time.monotonic()
     with pytest.raises(LabelDistillError, match=message):
-        in_shares(Sleeper(failure), 2)
+        in_shares(Sleeper(failure, rank), 2)
     assert time.monotonic() - start < 100
 
 

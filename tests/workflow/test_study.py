@@ -1,5 +1,6 @@
 """A whole study, end to end through Snakemake: smaller than `smoke`, every stage real."""
 
+import base64
 import json
 import os
 import shutil
@@ -51,6 +52,25 @@ def test_file_times_and_snakemakes_memory_play_no_part(finished: Workplace) -> N
         os.utime(file)
     again = finished.snakemake("-n")
     assert "Nothing to be done" in again.stdout + again.stderr
+
+
+def test_a_mark_left_by_a_killed_snakemake_hides_no_missing_work(finished: Workplace) -> None:
+    """Killed after a record was written, before Snakemake struck its mark out: what is missing is still asked for."""
+    record = next(finished.folder.glob("results/nano/full/*/*/record.json")).relative_to(finished.folder)
+    mark = finished.folder / ".snakemake/incomplete" / base64.b64encode(str(record).encode()).decode()
+    report = next(finished.folder.glob("reports/nano/*/index.html"))
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    mark.write_text('{"external_jobid": null}')
+    aside = report.rename(report.with_suffix(".aside"))
+    try:
+        without_profile = finished.snakemake("-n", "--workflow-profile", "none", "--rerun-incomplete")
+        plan = finished.snakemake("-n")
+    finally:
+        aside.rename(report)
+        mark.unlink()
+    assert "rule report:" in plan.stdout
+    assert "train_student" not in plan.stdout
+    assert "train_student" in without_profile.stdout, "Snakemake reads no such marks any more"
 
 
 def test_a_loss_weight_retrains_its_variant_alone(finished: Workplace) -> None:
@@ -108,6 +128,7 @@ def test_the_readmes_commands_run(finished: Workplace, command: str) -> None:
     if words[0] == "make":
         done = finished.run("make", "-C", str(ROOT), "-n", *words[1:])
     elif words[0] == "snakemake":
+        words = [str(ROOT / word) if word.startswith("workflow/") else word for word in words]
         done = finished.run("snakemake", "-n", "--snakefile", str(ROOT / "workflow/Snakefile"), *words[1:])
         if "paper-" in command:  # no nuScenes here: the one clear message
             assert "data/nuscenes" in done.stdout + done.stderr
