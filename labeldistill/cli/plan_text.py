@@ -65,14 +65,14 @@ def _print_hours(console: Console, study: StudySettings, found: Forecast) -> Non
 def _print_needs(console: Console, study: StudySettings, found: Forecast) -> None:
     rules = study.verdict
     title = f"Seeds for a verdict with {rules.power * 100:g} % power; the study has {found.seeds}"
-    right = ["sd", "margin", "seeds to show equivalence", f"power with {found.seeds}", "pairs to show a difference"]
-    table = _table(title, ["metric", "spread (points)"], right)
+    seeds = ["seeds to show equivalence", f"power with {found.seeds}", "pairs to show a difference"]
+    table = _table(title, ["metric", "spread (points)"], ["sd [95 %]", "margin", *seeds])
     for need in found.needs:
         numbers = [str(n) if n else "none will do" for n in (need.equivalence, need.difference)]
         table.add_row(
             need.metric,
             need.basis,
-            f"{need.sd:.2f}",
+            f"{need.sd:.2f}" + ("" if need.sd_low is None else f" [{need.sd_low:.2f}, {need.sd_high:.2f}]"),
             f"{need.margin:g}",
             numbers[0],
             f"{need.power_now * 100:.0f} %",

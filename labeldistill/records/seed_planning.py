@@ -10,7 +10,7 @@ from labeldistill.records.plan import StudyPlan
 from labeldistill.records.workload import scores_so_far
 from labeldistill.statistics.power import equivalence_power, seeds_for_difference, seeds_for_equivalence
 from labeldistill.statistics.sequential import SequentialDecision, looks_at, sequential_decision, sequential_design
-from labeldistill.statistics.summary import paired_differences, summarise
+from labeldistill.statistics.summary import paired_differences, sd_interval, summarise
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,7 @@ class SeedNeed:
 
     Attributes:
         basis: where the spread comes from. sd: between seeds. margin: declared.
+        sd_low: the true sd is no smaller, sd_high: no larger, by the 95 % interval from n runs; None where assumed.
         equivalence: seeds for REPRODUCED with the wanted power; None: no number will do.
         power_now: chance of REPRODUCED with the study's seeds, if nothing truly differs.
         difference: pairs that find a difference as large as the margin, if `sd` is that of the differences.
@@ -31,6 +32,8 @@ class SeedNeed:
     equivalence: int | None
     power_now: float
     difference: int | None
+    sd_low: float | None = None
+    sd_high: float | None = None
 
 
 def seed_needs(plan: StudyPlan, *, margin: float | None = None, weights: str = "ema") -> list[SeedNeed]:
@@ -45,34 +48,36 @@ def seed_needs(plan: StudyPlan, *, margin: float | None = None, weights: str = "
     for metric in POINTS:
         wanted = margin or plan.study.verdict.margins.get(metric)
         if wanted is not None:
-            needs += [_need(plan.study, metric, basis, sd, wanted) for basis, sd in _spreads(plan, metric, weights)]
+            needs += [_need(plan.study, metric, wanted, *spread) for spread in _spreads(plan, metric, weights)]
     return needs
 
 
-def _spreads(plan: StudyPlan, metric: Metric, weights: str) -> list[tuple[str, float]]:
+def _spreads(plan: StudyPlan, metric: Metric, weights: str) -> list[tuple[str, float, int | None]]:
+    """Where each comes from, the sd in points, and the runs behind it where the interval of their sd can be said."""
     scores = {variant: scores_so_far(plan, variant, metric, weights) for variant in plan.study.variants}
-    found: list[tuple[str, float]] = []
+    found: list[tuple[str, float, int | None]] = []
     for variant, values in scores.items():
         runs = summarise(list(values.values()))
         if runs.n > 1 and runs.sd > 0:
-            found.append((f"measured, {variant}, {runs.n} seeds", 100 * runs.sd))
+            found.append((f"measured, {variant}, {runs.n} seeds", 100 * runs.sd, runs.n))
         pairs = summarise(list(paired_differences(values, scores[plan.study.baseline]).values()))
         if variant != plan.study.baseline and pairs.n > 1 and pairs.sd > 0:
-            found.append((f"measured, {variant} less {plan.study.baseline}, {pairs.n} pairs", 100 * pairs.sd))
+            found.append((f"measured, {variant} less {plan.study.baseline}, {pairs.n} pairs", 100 * pairs.sd, pairs.n))
     if found:
         return found
     assumed = plan.study.verdict.assumed_sd.get(metric)
-    theirs = [(f"seen by others: {what}, {n} runs", sd) for what, n, sd in known_spreads(metric)]
-    return [*([("assumed", assumed)] if assumed else []), *theirs]
+    theirs = [(f"seen by others: {what}, {n} runs", sd, n) for what, n, sd in known_spreads(metric)]
+    return [*([("assumed", assumed, None)] if assumed else []), *theirs]
 
 
-def _need(study: StudySettings, metric: Metric, basis: str, sd: float, margin: float) -> SeedNeed:
+def _need(study: StudySettings, metric: Metric, margin: float, basis: str, sd: float, runs: int | None) -> SeedNeed:
     rules = study.verdict
     noise = rules.published_sd.get(metric, 0.0)
     equivalence = seeds_for_equivalence(sd, margin, power=rules.power, alpha=rules.alpha, published_sd=noise)
     now = equivalence_power(len(study.seeds), sd, margin, alpha=rules.alpha, published_sd=noise)
     difference = seeds_for_difference(sd, margin, power=rules.power, alpha=rules.alpha)
-    return SeedNeed(metric, basis, sd, margin, equivalence, now, difference)
+    limits = sd_interval(sd, runs) if runs else (None, None)
+    return SeedNeed(metric, basis, sd, margin, equivalence, now, difference, *limits)
 
 
 @dataclass(frozen=True)

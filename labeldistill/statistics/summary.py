@@ -66,6 +66,13 @@ def spread(values: Sequence[float], resolution: float = 0.0) -> float:
     return 0.0 if high - low <= max(resolution, rounding) else stdev(values)
 
 
+def sd_interval(sd: float, n: int, *, confidence: float = 0.95) -> tuple[float, float]:
+    """Interval of the true standard deviation behind the sample sd of n >= 2 values (chi-squared; normal noise)."""
+    tails = special.chdtri(n - 1, [0.5 - confidence / 2, 0.5 + confidence / 2])  # upper tails: largest quantile first
+    low, high = (float(sd * ((n - 1) / quantile) ** 0.5) for quantile in tails)
+    return low, high
+
+
 def paired_differences(ours: Mapping[int, float], baseline: Mapping[int, float]) -> dict[int, float]:
     """Difference per seed that both have, in seed order; a seed without both values gives NaN."""
     shared = sorted(set(ours) | set(baseline))

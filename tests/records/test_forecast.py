@@ -108,6 +108,7 @@ def test_seeds_at_the_assumed_spread(plan: StudyPlan) -> None:
     needs = seed_needs(plan)
     assumed = next(need for need in needs if need.basis == "assumed")
     assert (assumed.sd, assumed.margin, assumed.equivalence) == (0.5, 0.5, 10)
+    assert assumed.sd_low is assumed.sd_high is None
     others = next(need for need in needs if "BEVDet issue 21" in need.basis)
     assert others.metric == "NDS"
     assert others.equivalence is not None
@@ -123,6 +124,9 @@ def test_seeds_at_the_measured_spread(plan: StudyPlan) -> None:
     needs = seed_needs(plan)
     assert {need.basis for need in needs} == {"measured, full, 2 seeds"}
     assert needs[0].sd == pytest.approx(100 * np.std([0.300, 0.306], ddof=1))
+    assert needs[0].sd_low is not None  # of two runs the sd is hardly known, and the plan says so
+    assert needs[0].sd_high is not None
+    assert needs[0].sd_high > 30 * needs[0].sd > 60 * needs[0].sd_low
 
 
 def _six_seeds(tmp_path: Path) -> StudyPlan:

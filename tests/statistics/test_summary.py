@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from labeldistill.statistics.summary import paired_differences, summarise
+from labeldistill.statistics.summary import paired_differences, sd_interval, summarise
 
 VALUES = st.lists(st.floats(-1, 1, allow_nan=False), min_size=3, max_size=20).filter(lambda v: np.std(v) > 1e-6)
 
@@ -45,3 +45,12 @@ def test_differences_are_paired_by_seed() -> None:
     assert differences[1] == pytest.approx(0.2)
     assert math.isnan(differences[2])
     assert math.isnan(differences[3])
+
+
+@pytest.mark.parametrize("n", [2, 3, 6, 20])
+def test_the_interval_of_an_sd_covers_as_often_as_it_says(n: int) -> None:
+    """The true sd is inside for 95 % of samples, and above as often as below."""
+    samples = np.random.default_rng(n).normal(scale=2.0, size=(20_000, n))
+    limits = np.array([sd_interval(sd, n) for sd in samples.std(axis=1, ddof=1)])
+    assert (limits[:, 0] > 2.0).mean() == pytest.approx(0.025, abs=0.004)
+    assert (limits[:, 1] < 2.0).mean() == pytest.approx(0.025, abs=0.004)
