@@ -67,7 +67,8 @@ def determinism(
     parents = (run.teacher, run.label_encoder)
     places = Places(plan.infos, *(parent.folder if parent else None for parent in parents))
     training = run.settings.training
-    samples = batch or training.batch_per_device or max(1, training.batch // plan.study.devices_per_run)
+    devices = plan.study.devices_per_run * plan.study.nodes_per_run
+    samples = batch or training.batch_per_device or max(1, training.batch // devices)
     notes: list[str] = []
 
     def build() -> "Trial":

@@ -15,19 +15,28 @@ def train(
     key: KeyOption = None,
     device: DeviceOption = "auto",
     devices: Annotated[
-        int | None, typer.Option(help="Processes, one a device; the study's `devices_per_run` unless given.")
+        int | None,
+        typer.Option(help="Processes on each machine, one a device; the study's `devices_per_run` unless given."),
+    ] = None,
+    nodes: Annotated[
+        int | None,
+        typer.Option(min=1, help="Machines; the command runs once on each. The study's `nodes_per_run` unless given."),
     ] = None,
     results: ResultsOption = Path("results"),
 ) -> None:
     """Train one run. Killed and called again it goes on from its last checkpoint and ends with the same weights.
 
+    On several machines start it once on each: `srun --nodes=2 --ntasks=2 --ntasks-per-node=1`, or with NODE_RANK,
+    MASTER_ADDR and MASTER_PORT set. They must share the results folder.
+
     Example: labeldistill train full --study smoke --seed 1
     """
-    from labeldistill.records.one_machine import refuse_several_machines
+    from labeldistill.records.machines import take_place
     from labeldistill.records.plan import StudyPlan
 
-    refuse_several_machines()
     plan = StudyPlan.load(study, results)
+    nodes = plan.study.nodes_per_run if nodes is None else nodes
+    take_place(nodes)
     run = plan.run(unit, seed, key)
     if run.record.is_file():
         return
@@ -46,4 +55,5 @@ def train(
             label_encoder_dir=run.label_encoder.folder if run.label_encoder else None,
             device=device if device != "auto" else plan.study.device,
             devices=plan.study.devices_per_run if devices is None else devices,
+            nodes=nodes,
         )

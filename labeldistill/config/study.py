@@ -116,6 +116,9 @@ class StudySettings(Settings):
     """Dotted setting -> why it is assumed (the paper never published it)."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     devices_per_run: int = Field(1, ge=1)
+    """Devices of one training on each of its machines."""
+    nodes_per_run: int = Field(1, ge=1)
+    """Machines of one training; its batch is shared by all their devices."""
 
     @model_validator(mode="after")
     def _consistent(self) -> "StudySettings":

@@ -22,12 +22,14 @@ def train(
     label_encoder_dir: Path | None = None,
     device: Device = "auto",
     devices: int = 1,
+    nodes: int = 1,
     progress: bool | None = None,
     extra_record: dict[str, Any] | None = None,
 ) -> None:
     """Train one run of any stage into `out_dir`: weights, losses.csv, ledger.jsonl, and record.json as the last file.
 
     A folder with a record is finished and left alone. A killed run goes on from its checkpoint; see `training.fit`.
+    With several `nodes` each of them calls this, and the first one alone writes.
 
     Raises:
         InputError: a folder that another run uses or finished, a parent of other settings, a full disk, ...
@@ -66,6 +68,7 @@ def train(
         label_encoder_dir=label_encoder_dir,
         device=device,
         devices=devices,
+        nodes=nodes,
         progress=progress,
         finish=finish,
     )

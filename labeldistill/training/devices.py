@@ -33,7 +33,7 @@ def resolve_device(device: Device, devices: int = 1) -> Accelerator:
 def usable_precision(precision: str, accelerator: Accelerator) -> str:
     """fp16 is for GPUs: a CPU computes the same run in float32, and says so."""
     if accelerator == "cpu" and precision == "16-mixed":
-        if local_rank() == 0:
+        if is_first():
             print("labeldistill: 16-mixed needs a GPU; this CPU run is in 32-true", file=sys.stderr)
         return "32-true"
     return precision
@@ -42,6 +42,16 @@ def usable_precision(precision: str, accelerator: Accelerator) -> str:
 def local_rank() -> int:
     """This process's number among those of a distributed run on this machine."""
     return int(os.environ.get("LOCAL_RANK", "0"))
+
+
+def node_rank() -> int:
+    """This machine's number among those of a distributed run."""
+    return int(os.environ.get("NODE_RANK", "0"))
+
+
+def is_first() -> bool:
+    """Whether this process is the one of a run that writes its files."""
+    return local_rank() == 0 and node_rank() == 0
 
 
 def describe(accelerator: Accelerator) -> dict[str, Any]:

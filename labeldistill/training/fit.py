@@ -14,7 +14,7 @@ from torch import Tensor
 from labeldistill.errors import InputError, LabelDistillError
 from labeldistill.training.checkpoint import remove_checkpoint
 from labeldistill.training.determinism import determinism, set_threads
-from labeldistill.training.devices import describe, local_rank, resolve_device, usable_precision
+from labeldistill.training.devices import describe, is_first, resolve_device, usable_precision
 from labeldistill.training.job import Outcome, TrainingJob
 from labeldistill.training.lock import RunLock
 from labeldistill.training.loss_table import NAME as LOSSES
@@ -43,10 +43,10 @@ def fit(job: TrainingJob, finish: Finish = lambda outcome: None) -> Outcome | No
         Interrupted: SIGTERM, SIGUSR1 or Ctrl-C; a checkpoint is kept.
     """
     accelerator = resolve_device(job.device, job.devices)
-    main = local_rank() == 0
+    main = is_first()
     threads = set_threads()
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
-    length = run_length(job.training, len(job.items), job.devices)
+    length = run_length(job.training, len(job.items), job.processes)
     precision = usable_precision(job.training.precision, accelerator)
     with RunLock(job.out_dir / LOCK) if main else nullcontext(), determinism(job.training.deterministic):
         session = Session(job, length, scaled=precision == "16-mixed")
@@ -80,7 +80,7 @@ def _train(job: TrainingJob, session: Session, accelerator: Any, precision: str)
     from labeldistill.training.module import TrainingModule
     from labeldistill.training.trainer import build_trainer
 
-    if job.training.sync_batchnorm and job.devices > 1:
+    if job.training.sync_batchnorm and job.processes > 1:
         synchronised(job.model, accelerator)
     trainer = build_trainer(job, accelerator, precision, session.length.accumulation)
     try:
@@ -118,12 +118,12 @@ def _written(job: TrainingJob, session: Session, accelerator: Any, precision: st
         length=session.length,
         optimisation=_optimisation(job, session, precision),
         losses=session.table.summary(),
-        usage=session.usage.total(job.devices, accelerator),
+        usage=session.usage.total(job.processes, accelerator),
         frozen=_drift(session.frozen_before, frozen_hashes(job.model, job.frozen)),
         weights={name: _file(weights_path(job.out_dir, name)) for name in WEIGHTS},
         device={
             **describe(accelerator),
-            "processes": job.devices,
+            "processes": job.processes,
             "threads": torch.get_num_threads(),
             "hosts": session.hosts,
         },
@@ -176,6 +176,6 @@ def _warnings(job: TrainingJob, length: Length) -> list[str]:
     found = []
     if length.samples < length.batch:
         found.append(f"the training split has {length.samples} key frames, fewer than a batch of {length.batch}")
-    if length.batch_per_device == 1 and not (job.training.sync_batchnorm and job.devices > 1):
+    if length.batch_per_device == 1 and not (job.training.sync_batchnorm and job.processes > 1):
         found.append("BatchNorm sees one key frame at a time; larger device batches or sync_batchnorm are safer")
     return found

@@ -45,7 +45,8 @@ class TrainingJob:
         switches: those that act on the stage.
         frozen: prefixes of the state's names that are neither trained nor saved (teachers inside a student).
         device: auto takes a GPU if there is one.
-        devices: processes on this machine, one a device.
+        devices: processes on each machine, one a device.
+        nodes: machines; this one's number is NODE_RANK, the first one is at MASTER_ADDR and MASTER_PORT.
         progress: show a progress bar; None: when stderr is a terminal.
     """
 
@@ -61,7 +62,13 @@ class TrainingJob:
     frozen: tuple[str, ...] = ()
     device: Device = "auto"
     devices: int = 1
+    nodes: int = 1
     progress: bool | None = None
+
+    @property
+    def processes(self) -> int:
+        """Processes on all machines."""
+        return self.devices * self.nodes
 
     def released(self, switch: str) -> bool:
         """Whether a switch has its released value; one that does not act on the stage counts as released."""

@@ -11,6 +11,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from labeldistill.errors import InputError
 from labeldistill.ops.distributed import world_size
 from labeldistill.training.checkpoint import load_checkpoint, save_checkpoint
 from labeldistill.training.curves import Curves
@@ -31,12 +32,12 @@ SKIPPED_IN_A_ROW = 50
 """Under fp16 a step whose loss is not finite is skipped; so many of them one after another are a divergence."""
 
 
-def _hosts() -> list[str]:
-    """Names of the machines that train together, each once."""
-    names = [socket.gethostname()] * world_size()
+def _gathered(value: Any) -> list[Any]:
+    """What every process gives, each value once, in order."""
+    values = [value] * world_size()
     if world_size() > 1:
-        dist.all_gather_object(names, socket.gethostname())
-    return sorted(set(names))
+        dist.all_gather_object(values, value)
+    return sorted(set(values))
 
 
 class Session:
@@ -72,7 +73,11 @@ class Session:
     # -- beginning ----------------------------------------------------------------------------------------------------
 
     def begin(self, optimizer: torch.optim.Optimizer, precision: Any) -> None:
-        """Bring model, optimiser, EMA and scaler to where the checkpoint left them; the model is on its device."""
+        """Bring model, optimiser, EMA and scaler to where the checkpoint left them; the model is on its device.
+
+        Raises:
+            InputError: the processes of the run see different checkpoints.
+        """
         model, training = self.job.model, self.job.training
         self.live = model.state_dict()  # aliases of the parameters: training changes them in place
         if training.ema_decay is not None:
@@ -89,10 +94,18 @@ class Session:
         else:
             self._restore(optimizer, precision, self._saved)
             self._saved = None
-        self.hosts = _hosts()
+        self.hosts = _gathered(socket.gethostname())
+        self._agree()
         if self.is_main:
             self._announce()
         self.optimizer, self.precision = optimizer, precision
+
+    def _agree(self) -> None:
+        """Machines that do not see the same folder would go on from different steps, and average that."""
+        found = _gathered((self.job.run_key, self.start))
+        if len(found) > 1:
+            told = ", ".join(f"run {key} after step {step}" for key, step in found)
+            raise InputError(f"{', '.join(self.hosts)} see different states: {told}", file=self.job.out_dir)
 
     def _restore(self, optimizer: torch.optim.Optimizer, precision: Any, saved: dict[str, Any]) -> None:
         self.job.model.load_state_dict(saved["model"])

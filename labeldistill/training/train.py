@@ -18,6 +18,7 @@ def train(
     label_encoder_dir: Path | None = None,
     device: Device = "auto",
     devices: int = 1,
+    nodes: int = 1,
     progress: bool | None = None,
     finish: Finish = lambda outcome: None,
 ) -> Outcome | None:
@@ -34,6 +35,7 @@ def train(
         label_encoder_dir=label_encoder_dir,
         device=device,
         devices=devices,
+        nodes=nodes,
         progress=progress,
     )
     return fit(job, finish)
@@ -49,6 +51,7 @@ def training_job(
     label_encoder_dir: Path | None = None,
     device: Device = "auto",
     devices: int = 1,
+    nodes: int = 1,
     progress: bool | None = None,
 ) -> TrainingJob:
     """A run with its model and items in place, not yet started; the determinism audit takes it too.
@@ -69,5 +72,6 @@ def training_job(
         frozen=FROZEN[run.stage],
         device=device,
         devices=devices,
+        nodes=nodes,
         progress=progress,
     )

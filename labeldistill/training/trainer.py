@@ -7,7 +7,6 @@ from typing import Any
 
 import lightning.pytorch as pl
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
-from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.pytorch.strategies import DDPStrategy
 
 from labeldistill.training.devices import Accelerator
@@ -22,32 +21,24 @@ def silence_lightning() -> None:
     warnings.filterwarnings("ignore", message=".*find_unused_parameters=True was specified.*")
 
 
-def _environment(devices: int) -> Any:
-    """Processes that `srun` started, else our own; never Lightning's requeueing, and no guess from a batch job."""
-    if devices > 1 and SLURMEnvironment.detect():
-        environment = SLURMEnvironment(auto_requeue=False)
-        if environment.world_size() > 1:
-            return environment
-    return LightningEnvironment()
-
-
 def build_trainer(job: TrainingJob, accelerator: Accelerator, precision: str, accumulation: int) -> pl.Trainer:
     """A Trainer that goes once through the loader: the order of samples holds all epochs."""
     silence_lightning()
     strategy: Any = "auto"
-    if job.devices > 1:
+    if job.processes > 1:
         backend = "nccl" if accelerator == "cuda" else "gloo"
         strategy = DDPStrategy(
             process_group_backend=backend,
             find_unused_parameters=True,  # as released: a variant may leave parameters without gradient
             timeout=timedelta(minutes=30),
-            cluster_environment=_environment(job.devices),
+            cluster_environment=LightningEnvironment(),
         )
     return pl.Trainer(
         accelerator="gpu" if accelerator == "cuda" else "cpu",
         devices=job.devices,
+        num_nodes=job.nodes,
         strategy=strategy,
-        plugins=None if job.devices > 1 else [LightningEnvironment()],
+        plugins=None if job.processes > 1 else [LightningEnvironment()],
         precision=precision,  # type: ignore[arg-type]
         max_epochs=1,
         accumulate_grad_batches=accumulation,

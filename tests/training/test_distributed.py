@@ -72,8 +72,70 @@ def test_a_signal_to_one_process_stops_all_with_a_checkpoint(
     options = {**OPTIONS, "devices": 2, "sync_batchnorm": True}
     assert toy_run(folder, signal_at=[6, 15], signalled_rank=rank, **options) == 143
     assert toy_run(folder, **options) == 0
+    assert_the_same(folder, both[1])
+
+
+# -- two machines: processes that know of each other by an address alone ----------------------------------------------
+
+
+def assert_the_same(folder: Path, other: Path) -> None:
     for name in ("losses.csv", "weights-raw.safetensors", "weights-ema.safetensors"):
-        assert (folder / name).read_bytes() == (both[1] / name).read_bytes()
+        assert (folder / name).read_bytes() == (other / name).read_bytes(), name
+
+
+def events(folder: Path) -> list[str]:
+    found = (event["event"] for event in read_ledger(folder / "ledger.jsonl"))
+    return [event for event in found if event != "progress"]
+
+
+def test_two_machines_of_one_device_are_one_of_two(toy_run: ToyRun, tmp_path: Path, both: tuple[Path, Path]) -> None:
+    assert toy_run(tmp_path / "run", nodes=2, sync_batchnorm=True, **OPTIONS) == 0
+    assert_the_same(tmp_path / "run", both[1])
+    assert events(tmp_path / "run") == ["started", "finished"]
+    assert len(list((tmp_path / "run" / "tensorboard").iterdir())) == 1
+
+
+@pytest.mark.slow
+def test_two_machines_of_two_devices(toy_run: ToyRun, tmp_path: Path, both: tuple[Path, Path]) -> None:
+    assert toy_run(tmp_path / "run", nodes=2, devices=2, sync_batchnorm=True, **OPTIONS) == 0
+    assert losses(tmp_path / "run") == pytest.approx(losses(both[0]), rel=1e-5)
+    assert events(tmp_path / "run") == ["started", "finished"]
+
+
+@pytest.mark.parametrize("killed", [0, 1])
+def test_a_machine_that_dies_ends_the_other_and_both_go_on(
+    toy_run: ToyRun, tmp_path: Path, both: tuple[Path, Path], killed: int
+) -> None:
+    options = {**OPTIONS, "nodes": 2, "sync_batchnorm": True}
+    code = toy_run(tmp_path / "run", kill_at=8, killed_rank=killed, **options)
+    assert code == (-9 if killed == 0 else 1)
+    assert not (tmp_path / "run" / "record.json").exists()
+    assert toy_run(tmp_path / "run", **options) == 0
+    assert_the_same(tmp_path / "run", both[1])
+    assert events(tmp_path / "run") == ["started", *(["failed"] if killed else []), "resumed", "finished"]
+
+
+def test_a_signal_to_the_other_machine_stops_both_with_a_checkpoint(
+    toy_run: ToyRun, tmp_path: Path, both: tuple[Path, Path]
+) -> None:
+    options = {**OPTIONS, "nodes": 2, "sync_batchnorm": True}
+    assert toy_run(tmp_path / "run", signal_at=[6, 15], signalled_rank=1, **options) == 143
+    assert toy_run(tmp_path / "run", **options) == 0
+    assert_the_same(tmp_path / "run", both[1])
+    assert events(tmp_path / "run") == ["started", "stopped", "resumed", "finished"]
+
+
+def test_machines_that_see_different_folders_are_told(toy_run: ToyRun, tmp_path: Path) -> None:
+    """The other machine has no checkpoint where the first one has one, as on a disk of its own."""
+    options = {**OPTIONS, "nodes": 2}
+    assert toy_run(tmp_path / "run", kill_at=8, **options) == -9
+    (tmp_path / "elsewhere").mkdir()
+    code = toy_run(tmp_path / "run", folders=[str(tmp_path / "run"), str(tmp_path / "elsewhere")], **options)
+    assert code == 2
+    said = (tmp_path / "run.stderr").read_text()
+    assert "see different states: run toykey after step 0, run toykey after step 5" in said
+    assert (tmp_path / "run" / "checkpoint").exists()
+    assert not list((tmp_path / "elsewhere").iterdir())
 
 
 @pytest.mark.slow

@@ -1,7 +1,8 @@
 """A toy run for the training tests, importable and a script: `python toy_training.py FOLDER '{"steps": 9}'`.
 
 Options (JSON): any training setting; `kill_at` and `kill_in_checkpoint` (step at which the process kills itself),
-`signal_at` [step, number], `signalled_rank`, `nan_at`, `file_limit_bytes`, `unseeded`, `devices`, `frozen`, `sleep_s`.
+`killed_rank`, `signal_at` [step, number], `signalled_rank`, `nan_at`, `file_limit_bytes`, `unseeded`, `devices`,
+`nodes`, `folders` (one a node), `frozen`, `sleep_s`.
 """
 
 import json
@@ -110,6 +111,7 @@ def toy_job(out_dir: Path, **options: Any) -> TrainingJob:
         frozen=("centerpoint.",) if options.get("frozen", True) else (),
         device="cpu",
         devices=options.get("devices", 1),
+        nodes=options.get("nodes", 1),
         progress=options.get("progress"),
     )
 
@@ -121,14 +123,14 @@ def _planted_faults(options: dict[str, Any]) -> None:
     def kill() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
-    end_step = session.Session.end_step
+    end_step, rank = session.Session.end_step, options.get("rank", 0)
 
     def ended(self: Any) -> None:
         at, number = options.get("signal_at", (None, 0))
-        if self.step + 1 == at and options.get("rank", 0) == options.get("signalled_rank", 0):
+        if self.step + 1 == at and rank == options.get("signalled_rank", 0):
             os.kill(os.getpid(), number)
         end_step(self)
-        if self.step == options.get("kill_at"):
+        if self.step == options.get("kill_at") and options.get("killed_rank", rank) == rank:
             kill()
 
     session.Session.end_step = ended  # type: ignore[method-assign]
@@ -167,27 +169,31 @@ def run(out_dir: Path, options: dict[str, Any]) -> int:
 def serve() -> None:
     """Fork a process for each line `[folder, options]` of stdin, answer with its exit code (imports cost seconds).
 
-    With several devices one process each is forked, as `srun` or torchrun would start them.
+    With several devices or nodes one process each is forked, as torchrun would start them; a node's only process is
+    left to see for itself that it has no others to start.
     """
     import lightning.pytorch  # noqa: F401
 
     for line in sys.stdin:
         folder, options = json.loads(line)
-        devices = options.get("devices", 1)
+        devices, nodes = options.get("devices", 1), options.get("nodes", 1)
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         children = []
-        for rank in range(devices):
+        for rank in range(devices * nodes):
             children.append(os.fork())
             if children[-1] == 0:
                 log = os.open(f"{folder}.stderr", os.O_WRONLY | os.O_CREAT | (os.O_APPEND if rank else os.O_TRUNC))
                 os.dup2(log, 1)
                 os.dup2(log, 2)
+                if devices * nodes > 1:
+                    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+                    os.environ["NODE_RANK"] = str(rank // devices)
                 if devices > 1:
-                    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "NODE_RANK": "0"}
-                    os.environ |= {"LOCAL_RANK": str(rank), "WORLD_SIZE": str(devices)}
-                os._exit(run(Path(folder), {**options, "rank": rank}))
+                    os.environ |= {"LOCAL_RANK": str(rank % devices), "WORLD_SIZE": str(devices * nodes)}
+                here = options.get("folders", [folder] * nodes)[rank // devices]
+                os._exit(run(Path(here), {**options, "rank": rank}))
         codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
         print(codes[0], flush=True)
 
