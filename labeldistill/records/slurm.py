@@ -25,16 +25,47 @@ _OPTIONS = {
     "mem_mb_per_cpu": "--mem-per-cpu",
     "nodes": "--nodes",
     "gpu": "--gpus",
+    "gres": "--gres",
 }
 
 
-def check_slurm(workflow: Any) -> None:
-    """Nothing under another executor; under `slurm`, put every kind of job before Slurm without submitting it.
+def machines(nodes: int, gpus: int) -> dict[str, Any]:
+    """Resources of a training on `nodes` machines with `gpus` GPUs on each.
+
+    On several, `mpi` leaves the start of one task a machine to the command (see `launcher`), and GPUs are counted by
+    machine, for Slurm would take a sum of them as it likes.
+    """
+    if nodes == 1:
+        return {"gpu": gpus}
+    return {"nodes": nodes, "tasks": nodes, "mpi": "srun", **({"gres": f"gpu:{gpus}"} if gpus else {})}
+
+
+def launcher(nodes: int, gpus: int) -> str:
+    """What starts a training's command on several machines, before the command; nothing on one.
+
+    One that fails takes the others with it: they would wait for it. One that is done waits for the first, which writes.
+    """
+    if nodes == 1:
+        return ""
+    of_gpus = f" --gres=gpu:{gpus}" if gpus else ""
+    tasks = f"--nodes={nodes} --ntasks={nodes} --ntasks-per-node=1 --cpus-per-task={{threads}}{of_gpus}"
+    return f"srun {tasks} --kill-on-bad-exit=1 --wait=0 "
+
+
+def check_slurm(workflow: Any, nodes: int = 1) -> None:
+    """Under `slurm`, put every kind of job before Slurm without submitting it; otherwise ask for Slurm if it is needed.
 
     Raises:
-        WorkflowError: no Slurm here, no controller that answers, or a job that would be refused or wait for ever.
+        WorkflowError: no Slurm here, no controller that answers, a job that would be refused or wait for ever, or a
+            training on several `nodes` without Slurm.
     """
-    if workflow.executor_plugin.name != "slurm":
+    executor = workflow.executor_plugin.name
+    if executor != "slurm":
+        if nodes > 1 and executor != "touch" and any(job.resources.get("mpi") for job in workflow.dag.needrun_jobs()):
+            raise WorkflowError(
+                f"`nodes_per_run` of the study is {nodes}, and only Slurm starts a training on several machines: "
+                "snakemake --profile workflow/profiles/slurm, or `nodes_per_run: 1`"
+            )
         return
     missing = [command for command in COMMANDS if shutil.which(command) is None]
     if missing:
@@ -48,7 +79,8 @@ def check_slurm(workflow: Any) -> None:
         raise WorkflowError(
             *refused,
             f"what there is (partition|time limit|nodes|CPUs|MB|GPUs a node): {', '.join(partitions.split())}",
-            "GPUs: `devices_per_run` of the study; the rest: `default-resources` and `set-resources` of the profile",
+            "GPUs on a node, nodes: `devices_per_run` and `nodes_per_run` of the study; the rest: `default-resources` "
+            "and `set-resources` of the profile",
         )
 
 
@@ -65,14 +97,19 @@ def _asks(dag: Any) -> dict[str, tuple[str, ...]]:
 def options(resources: Mapping[str, Any], threads: int) -> tuple[str, ...]:
     """Resources of Snakemake as options of sbatch, as the executor gives them."""
     given = [f"{option}={resources.get(name)}" for name, option in _OPTIONS.items() if resources.get(name)]
+    if resources.get("mpi"):
+        given.append(f"--ntasks={resources.get('tasks')}")
     cpus = resources.get("cpus_per_task") or threads
     return (*given, f"--cpus-per-task={cpus}", *shlex.split(str(resources.get("slurm_extra") or "")))
 
 
 def _refusal(name: str, given: tuple[str, ...], partitions: str) -> str:
     """Why Slurm would never run such a job, or we not; empty if it would run, at once or later."""
-    if any(option.startswith("--nodes=") and option != "--nodes=1" for option in given):
-        return f"{name} asks for {' '.join(given)}: every job of this workflow runs on one node (`nodes: 1`)"
+    asked = dict(option.split("=", 1) for option in given if "=" in option)
+    tasks = asked.get("--ntasks", "1")
+    if asked.get("--nodes", tasks) != tasks:
+        reason = "`nodes_per_run` of the study" if tasks != "1" else "`nodes: 1`"
+        return f"{name} asks for {' '.join(given)}: this job runs on {tasks} node(s) ({reason})"
     said = _run("sbatch", "--test-only", *given, "--wrap", "true")
     reason = " ".join(said.stderr.split()) if said.returncode else _too_long(given, partitions.splitlines())
     if not reason or any(word in reason.lower() for word in PASSING):

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 from snakemake.exceptions import WorkflowError
 
-from labeldistill.records.slurm import check_slurm, minutes, options
+from labeldistill.records.slurm import check_slurm, launcher, machines, minutes, options
 
 
 @pytest.mark.parametrize(
@@ -42,8 +42,33 @@ def test_no_gpu_is_not_an_ask_for_none() -> None:
     )
 
 
-def _workflow(executor: str) -> SimpleNamespace:
-    return SimpleNamespace(executor_plugin=SimpleNamespace(name=executor))
+def test_a_training_on_two_machines_asks_for_gpus_on_each_and_starts_one_task_there() -> None:
+    asked = machines(2, 4)
+    assert set(options({"mem_mb": 128_000, **asked}, 8)) == {
+        *("--nodes=2", "--ntasks=2", "--gres=gpu:4", "--cpus-per-task=8", "--mem=128000"),
+    }
+    command = launcher(2, 4).format(threads=8)
+    assert command.startswith("srun --nodes=2 --ntasks=2 --ntasks-per-node=1 --cpus-per-task=8 --gres=gpu:4 ")
+    assert "gres" not in machines(2, 0)
+    assert "gres" not in launcher(2, 0)
+
+
+def test_a_training_on_one_machine_is_started_as_it_is() -> None:
+    assert machines(1, 4) == {"gpu": 4}
+    assert launcher(1, 4) == ""
+
+
+def _workflow(executor: str, *resources: dict[str, object]) -> SimpleNamespace:
+    jobs = [SimpleNamespace(resources=each) for each in resources]
+    dag = SimpleNamespace(needrun_jobs=lambda: jobs)
+    return SimpleNamespace(executor_plugin=SimpleNamespace(name=executor), dag=dag)
+
+
+def test_only_slurm_starts_a_training_on_several_machines() -> None:
+    check_slurm(_workflow("local", {"gpu": 1}), 2)  # all trainings are done
+    for executor in ("local", "kubernetes"):
+        with pytest.raises(WorkflowError, match=r"`nodes_per_run` of the study is 2, and only Slurm"):
+            check_slurm(_workflow(executor, {"gpu": 1}, machines(2, 1)), 2)
 
 
 def test_other_executors_need_no_slurm(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

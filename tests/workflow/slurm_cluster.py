@@ -1,4 +1,7 @@
-"""A Slurm of one machine for a test: munged, slurmctld and slurmd with two fake GPUs, in a folder of its own."""
+"""A Slurm of one machine for a test: munged, slurmctld and slurmd with two fake GPUs, in a folder of its own.
+
+It can pretend to be several nodes: then as many slurmd run, each with its own port.
+"""
 
 import os
 import shutil
@@ -29,13 +32,12 @@ ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 ReturnToService=2
 SlurmctldPidFile={at}/slurmctld.pid
-SlurmdPidFile={at}/slurmd.pid
+SlurmdPidFile={at}/slurmd-%n.pid
 SlurmctldPort={ports[0]}
-SlurmdPort={ports[1]}
-SlurmdSpoolDir={at}/spool
+SlurmdSpoolDir={at}/spool/%n
 StateSaveLocation={at}/state
 SlurmctldLogFile={at}/slurmctld.log
-SlurmdLogFile={at}/slurmd.log
+SlurmdLogFile={at}/slurmd-%n.log
 SlurmdParameters=config_overrides
 SchedulerType=sched/backfill
 SchedulerParameters=sched_min_interval=200000,bf_interval=5
@@ -45,10 +47,11 @@ GresTypes=gpu
 MinJobAge=300
 AccountingStorageType=accounting_storage/none
 JobAcctGatherType=jobacct_gather/none
-NodeName={host} NodeAddr=127.0.0.1 CPUs=4 RealMemory=200000 Gres=gpu:2 State=UNKNOWN
+{nodes}
 PartitionName=debug Nodes=ALL Default=YES MaxTime=120:00 State=UP
 PartitionName=short Nodes=ALL MaxTime=10:00 State=UP
 """
+NODE = "NodeName={} NodeHostname={} NodeAddr=127.0.0.1 Port={} CPUs=4 RealMemory=200000 Gres=gpu:2 State=UNKNOWN"
 
 
 def why_not() -> str:
@@ -66,17 +69,21 @@ def _found(name: str) -> str | None:
 class Cluster:
     """The running daemons. `path` comes first on PATH: its commands speak to this Slurm, whatever else is installed."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.path = folder, folder / "bin"
+    def __init__(self, folder: Path, nodes: int = 1) -> None:
+        self.folder, self.path, self.nodes = folder, folder / "bin", nodes
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def start(self) -> None:
-        """Write the settings, start the daemons, wait until the node is idle."""
+        """Write the settings, start the daemons, wait until the nodes are idle."""
         for name in ("bin", "spool", "state"):
             (self.folder / name).mkdir()
         host = socket.gethostname().split(".")[0]
         conf = self.folder / "slurm.conf"
-        conf.write_text(CONF.format(at=self.folder, host=host, ports=_free_ports(2)))
+        # the first node has the machine's name, which can be looked up
+        names = [host, *(f"{host}-pretended-{number}" for number in range(1, self.nodes))]
+        ports = _free_ports(1 + self.nodes)
+        nodes = "\n".join(NODE.format(name, host, port) for name, port in zip(names, ports[1:], strict=True))
+        conf.write_text(CONF.format(at=self.folder, host=host, ports=ports, nodes=nodes))
         # any character device passes for a GPU
         (self.folder / "gres.conf").write_text("Name=gpu File=/dev/null\nName=gpu File=/dev/zero\n")
         for name in CLIENTS:  # wrappers, for the executor takes SLURM_CONF out of a job's environment
@@ -90,8 +97,10 @@ class Cluster:
         self._daemon("munged", "--force", "--foreground", f"--key-file={key}", f"--seed-file={key}.seed", *of_munge)
         self._until("the socket of munged", lambda: (self.folder / "munge.socket").exists())
         self._daemon("slurmctld", "-D", "-f", str(conf))
-        self._daemon("slurmd", "-D", "-f", str(conf), "-N", host)
-        self._until("an idle node", lambda: "idle" in self.ask("sinfo", "--noheader", "--format=%T"))
+        for name in names:
+            self._daemon("slurmd", "-D", "-f", str(conf), "-N", name)
+        idle = ("sinfo", "--noheader", "--partition=debug", "--states=idle", "--format=%D")
+        self._until("an idle node", lambda: self.ask(*idle).strip() == str(self.nodes))
 
     def stop(self) -> None:
         """End every job, then the daemons."""
@@ -117,7 +126,7 @@ class Cluster:
     def _daemon(self, name: str, *arguments: str) -> None:
         program = _found(name)
         assert program is not None
-        with (self.folder / f"{name}.out").open("wb") as out:
+        with (self.folder / f"{name}.out").open("ab") as out:
             self._processes.append(subprocess.Popen((program, *arguments), stdout=out, stderr=out))
 
     def _until(self, what: str, there: Callable[[], bool], seconds: float = 60) -> None:
@@ -140,14 +149,14 @@ def _free_ports(number: int) -> list[int]:
 
 
 @contextmanager
-def running_cluster() -> Iterator[Cluster]:
+def running_cluster(nodes: int = 1) -> Iterator[Cluster]:
     """A Slurm for the duration of a block; skips the test with the reason where none can be had."""
     reason = why_not()
     if reason:
         pytest.skip(reason)
     # a short path: a socket's name has 107 characters at most
     folder = Path(tempfile.mkdtemp(prefix="slurm-"))
-    cluster = Cluster(folder)
+    cluster = Cluster(folder, nodes)
     try:
         cluster.start()
         yield cluster

@@ -3,7 +3,7 @@
 
 RUN = f"{plan.folder}/{{unit}}/seed-{{seed}}/{{key}}"
 RECORD = f"{RUN}/record.json"
-COMMAND = "exec labeldistill train {wildcards.unit} --seed {wildcards.seed} --key {wildcards.key} --study {params.study} --results {params.results} > {log} 2>&1"
+COMMAND = f"exec {launcher(NODES, GPUS)}" "labeldistill train {wildcards.unit} --seed {wildcards.seed} --key {wildcards.key} --study {params.study} --results {params.results} > {log} 2>&1"
 
 
 rule train_teacher:
@@ -17,7 +17,7 @@ rule train_teacher:
         f"{plan.folder}/logs/train-{{unit}}-{{seed}}-{{key}}.log",
     threads: CORES
     resources:
-        gpu=GPUS,
+        **machines(NODES, GPUS),
         gpu_jobs=int(GPUS > 0),
         **TRAIN,
     params:
@@ -37,7 +37,7 @@ rule train_label_encoder:
         f"{plan.folder}/logs/train-{{unit}}-{{seed}}-{{key}}.log",
     threads: CORES
     resources:
-        gpu=GPUS,
+        **machines(NODES, GPUS),
         gpu_jobs=int(GPUS > 0),
         **TRAIN,
     params:
@@ -57,7 +57,7 @@ rule train_student:
         f"{plan.folder}/logs/train-{{unit}}-{{seed}}-{{key}}.log",
     threads: CORES
     resources:
-        gpu=GPUS,
+        **machines(NODES, GPUS),
         gpu_jobs=int(GPUS > 0),
         **TRAIN,
     params:
