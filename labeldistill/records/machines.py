@@ -23,8 +23,8 @@ def take_place(nodes: int, environment: MutableMapping[str, str] = os.environ) -
     spans = nodes > 1 and tasks == machines == nodes
     if tasks > 1 and not spans:
         raise InputError(
-            f"a training starts its own processes on a machine: {nodes} of it needed in all, one a machine, srun "
-            f"started {tasks} on {machines}; use srun --nodes={nodes} --ntasks={nodes} --ntasks-per-node=1"
+            f"a training starts its own processes: srun must start one task of it on each of {nodes} machine(s), not "
+            f"{tasks} on {machines}; use srun --nodes={nodes} --ntasks={nodes} --ntasks-per-node=1"
         )
     if _number(environment, "GROUP_WORLD_SIZE", 1) > 1:
         raise InputError("torchrun started a training on several machines; use srun, or set " + ", ".join(NAMES))

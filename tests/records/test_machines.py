@@ -28,11 +28,11 @@ def scontrol(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("nodes", "environment", "words"),
     [
-        (1, {"SLURM_STEP_NUM_TASKS": "8", "SLURM_STEP_NUM_NODES": "2"}, "1 of it needed .* srun started 8 on 2"),
-        (1, {"SLURM_STEP_NUM_TASKS": "2", "SLURM_STEP_NUM_NODES": "1"}, "1 of it needed .* srun started 2 on 1"),
-        (2, {**STEP, "SLURM_STEP_NUM_NODES": "1"}, "2 of it needed .* srun started 2 on 1"),
+        (1, {"SLURM_STEP_NUM_TASKS": "8", "SLURM_STEP_NUM_NODES": "2"}, r"each of 1 machine\(s\), not 8 on 2;"),
+        (1, {"SLURM_STEP_NUM_TASKS": "2", "SLURM_STEP_NUM_NODES": "1"}, r"each of 1 machine\(s\), not 2 on 1;"),
+        (2, {**STEP, "SLURM_STEP_NUM_NODES": "1"}, r"each of 2 machine\(s\), not 2 on 1;"),
         (2, {**STEP, "SLURM_STEP_NUM_TASKS": "8"}, "srun --nodes=2 --ntasks=2 --ntasks-per-node=1"),
-        (3, STEP, "3 of it needed .* srun started 2 on 2"),
+        (3, STEP, r"each of 3 machine\(s\), not 2 on 2;"),
         (1, {"GROUP_WORLD_SIZE": "2", "WORLD_SIZE": "16"}, "torchrun started a training on several machines"),
         (2, {"GROUP_WORLD_SIZE": "2", **HAND}, "torchrun started a training on several machines"),
         (2, {}, "needs NODE_RANK, MASTER_ADDR, MASTER_PORT: start it with srun --nodes=2"),

@@ -26,5 +26,5 @@ def test_copies_started_by_srun_are_refused(finished: Workplace) -> None:
     command = ("labeldistill", "train", "baseline", "--study", "nano", "--seed", "3")
     done = finished.run(*command, SLURM_STEP_NUM_TASKS="4")
     assert done.returncode == 2
-    assert "1 of it needed in all, one a machine, srun started 4 on 1" in done.stderr
+    assert "on each of 1 machine(s), not 4 on 1" in done.stderr
     assert len(done.stderr.splitlines()) == 1

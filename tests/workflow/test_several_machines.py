@@ -10,7 +10,7 @@ from slurm_cluster import Cluster, running_cluster
 from test_slurm_profile import ClusterPlace, _job_of, _until
 from workplace import Workplace
 
-pytestmark = [pytest.mark.slow, pytest.mark.slurm, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.slurm, pytest.mark.timeout(1800)]
 FILES = ("weights-raw.safetensors", "weights-ema.safetensors", "losses.csv")
 SPREAD = {
     "extends": "nano",
@@ -55,7 +55,7 @@ def test_two_nodes_of_slurm_train_as_two_devices(finished: Workplace, pair: Clus
         assert job is not None
         assert "NumNodes=2" in pair.ask("scontrol", "show", "job", job)
         pair.ask("scancel", "--signal=TERM", job)  # what the time limit sends: to the steps, not to the batch script
-        code = process.wait(600)
+        code = process.wait(1200)
     finally:
         process.kill()
     said = "".join(file.read_text()[-2000:] for file in place.folder.glob("results/spread/logs/*.log"))
