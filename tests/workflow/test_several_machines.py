@@ -18,7 +18,7 @@ SPREAD = {
     "variants!": {"baseline": {"terms": {"detection": 1.0, "depth": 3.0}}},
     "claims!": {},
     # long enough to be caught in the middle
-    "student_training": {"steps": 16, "sync_batchnorm": True, "checkpoint_every_steps": 2},
+    "student_training": {"steps": 12, "sync_batchnorm": True, "checkpoint_every_steps": 2},
 }
 
 

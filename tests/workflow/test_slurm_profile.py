@@ -226,3 +226,15 @@ def test_a_study_of_four_gpus_is_told_by_its_own_setting(tmp_path: Path, cluster
     assert code != 0
     assert "--gpus=4" in said
     assert "devices_per_run" in said
+
+
+def test_a_study_of_more_nodes_than_there_are_is_told_by_its_own_setting(tmp_path: Path, cluster: Cluster) -> None:
+    place = ClusterPlace(tmp_path, cluster.path, {**STUDY, "nodes_per_run": 2})
+    code, said = place.said()
+    assert code != 0
+    assert "--nodes=2 --ntasks=2" in said
+    assert "nodes_per_run" in said
+    code, said = place.said("--set-resources", "train_student:nodes=3")
+    assert code != 0
+    assert "train_student asks for" in said
+    assert "this job runs on 2 node(s) (`nodes_per_run` of the study)" in said
