@@ -16,6 +16,8 @@ from labeldistill.training.checkpoint import remove_checkpoint
 from labeldistill.training.determinism import determinism, set_threads
 from labeldistill.training.devices import describe, is_first, resolve_device, usable_precision
 from labeldistill.training.job import Outcome, TrainingJob
+from labeldistill.training.ledger import NAME as LEDGER
+from labeldistill.training.ledger import Ledger
 from labeldistill.training.lock import RunLock
 from labeldistill.training.loss_table import NAME as LOSSES
 from labeldistill.training.schedule import Length, lr_factor, run_length
@@ -48,9 +50,10 @@ def fit(job: TrainingJob, finish: Finish = lambda outcome: None) -> Outcome | No
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     length = run_length(job.training, len(job.items), job.processes)
     precision = usable_precision(job.training.precision, accelerator)
-    with RunLock(job.out_dir / LOCK) if main else nullcontext(), determinism(job.training.deterministic):
-        session = Session(job, length, scaled=precision == "16-mixed")
+    session: Session | None = None
+    with RunLock(job.out_dir / LOCK) if main else nullcontext() as lock, determinism(job.training.deterministic):
         try:
+            session = Session(job, length, precision == "16-mixed", lock.touch if lock else lambda: None)
             diverged = _train(job, session, accelerator, precision)
             if not main:
                 return None
@@ -63,7 +66,10 @@ def fit(job: TrainingJob, finish: Finish = lambda outcome: None) -> Outcome | No
         except BaseException as error:
             if main:
                 event = "stopped" if isinstance(error, KeyboardInterrupt) else "failed"
-                session.ledger.write(event, step=session.step, steps=length.steps, reason=_reason(error))
+                step = session.step if session else 0  # none: its checkpoint can't be read
+                Ledger(job.out_dir / LEDGER, job.run_key).write(
+                    event, step=step, steps=length.steps, reason=_reason(error)
+                )
             raise
         session.ledger.write(outcome.status, step=session.step, steps=length.steps, reason=outcome.reason)
         remove_checkpoint(job.out_dir)

@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -65,7 +66,8 @@ class RunLock:
     def touch(self) -> None:
         """Show that the holder is alive, for file systems without locks."""
         if self._stream is not None:
-            os.utime(self._stream)
+            with suppress(OSError):  # watching is not the work
+                os.utime(self._stream)
 
     def _acquired(self) -> int:
         if self.path in _held:

@@ -4,7 +4,7 @@ import math
 import socket
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -44,11 +44,18 @@ class Session:
     """One process's part of a run, from its start or its checkpoint to the end.
 
     `step` counts finished optimiser steps. Losses of a step are the mean over its micro-batches and processes.
+    `heartbeat` is called every few seconds by the process that writes.
     """
 
-    def __init__(self, job: TrainingJob, length: Length, scaled: bool = False) -> None:
+    def __init__(
+        self,
+        job: TrainingJob,
+        length: Length,
+        scaled: bool = False,
+        heartbeat: Callable[[], None] = lambda: None,
+    ) -> None:
         self.job, self.length = job, length
-        self.scaled = scaled
+        self.scaled, self._heartbeat = scaled, heartbeat
         self.stop = StopRequest()
         self.ledger = Ledger(job.out_dir / LEDGER, job.run_key)
         self.table = LossTable()
@@ -236,6 +243,7 @@ class Session:
         self._curves.add(self.step, {name: value for name, value in row.items() if name != "step"})
         if not self.ledger.beat_due():
             return
+        self._heartbeat()
         done = self.step - self.start
         per_step = (time.monotonic() - self._clock) / done
         self.ledger.write(

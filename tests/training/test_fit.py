@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -178,3 +179,29 @@ def test_losses_and_weights_do_not_depend_on_where_checkpoints_fall(tmp_path: Pa
     for name in ("losses.csv", "weights-ema.safetensors"):
         assert (tmp_path / name).read_bytes() == (run[0] / name).read_bytes()
     assert json.loads((tmp_path / "ledger.jsonl").read_text().splitlines()[0])["step"] == 0
+
+
+def test_a_checkpoint_that_can_not_be_read_ends_the_run_and_the_ledger_says_so(tmp_path: Path) -> None:
+    (tmp_path / "checkpoint").mkdir()
+    (tmp_path / "checkpoint/state.pt").write_bytes(b"PK, cut short")
+    with pytest.raises(InputError, match=r"state.pt: can't be read .*; delete it to start afresh"):
+        fit(toy_job(tmp_path))
+    (event,) = read_ledger(tmp_path / "ledger.jsonl")
+    assert event["event"] == "failed"
+    assert "state.pt" in event["reason"]
+
+
+def test_the_lock_is_kept_fresh_while_training(tmp_path: Path) -> None:
+    """Where the file system knows no locks, one that was not touched for long is another host's to take."""
+    job = toy_job(tmp_path)
+    collate, seen = job.items.collate, []
+
+    def looking(items: Any) -> Any:
+        lock = tmp_path / ".lock"
+        seen.append(lock.stat().st_mtime)
+        os.utime(lock, (0, 0))
+        return collate(items)
+
+    object.__setattr__(job.items, "collate", looking)
+    fit(job)
+    assert max(seen[1:]) > 0  # touched again between two batches
