@@ -22,7 +22,7 @@ def score(
 
     Example: labeldistill score full --study smoke --seed 1
     """
-    from labeldistill.evaluation.predict import predictions_path
+    from labeldistill.evaluation.predictions import predictions_path
     from labeldistill.evaluation.score_run import score_run
     from labeldistill.records.plan import StudyPlan
     from labeldistill.statistics.scene_bootstrap import SceneBootstrap

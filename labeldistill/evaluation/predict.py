@@ -14,7 +14,7 @@ from labeldistill.data.batch import Batch
 from labeldistill.data.dataset import KeyFrameDataset
 from labeldistill.data.infos import Infos
 from labeldistill.errors import InputError
-from labeldistill.evaluation.predictions import CAMERA_ONLY, Predictions
+from labeldistill.evaluation.predictions import CAMERA_ONLY, Predictions, predictions_path
 from labeldistill.evaluation.shards import Share, in_shares
 from labeldistill.training.determinism import determinism, set_threads
 from labeldistill.training.devices import Accelerator, resolve_device
@@ -32,11 +32,6 @@ META: dict[Stage, dict[str, bool]] = {
     # boxes in, boxes out: the round trip of the ground truth
     "label-encoder": {**CAMERA_ONLY, "use_camera": False, "use_external": True},
 }
-
-
-def predictions_path(out_dir: Path, weights: WeightsName) -> Path:
-    """Where the predictions of raw or EMA weights lie."""
-    return out_dir / f"predictions-{weights}.parquet"
 
 
 def predict(

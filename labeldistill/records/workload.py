@@ -6,6 +6,7 @@ from math import nan
 from typing import Any
 
 from labeldistill.errors import InputError
+from labeldistill.evaluation.predictions import predictions_path
 from labeldistill.files import read_json
 from labeldistill.records.outcome import FINISHED, outcome
 from labeldistill.records.plan import PlannedRun, StudyPlan
@@ -55,7 +56,8 @@ def _there(plan: StudyPlan) -> Iterator[tuple[str, list[bool]]]:
         ("student", "train student"),
     ):
         yield name, [run.record.is_file() for run in plan.runs if run.stage == stage]
-    yield "predict", [plan.predictions(run).is_dir() for run in plan.runs]
+    found = [[predictions_path(plan.predictions(run), weights) for weights in ("raw", "ema")] for run in plan.runs]
+    yield "predict", [all(file.is_file() for file in files) for files in found]
     yield "score", [(plan.metrics(run) / "metrics.json").is_file() for run in plan.runs]
     yield "benchmark", [plan.benchmark.is_file()]
     yield "gather", [plan.table.is_file()]

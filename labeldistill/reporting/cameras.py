@@ -8,8 +8,7 @@ from PIL import Image, ImageDraw
 
 from labeldistill.data.infos import Infos
 from labeldistill.evaluation.column_checks import broken_numbers
-from labeldistill.evaluation.predict import predictions_path
-from labeldistill.evaluation.predictions import Predictions
+from labeldistill.evaluation.predictions import Predictions, predictions_path
 from labeldistill.files import written_whole
 from labeldistill.geometry.boxes import corners
 from labeldistill.geometry.frames import inverse_pose, pose_matrix, rotation_matrix, transformed

@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from labeldistill.config.load import studies_folder
+from labeldistill.evaluation.predictions import predictions_path
 from labeldistill.records.plan import StudyPlan
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -69,6 +70,8 @@ def test_a_finished_study_of_80_students(snakemake: Snakemake, tmp_path: Path, b
     plan = StudyPlan.load("wide", tmp_path / "results", tmp_path / "reports")
     for run in plan.runs:
         plan.predictions(run).mkdir(parents=True)
+        for weights in ("raw", "ema"):
+            predictions_path(plan.predictions(run), weights).touch()
         plan.metrics(run).mkdir()
         for file in (run.record, plan.metrics(run) / "metrics.json"):
             file.touch()

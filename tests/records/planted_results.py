@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from labeldistill.evaluation.predictions import predictions_path
 from labeldistill.records.plan import PlannedRun, StudyPlan
 
 Score = Callable[[str, str, int], float]
@@ -32,6 +33,8 @@ def finish(
     plan.metrics(run).mkdir(parents=True)
     run.record.write_text(json.dumps(record(run, **changes)))
     plan.predictions(run).mkdir()
+    for weights in ("raw", "ema"):
+        predictions_path(plan.predictions(run), weights).touch()
     found = {"run_key": run.key, "scenes": 2, "rows": score_rows(run.unit, run.seed, score), "slices": []}
     found |= {"findings": {}, "diverged": {}} | (scores or {})
     (plan.metrics(run) / "metrics.json").write_text(json.dumps(found))

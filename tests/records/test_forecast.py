@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from labeldistill.cli.main import build
 from labeldistill.config.load import load_study
+from labeldistill.evaluation.predictions import predictions_path
 from labeldistill.records import workload
 from labeldistill.records.claims import load_claims
 from labeldistill.records.costs import assumptions, cost_of
@@ -36,6 +37,8 @@ def _finish(plan: StudyPlan, run: PlannedRun, score: float | None = 0.3) -> None
     plan.metrics(run).mkdir(parents=True)
     run.record.write_text(json.dumps(_record(run)))
     plan.predictions(run).mkdir()
+    for weights in ("raw", "ema"):
+        predictions_path(plan.predictions(run), weights).touch()
     about = {"weights": "ema", "split": "val", "class": "all"}
     rows = [] if score is None else [{**about, "metric": metric, "value": score} for metric in ("mAP", "NDS")]
     (plan.metrics(run) / "metrics.json").write_text(json.dumps({"run_key": run.key, "rows": rows}))

@@ -6,8 +6,8 @@ import pytest
 from stage_runs import Runs
 
 from labeldistill.errors import InputError
-from labeldistill.evaluation.predict import predict, predictions_path
-from labeldistill.evaluation.predictions import Predictions
+from labeldistill.evaluation.predict import predict
+from labeldistill.evaluation.predictions import Predictions, predictions_path
 from labeldistill.training.weights_file import WEIGHTS
 
 

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from labeldistill.config.load import studies_folder
+from labeldistill.evaluation.predictions import predictions_path
 from labeldistill.records.plan import StudyPlan
 from labeldistill.records.workflow import inputs_of
 
@@ -27,6 +28,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     plan = StudyPlan.load("own", tmp_path / "results", tmp_path / "reports")
     for run in plan.runs:
         plan.predictions(run).mkdir(parents=True)
+        for weights in ("raw", "ema"):
+            predictions_path(plan.predictions(run), weights).touch()
         plan.metrics(run).mkdir()
         run.record.touch()
         (plan.metrics(run) / "metrics.json").touch()

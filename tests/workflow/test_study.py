@@ -3,7 +3,9 @@
 import base64
 import json
 import os
+import re
 import shutil
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -71,6 +73,20 @@ def test_a_mark_left_by_a_killed_snakemake_hides_no_missing_work(finished: Workp
     assert "rule report:" in plan.stdout
     assert "train_student" not in plan.stdout
     assert "train_student" in without_profile.stdout, "Snakemake reads no such marks any more"
+
+
+def test_one_of_two_prediction_files_is_no_result(finished: Workplace, tmp_path: Path) -> None:
+    """What a prediction leaves that was killed between them: it is asked for again, the scores after it."""
+    scores = next(finished.folder.glob("results/nano/full/seed-3/*/pred*/metrics-*/metrics.json"))
+    away = [scores, scores.parents[1] / "detections/predictions-ema.parquet"]
+    for file in away:
+        shutil.move(file, tmp_path / file.name)
+    try:
+        plan = finished.snakemake("-n", str(scores.relative_to(finished.folder)))
+    finally:
+        for file in away:
+            shutil.move(tmp_path / file.name, file)
+    assert re.findall(r"^rule (\w+):", plan.stdout, flags=re.MULTILINE) == ["predict", "evaluate"]
 
 
 def test_a_loss_weight_retrains_its_variant_alone(finished: Workplace) -> None:

@@ -1,14 +1,15 @@
 # a trained run -> predictions -> scores
 
-DETECTIONS = f"{RUN}/predictions-{{split}}-{{code}}/detections"
+# files, not their folder: each is written whole, the EMA one last, so one that is there is never a part
+DETECTIONS = [f"{RUN}/predictions-{{split}}-{{code}}/detections/predictions-{w}.parquet" for w in ("raw", "ema")]
 SCORES = f"{RUN}/predictions-{{split}}-{{code}}/metrics-{{scorer}}/metrics.json"
 
 
 rule predict:
     input:
-        ancient(inputs_of(DETECTIONS, RECORD, plan.infos_index)),
+        ancient(inputs_of(DETECTIONS[-1], RECORD, plan.infos_index)),
     output:
-        directory(DETECTIONS),
+        DETECTIONS,
     log:
         f"{plan.folder}/logs/predict-{{unit}}-{{seed}}-{{key}}-{{split}}-{{code}}.log",
     resources:
@@ -23,7 +24,7 @@ rule predict:
 
 rule evaluate:
     input:
-        ancient(inputs_of(SCORES, DETECTIONS, plan.data_check)),
+        ancient(inputs_of(SCORES, *DETECTIONS, plan.data_check)),
     output:
         SCORES,
     log:
