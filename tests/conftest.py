@@ -1,12 +1,17 @@
-"""What every test may ask for: the shared reference folder (absent in a user's clone) and one thread."""
+"""What every test may ask for: the shared reference folder (absent in a user's clone), one thread, and Ctrl-C."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 import torch
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# A shell starts what runs in the background deaf to Ctrl-C, and every process started from there is deaf, too.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def shared_folder() -> Path | None:
