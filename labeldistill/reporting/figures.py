@@ -1,6 +1,7 @@
 """The figures of a study's report: scores over seeds, paired deltas, classes, loss curves, throughput."""
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import seaborn as sns
@@ -8,11 +9,24 @@ import seaborn as sns
 from labeldistill.reporting.study_tables import StudyTables
 from labeldistill.reporting.style import colours, figure, save
 
+SIDE_BY_SIDE = 8
+"""More names than these stand upright below an axis."""
+
+
+def _name(axis: Any, variants: list[str]) -> None:
+    upright = len(variants) > SIDE_BY_SIDE
+    axis.set_xticks(range(len(variants)), variants, rotation=90 if upright else 20 if len(variants) > 4 else 0)
+
+
+def _below(variants: list[str]) -> float:
+    """Inches that upright names add to a figure."""
+    return 1.4 if len(variants) > SIDE_BY_SIDE else 0.0
+
 
 def scores(tables: StudyTables, path: Path) -> Path:
     """Every run's mAP and NDS as a point, with mean and 95 % t interval per variant."""
-    fig, axes = figure(9.0, 3.6, ncols=2)
     variants = list(tables.variants)
+    fig, axes = figure(9.0, 3.6 + _below(variants), ncols=2)
     tint = colours(variants)
     for axis, metric in zip(axes, ("mAP", "NDS"), strict=True):
         for place, variant in enumerate(variants):
@@ -21,7 +35,7 @@ def scores(tables: StudyTables, path: Path) -> Path:
             if summary.n > 1:
                 half = summary.high - summary.mean
                 axis.errorbar(place + 0.22, summary.mean, half, fmt="D", color=tint[variant], capsize=4, ms=5)
-        axis.set_xticks(range(len(variants)), variants, rotation=20 if len(variants) > 4 else 0)
+        _name(axis, variants)
         axis.set_ylabel(metric)
         axis.set_xlim(-0.5, len(variants) - 0.3)
     fig.suptitle(f"Every run (dots), mean and 95 % interval over seeds (diamonds), {tables.weights} weights")
@@ -30,8 +44,8 @@ def scores(tables: StudyTables, path: Path) -> Path:
 
 def deltas(tables: StudyTables, path: Path) -> Path:
     """Difference to the baseline on each shared seed; lines join a seed's variants."""
-    fig, axes = figure(9.0, 3.4, ncols=2)
     others = [v for v in tables.variants if v != tables.baseline]
+    fig, axes = figure(9.0, 3.4 + _below(others), ncols=2)
     for axis, metric in zip(axes, ("mAP", "NDS"), strict=True):
         rows = [{"variant": v, "seed": str(s), "delta": d} for v in others for s, d in tables.deltas(v, metric).items()]
         data = pd.DataFrame(rows).dropna()
@@ -50,6 +64,7 @@ def deltas(tables: StudyTables, path: Path) -> Path:
                 markersize=5,
             )
             sns.move_legend(axis, "upper left", bbox_to_anchor=(1.0, 1.0), title="seed")
+            _name(axis, list(data["variant"].unique()))
         axis.set_xlabel("")
         axis.set_ylabel(f"{metric} - {metric} of {tables.baseline}")
     fig.suptitle("Paired difference to the baseline, seed by seed")

@@ -8,7 +8,14 @@ import numpy as np
 from labeldistill.reporting.pairs import PairRow
 from labeldistill.reporting.scored_runs import ScoredRun, draws_of
 from labeldistill.reporting.study_tables import StudyTables
-from labeldistill.statistics.bootstrap import Floats, Interval, paired_scene_test, scene_interval, too_few
+from labeldistill.statistics.bootstrap import (
+    FEWEST_SCENES,
+    Floats,
+    Interval,
+    paired_scene_test,
+    scene_interval,
+    too_few,
+)
 from labeldistill.statistics.combined import seeds_and_scenes
 from labeldistill.statistics.summary import Summary, summarise
 
@@ -56,12 +63,16 @@ def _scenes(runs: Sequence[ScoredRun], unit: str) -> int:
 def _over_scenes(drawn: Floats, value: float, scenes: int, confidence: float) -> tuple[Interval, Interval]:
     """Intervals over scenes, and over seeds and scenes, of [n, 1 + R] draws of n runs or pairs."""
     if not len(drawn):
-        why = too_few(scenes) if np.isfinite(value) else "no finished run"
+        why = _undrawn(scenes) if np.isfinite(value) else "no finished run"
         missing = (Interval(value, np.nan, np.nan, source, why) for source in ("scenes", "seeds and scenes"))
         return next(missing), next(missing)
     mean = drawn.mean(axis=0)
     alone = scene_interval(float(mean[0]), mean[1:], scenes, confidence=confidence)
     return alone, seeds_and_scenes(drawn[:, 0], drawn[:, 1:], scenes, confidence=confidence)
+
+
+def _undrawn(scenes: int) -> str:
+    return too_few(scenes) if scenes < FEWEST_SCENES else "the study draws no scenes (`evaluation_replicates: 0`)"
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """Intervals over seeds, scenes and both, and slices, as the report shows them: against the statistics themselves."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -71,6 +73,14 @@ def test_every_unit_has_its_three_intervals() -> None:
         full.seeds.high - full.seeds.low, (full.scenes.high - full.scenes.low) * 0.9
     )
     assert ("full (ingested)", "mAP") in rows
+
+
+def test_a_study_that_draws_no_scenes_is_not_told_to_have_too_few() -> None:
+    runs = [replace(run, draws={}) for run in _runs()]
+    row = interval_rows(_tables(), runs)[0]
+    assert bounds(row.scenes) == "-"
+    assert "the study draws no scenes" in row.caveat
+    assert "at least" not in row.caveat
 
 
 def test_few_scenes_say_why_there_is_no_interval() -> None:
