@@ -71,8 +71,8 @@ def test_a_mark_left_by_a_killed_snakemake_hides_no_missing_work(finished: Workp
         aside.rename(report)
         mark.unlink()
     assert "rule report:" in plan.stdout
-    assert "train_student" not in plan.stdout
-    assert "train_student" in without_profile.stdout, "Snakemake reads no such marks any more"
+    assert "rule train_student:" not in plan.stdout
+    assert "rule train_student:" in without_profile.stdout, "Snakemake reads no such marks any more"
 
 
 def test_one_of_two_prediction_files_is_no_result(finished: Workplace, tmp_path: Path) -> None:
