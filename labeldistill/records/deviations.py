@@ -1,7 +1,8 @@
 """The deviations ledger: what the released code does oddly, where, which tests hold it, and what each oddity is worth.
 
-`workflow/claims/deviations.yaml` is written by people, except for the last entry of a row, `effect`: `with_effects`
-replaces that by what a study measured and leaves every other line as it is.
+`workflow/claims/deviations.yaml` has a row for every switch, `deviations_kept.yaml` beside it one for everything that
+is no switch. People write them, except for the last line of a switch's row, `effect`: `with_effects` replaces that by
+what a study measured and leaves every other line as it is.
 """
 
 from collections.abc import Mapping
@@ -127,6 +128,10 @@ def ledger_file() -> Path:
     return studies_folder().parent / "claims" / "deviations.yaml"
 
 
+KEPT = "deviations_kept.yaml"
+"""Beside the ledger: its rows of what is no switch."""
+
+
 def load_ledger(file: Path | None = None) -> Ledger:
     """Read the ledger.
 
@@ -134,22 +139,38 @@ def load_ledger(file: Path | None = None) -> Ledger:
         InputError: no such file, no YAML, or a row that is missing, repeated, incomplete or at odds with the switches.
     """
     file = file or ledger_file()
+    return parsed(_text(file), file)
+
+
+def parsed(text: str, file: Path) -> Ledger:
+    """The ledger whose switches `text` holds, with the other rows that lie beside `file`; see `load_ledger`."""
+    beside = file.with_name(KEPT)
+    switches = _rows(text, file, "switches")
+    kept = _rows(_text(beside), beside, "kept")
     try:
-        return parsed(file.read_text(encoding="utf-8"), file)
+        return Ledger.model_validate({"switches": switches, "kept": kept})
+    except ValidationError as error:
+        problem = error.errors()[0]
+        key = ".".join(map(str, problem["loc"])) or None
+        where = beside if problem["loc"][:1] == ("kept",) else file
+        raise InputError(problem["msg"].removeprefix("Value error, "), file=where, key=key) from error
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
     except OSError as error:
         raise InputError(f"can't be read ({error.strerror})", file=file) from error
 
 
-def parsed(text: str, file: Path) -> Ledger:
-    """The ledger that `text` holds; see `load_ledger`."""
+def _rows(text: str, file: Path, key: str) -> Any:
     try:
-        return Ledger.model_validate(yaml.safe_load(text))
+        tree = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise InputError(f"not valid YAML ({error})", file=file) from error
-    except ValidationError as error:
-        problem = error.errors()[0]
-        key = ".".join(map(str, problem["loc"])) or None
-        raise InputError(problem["msg"].removeprefix("Value error, "), file=file, key=key) from error
+    if not isinstance(tree, dict) or set(tree) != {key}:
+        raise InputError("holds this one list", file=file, key=key)
+    return tree[key]
 
 
 def switch_of_variant(study: StudySettings, variant: str) -> tuple[str, str] | None:
@@ -174,28 +195,22 @@ def with_effects(text: str, effects: Mapping[str, Effect]) -> str:
     """The ledger's text with the `effect` of these switches replaced; every other line stays.
 
     Raises:
-        InputError: a switch whose row has no `effect` as its last entry.
+        InputError: a switch whose row has no line `effect:`.
     """
-    lines, done = [], set()
-    switch, skipping = "", False
+    lines, done, switch = [], set(), ""
     for line in text.splitlines():
-        indent = len(line) - len(line.lstrip())
         if line.startswith("  - id: "):
             switch = line.removeprefix("  - id: ").strip()
-        if skipping and (not line.strip() or indent <= 4):
-            skipping = False
         if line.startswith("    effect:") and switch in effects:
-            lines += _effect_lines(effects[switch])
+            line = _effect_line(effects[switch])
             done.add(switch)
-            skipping = True
-        elif not skipping:
-            lines.append(line)
+        lines.append(line)
     if missing := set(effects) - done:
         raise InputError(f"the row of {sorted(missing)[0]} has no line `effect:`", key="switches")
     return "\n".join(lines) + "\n"
 
 
-def _effect_lines(effect: Effect) -> list[str]:
+def _effect_line(effect: Effect) -> str:
     tree: dict[str, Any] = effect.model_dump(mode="json", exclude_defaults=True)
-    body = yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=100_000, default_flow_style=None)
-    return ["    effect:", *(f"      {line}" for line in body.rstrip().splitlines())]
+    body = yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=100_000, default_flow_style=True)
+    return f"    effect: {body.rstrip()}"

@@ -3,6 +3,7 @@
 import ast
 import math
 import re
+import shutil
 from functools import cache
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from labeldistill.config.switches import STAGES_OF_SWITCH, Switches
 from labeldistill.errors import InputError
 from labeldistill.parity.case import all_cases
 from labeldistill.records.deviations import (
+    KEPT,
     Effect,
     ledger_file,
     load_ledger,
@@ -90,7 +92,7 @@ CHANGES = [
     ("  - id: label_extent\n", "  - id: label_extents\n", "no switch"),
     ("    quirks: [19]\n", "    quirks: [19]\n    surprise: 1\n", "not permitted"),
     ("    stages: [student]\n", "    stages: [teacher]\n", "`stages`"),
-    ("      study: deviations\n", "", "names `study`"),
+    ("status: measured, study: deviations,", "status: measured,", "names `study`"),
     ("  - id: label_border\n", "  - id: label_extent\n", "twice|stages"),
 ]
 
@@ -99,11 +101,28 @@ CHANGES = [
 def test_a_wrong_ledger_names_file_and_key(tmp_path: Path, old: str, new: str, message: str) -> None:
     text = ledger_file().read_text()
     assert old in text
+    shutil.copy(ledger_file().with_name(KEPT), tmp_path)
     file = tmp_path / "deviations.yaml"
     file.write_text(text.replace(old, new, 1))
     with pytest.raises(InputError, match=message) as error:
         load_ledger(file)
     assert str(file) in str(error.value)
+
+
+def test_a_wrong_row_of_what_is_kept_names_its_own_file(tmp_path: Path) -> None:
+    shutil.copy(ledger_file(), tmp_path)
+    beside = tmp_path / KEPT
+    text = ledger_file().with_name(KEPT).read_text()
+    beside.write_text(text.replace("    kept: mended\n", "    kept: forgotten\n", 1))
+    with pytest.raises(InputError, match="as released") as error:
+        load_ledger(tmp_path / "deviations.yaml")
+    assert str(beside) in str(error.value)
+    beside.write_text(text + "switches: []\n")
+    with pytest.raises(InputError, match=f"{KEPT}.*this one list"):
+        load_ledger(tmp_path / "deviations.yaml")
+    beside.unlink()
+    with pytest.raises(InputError, match=f"{KEPT}.*can't be read"):
+        load_ledger(tmp_path / "deviations.yaml")
 
 
 def test_a_missing_or_broken_ledger_is_refused(tmp_path: Path) -> None:
@@ -133,7 +152,8 @@ MAP = {"full": [0.20, 0.21, 0.22, 0.23], "colours": [0.23, 0.245, 0.25, 0.262], 
 def studies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     claims = tmp_path / "claims"
     claims.mkdir()
-    (claims / "deviations.yaml").write_text(ledger_file().read_text())
+    for file in (ledger_file(), ledger_file().with_name(KEPT)):
+        shutil.copy(file, claims)
     folder = tmp_path / "config"
     folder.mkdir()
     for file in studies_folder().resolve().glob("*.yaml"):
@@ -197,9 +217,9 @@ def test_what_was_measured_goes_into_its_rows_and_nowhere_else(studies: Path) ->
         if row.id not in found:
             assert row == LEDGER.row(row.id)
     assert ledger.kept == LEDGER.kept
-    effect_of = re.compile(rf"(  - id: (?:{'|'.join(found)})\n(?:    .*\n)*?    effect:\n)(?:      .*\n)+")
-    assert len(effect_of.findall(before)) == 2
-    assert effect_of.sub(r"\1", before) == effect_of.sub(r"\1", after)
+    changed = [pair for pair in zip(before.splitlines(), after.splitlines(), strict=True) if pair[0] != pair[1]]
+    assert len(changed) == 2
+    assert all(line.startswith("    effect: {") for pair in changed for line in pair)
     assert with_effects(after, found) == after
 
 
