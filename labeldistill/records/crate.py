@@ -16,7 +16,7 @@ from labeldistill.errors import InputError
 from labeldistill.records.gather import gather
 from labeldistill.records.plan import PlannedRun, StudyPlan
 from labeldistill.records.provenance import REPOSITORY
-from labeldistill.records.run_record import SCHEMA, read_record
+from labeldistill.records.run_record import SCHEMAS, read_record
 
 CONTEXT = "https://w3id.org/ro/terms/workflow-run/context"
 PROFILES = {
@@ -138,7 +138,8 @@ class StudyCrate:
     def _settings(self) -> Entity:
         file = self.scratch / "settings.yaml"
         file.write_text(yaml.safe_dump(self.plan.study.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
-        self._file(SCHEMA, "run_record.schema.json", description="JSON schema of every record.json")
+        for schema in SCHEMAS:
+            self._file(schema, schema.name, description="JSON schema of every record.json, or of parts of it")
         return self._file(file, "settings.yaml", description="every resolved setting of the study")
 
     # -- what was done ------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The run record: one JSON file a run, by the schema of workflow/schemas/run_record.schema.json."""
+"""The run record: one JSON file a run, by the schema of workflow/schemas."""
 
 from datetime import UTC, datetime
 from functools import cache
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
+from referencing import Registry, Resource
 
 from labeldistill.config.run_key import digest, hashed_settings
 from labeldistill.config.study import RunSettings
@@ -18,18 +19,21 @@ if TYPE_CHECKING:
 
 NAME = "record.json"
 SCHEMA_VERSION = 1
-SCHEMA = REPOSITORY / "workflow" / "schemas" / "run_record.schema.json"
+_PARTS = ("run_record", "run_machine", "run_data", "run_training")
+SCHEMAS = tuple(REPOSITORY / "workflow" / "schemas" / f"{part}.schema.json" for part in _PARTS)
+"""The published schema: the record's own file first, then those of its parts that it refers to."""
 
 
 @cache
-def schema() -> dict[str, Any]:
-    """The published schema.
+def validator() -> jsonschema.Draft202012Validator:
+    """What holds a record against the published schema.
 
     Raises:
         InputError: the repository's workflow folder is not beside the package.
     """
-    found: dict[str, Any] = read_json(SCHEMA)
-    return found
+    whole, *parts = (read_json(file) for file in SCHEMAS)
+    resources = ((part["$id"], Resource.from_contents(part)) for part in parts)
+    return jsonschema.Draft202012Validator(whole, registry=Registry().with_resources(resources))
 
 
 def build_record(
@@ -120,8 +124,7 @@ def check_record(record: Any, file: Path) -> None:
             file=file,
             key="schema_version",
         )
-    errors = jsonschema.Draft202012Validator(schema()).iter_errors(record)
-    first = min(errors, key=lambda error: (len(error.path), str(error.path)), default=None)
+    first = min(validator().iter_errors(record), key=lambda error: (len(error.path), str(error.path)), default=None)
     if first is not None:
         key = ".".join(str(part) for part in first.path)
         raise InputError(first.message[:300], file=file, key=key or None)

@@ -12,8 +12,9 @@ import pytest
 from labeldistill.config.load import load_study
 from labeldistill.config.runs import run_settings
 from labeldistill.errors import InputError
+from labeldistill.files import read_json
 from labeldistill.records.provenance import code_provenance, data_provenance
-from labeldistill.records.run_record import SCHEMA_VERSION, build_record, read_record, schema, write_record
+from labeldistill.records.run_record import SCHEMA_VERSION, SCHEMAS, build_record, read_record, validator, write_record
 from labeldistill.training.job import Outcome
 from labeldistill.training.schedule import run_length
 
@@ -60,9 +61,19 @@ def record(infos: Path) -> dict[str, Any]:
 
 
 def test_the_schema_is_one_and_asks_for_every_field() -> None:
-    jsonschema.Draft202012Validator.check_schema(schema())
-    assert set(schema()["required"]) == set(schema()["properties"])
-    assert schema()["properties"]["schema_version"]["const"] == SCHEMA_VERSION
+    for file in SCHEMAS:
+        jsonschema.Draft202012Validator.check_schema(read_json(file))
+    schema = validator().schema
+    assert set(schema["required"]) == set(schema["properties"])
+    assert schema["properties"]["schema_version"]["const"] == SCHEMA_VERSION
+
+
+def test_each_part_of_the_schema_is_referred_to_once_from_the_whole() -> None:
+    whole, *parts = (read_json(file) for file in SCHEMAS)
+    defined = [f"{part['$id']}#/$defs/{name}" for part in parts for name in part["$defs"]]
+    referred = [value["$ref"] for value in whole["properties"].values() if "$ref" in value]
+    assert sorted(referred) == sorted(defined)
+    assert {file.name for file in SCHEMAS} == {file.name for file in SCHEMAS[0].parent.glob("*.json")}
 
 
 def test_a_record_comes_back_as_written_and_is_plain_json(record: dict[str, Any], tmp_path: Path) -> None:
@@ -84,6 +95,8 @@ def test_a_record_comes_back_as_written_and_is_plain_json(record: dict[str, Any]
         ("seed", -1, r"\.json: seed: -1 is less than the minimum of 0"),
         ("status", "failed", r"status: 'failed' is not one of"),
         ("usage.wall_s", "long", r"usage\.wall_s: 'long' is not of type 'number'"),
+        ("data.samples", "many", r"data\.samples: 'many' is not"),
+        ("optimisation.steps", "many", r"optimisation\.steps: 'many' is not"),
         ("switches.nms_distance", "other", r"switches\.nms_distance"),
         ("surprise", 1, r"'surprise' was unexpected"),
     ],
