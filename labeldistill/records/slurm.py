@@ -1,4 +1,7 @@
-"""Whether Slurm can do what a workflow asks of it: asked before the first job, where Snakemake would wait for ever."""
+"""What a training on several machines asks of Slurm, and whether Slurm can do what a workflow asks of it.
+
+The latter is asked before the first job, where Snakemake would wait for ever.
+"""
 
 import re
 import shlex

@@ -15,33 +15,19 @@ from typing import Any
 import pytest
 import yaml
 from dvc.api import metrics_show
+from workplace import NANO as SMALLEST
+from workplace import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000)]
 
-TINY = {"steps": 2, "batch": 2, "warmup_steps": 1}
+# one student and nothing optional: what is played is which numbers are recorded, not what they are
 NANO = {
-    "extends": "smoke",
-    "description": "the smallest study there is",
-    "seeds": [3],
-    "data": {
-        "synth": {
-            "scenes": {"train": 1, "val": 1, "tuning": 1},
-            "key_frames_per_scene": 2,
-            "sweeps_per_key_frame": 1,
-            "lidar_azimuths": 96,
-        },
-        "past_sweeps": 1,
-        "future_sweeps": 0,
-    },
-    "teacher_training": TINY,
-    "label_encoder_training": TINY,
-    "student_training": {**TINY, "lr": 0.002},
-    "variants!": {"baseline": {"terms": {"detection": 1.0, "depth": 3.0}}},
+    **SMALLEST,
+    "student_training": {**SMALLEST["student_training"], "lr": 0.002},  # type: ignore[dict-item]
+    "variants!": {"baseline": SMALLEST["variants!"]["baseline"]},  # type: ignore[index]
     "claims!": {},
     "evaluation_slices": [],
     "evaluation_replicates": 0,
-    "benchmark": {"warmup": 0, "repeats": 1},
 }
 SETTING = "workflow/config/nano.yaml:student_training.lr"
 CHANGED = 0.01
