@@ -1,11 +1,19 @@
 """What every test may ask for: the shared reference folder (absent in a user's clone), one thread, and Ctrl-C."""
 
+import json
 import os
 import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
+
+if TYPE_CHECKING:
+    from stage_runs import Runs
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -43,3 +51,45 @@ def real_nuscenes(shared: Path) -> Path:
 @pytest.fixture(autouse=True, scope="session")
 def _one_thread() -> None:
     torch.set_num_threads(1)
+
+
+TOY = ROOT / "tests" / "support" / "toy_training.py"
+ToyRun = Callable[..., int]
+
+
+@pytest.fixture(scope="session")
+def toy_run() -> Iterator[ToyRun]:
+    """Train the toy in a process of its own: `toy_run(folder, **options) -> exit code` (negative: killed)."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, str(TOY), "serve"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+
+        def run(folder: Path, **options: Any) -> int:
+            assert server.stdin is not None
+            assert server.stdout is not None
+            server.stdin.write(json.dumps([str(folder), options]) + "\n")
+            server.stdin.flush()
+            return int(server.stdout.readline())
+
+        yield run
+        server.stdin.close()
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> "Runs":
+    """A tiny world with a finished teacher, label encoder, baseline and full student, trained once per session."""
+    from stage_runs import DATA, WORLD, Runs
+
+    from labeldistill.config.data import DataSettings
+    from labeldistill.data.infos import build_infos
+    from labeldistill.synthetic.write import write_world
+
+    root = tmp_path_factory.mktemp("stages")
+    write_world(WORLD, root / "world")
+    data = DataSettings(dataroot=str(root / "world"), **DATA)
+    made = Runs(build_infos(data, root / "world", root / "infos"), root)
+    for unit in ("teacher", "label-encoder", "baseline", "full"):
+        made.train(unit)
+    return made

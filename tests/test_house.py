@@ -13,13 +13,22 @@ FLOORS = [
     {"config"},
     {"ops"},
     {"nuscenes"},
+    {"synthetic"},
+    {"evaluation"},
     {"data"},
     {"models"},
     {"distillation"},
     {"training"},
-    {"evaluation"},
+    {"inference"},
+    {"checks"},
     {"statistics"},
+    {"study"},
+    {"claims"},
     {"records"},
+    {"planning"},
+    {"monitor"},
+    {"compare"},
+    {"cluster"},
     {"reporting"},
     {"weights", "parity"},
     {"cli"},
@@ -57,4 +66,4 @@ def test_files_stay_under_400_lines(path: Path) -> None:
 
 def test_the_rule_can_fail() -> None:
     assert LEVEL["models"] < LEVEL["training"] < LEVEL["cli"]
-    assert _imported_rooms(PACKAGE / "cli" / "predict.py") >= {"records", "evaluation"}
+    assert _imported_rooms(PACKAGE / "cli" / "predict.py") >= {"study", "inference"}

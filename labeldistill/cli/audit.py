@@ -10,7 +10,7 @@ import typer
 from labeldistill.cli.options import DeviceOption, ResultsOption, SeedOption, TableOrJson, TableOrJsonOption
 
 if TYPE_CHECKING:
-    from labeldistill.training.audit import Audit
+    from labeldistill.checks.determinism_audit import Audit
 
 app = typer.Typer(
     rich_markup_mode=None,
@@ -54,12 +54,12 @@ def determinism(
 
     Example: labeldistill audit determinism --study smoke --unit full --steps 3
     """
+    from labeldistill.checks.determinism_audit import audit
+    from labeldistill.checks.dry_run import DryRun, Places, prepare
+    from labeldistill.checks.dry_run import small as smaller
     from labeldistill.errors import GateError
-    from labeldistill.records.plan import StudyPlan
-    from labeldistill.records.workload import keyed
-    from labeldistill.training.audit import audit
-    from labeldistill.training.trial import Places, Trial, prepare
-    from labeldistill.training.trial import small as smaller
+    from labeldistill.planning.workload import keyed
+    from labeldistill.study.plan import StudyPlan
 
     plan = StudyPlan.load(study, results)
     keyed(plan)
@@ -71,7 +71,7 @@ def determinism(
     samples = batch or training.batch_per_device or max(1, training.batch // devices)
     notes: list[str] = []
 
-    def build() -> "Trial":
+    def build() -> "DryRun":
         settings, at = (smaller(run.settings), Places()) if small else (run.settings, places)
         chosen = device if device != "auto" else "auto" if small else plan.study.device
         trial = prepare(settings, at, batch=samples, device=chosen, level=level and level.value)

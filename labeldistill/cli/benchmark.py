@@ -12,9 +12,9 @@ def benchmark(study: StudyOption, device: DeviceOption = "auto", results: Result
 
     Example: labeldistill benchmark --study smoke
     """
+    from labeldistill.checks.benchmark import benchmark as measure
     from labeldistill.files import write_json
-    from labeldistill.records.plan import StudyPlan
-    from labeldistill.training.benchmark import benchmark as measure
+    from labeldistill.study.plan import StudyPlan
 
     plan = StudyPlan.load(study, results)
     chosen = device if device != "auto" else plan.study.device

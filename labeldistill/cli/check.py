@@ -21,10 +21,10 @@ def check(
     """
     from dataclasses import asdict
 
+    from labeldistill.claims.reference_band import compare_with_band, write_band
     from labeldistill.errors import GateError
     from labeldistill.records.gather import gather
-    from labeldistill.records.plan import StudyPlan
-    from labeldistill.records.reference import compare_with_band, write_band
+    from labeldistill.study.plan import StudyPlan
 
     plan = StudyPlan.load(study, results)
     table = gather(plan)

@@ -23,7 +23,7 @@ def check_data(
     from labeldistill.errors import InputError
     from labeldistill.files import write_json
     from labeldistill.nuscenes.check import check_data as look
-    from labeldistill.records.plan import StudyPlan
+    from labeldistill.study.plan import StudyPlan
 
     plan = StudyPlan.load(study, results)
     with bar("check data") as progress:

@@ -20,6 +20,6 @@ def crate(
     Example: labeldistill crate smoke --out smoke-crate
     """
     from labeldistill.records.crate import write_crate
-    from labeldistill.records.plan import StudyPlan
+    from labeldistill.study.plan import StudyPlan
 
     typer.echo(write_crate(StudyPlan.load(study, results, reports), out, weights=weights))

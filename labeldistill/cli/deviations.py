@@ -22,13 +22,13 @@ def deviations(
 
     Example: labeldistill deviations deviations --write
     """
+    from labeldistill.claims.deviations import ledger_file, load_ledger, parsed, with_effects
     from labeldistill.errors import InputError
     from labeldistill.files import write_text
-    from labeldistill.records.deviations import ledger_file, load_ledger, parsed, with_effects
     from labeldistill.records.gather import gather
-    from labeldistill.records.plan import StudyPlan
     from labeldistill.reporting.deviation_table import deviation_table, effects, measured_switches
     from labeldistill.reporting.study_tables import StudyTables
+    from labeldistill.study.plan import StudyPlan
 
     plan = StudyPlan.load(study, results)
     chosen, file = plan.study, ledger_file()

@@ -33,11 +33,11 @@ def diff(
 
     Example: labeldistill diff HEAD~1 results --fail-on regression
     """
+    from labeldistill.claims.claims import POINTS
+    from labeldistill.compare.diff import compare_sides
+    from labeldistill.compare.diff_runs import read_side
+    from labeldistill.compare.diff_sources import opened
     from labeldistill.errors import GateError
-    from labeldistill.records.claims import POINTS
-    from labeldistill.records.diff import compare_sides
-    from labeldistill.records.diff_runs import read_side
-    from labeldistill.records.diff_sources import opened
 
     with opened(a) as folder_a, opened(b) as folder_b:
         sides = read_side(folder_a, a), read_side(folder_b, b)

@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from labeldistill.records.diff import Diff, DiffRow
+from labeldistill.compare.diff import Diff, DiffRow
 from labeldistill.reporting.numbers import NOTHING, number
 
 _MOST_CAUSES = 40

@@ -22,7 +22,7 @@ def gather(
     from labeldistill.records.gather import gather as gather_runs
     from labeldistill.records.gather import write_table
     from labeldistill.records.gather_rows import ALL
-    from labeldistill.records.plan import StudyPlan
+    from labeldistill.study.plan import StudyPlan
 
     plan = StudyPlan.load(study, results)
     table = gather_runs(plan)

@@ -12,7 +12,7 @@ def infos(study: StudyOption, results: ResultsOption = Path("results")) -> None:
     Example: labeldistill infos --study smoke
     """
     from labeldistill.data.infos import build_infos
-    from labeldistill.records.plan import StudyPlan
+    from labeldistill.study.plan import StudyPlan
 
     plan = StudyPlan.load(study, results)
     if plan.infos_index.is_file():

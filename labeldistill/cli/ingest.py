@@ -39,9 +39,9 @@ def ingest(
     from labeldistill.errors import InputError
     from labeldistill.evaluation.ingest import Origin
     from labeldistill.evaluation.ingest import ingest as take_in
-    from labeldistill.records.ingested import refuse_taken
-    from labeldistill.records.plan import StudyPlan
     from labeldistill.statistics.scene_bootstrap import SceneBootstrap
+    from labeldistill.study.ingested import refuse_taken
+    from labeldistill.study.plan import StudyPlan
 
     plan = StudyPlan.load(study, results)
     if variant not in plan.study.variants:

@@ -16,7 +16,7 @@ for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 import typer  # noqa: E402
 
 from labeldistill import __version__  # noqa: E402
-from labeldistill.cli.full_disk import one_message  # noqa: E402
+from labeldistill.cli.disk_errors import as_input_error  # noqa: E402
 from labeldistill.cli.verbs import VERBS  # noqa: E402
 from labeldistill.errors import LabelDistillError  # noqa: E402
 
@@ -41,13 +41,13 @@ def _root(
     """
 
 
-def ending_well(verb: Verb) -> Verb:
+def with_exit_codes(verb: Verb) -> Verb:
     """Wrap a verb: a LabelDistillError or a full disk is one line on stderr and its exit code, Ctrl-C is 130."""
 
     @functools.wraps(verb)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         try:
-            with one_message():
+            with as_input_error():
                 return verb(*args, **kwargs)
         except LabelDistillError as error:
             typer.echo(f"labeldistill: {error}", err=True)
@@ -80,11 +80,11 @@ def _add(app: typer.Typer, name: str, module: ModuleType, summary: str) -> None:
     group = getattr(module, "app", None)
     if group is None:
         verb = getattr(module, name.replace("-", "_"))
-        app.command(name, short_help=summary)(ending_well(verb))
+        app.command(name, short_help=summary)(with_exit_codes(verb))
         return
     for command in group.registered_commands:
         assert command.callback is not None
-        command.callback = ending_well(command.callback)
+        command.callback = with_exit_codes(command.callback)
     app.add_typer(group, name=name, short_help=summary)
 
 

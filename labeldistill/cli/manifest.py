@@ -22,7 +22,7 @@ def manifest(
     """
     from labeldistill.files import write_json
     from labeldistill.nuscenes.manifest import build_manifest
-    from labeldistill.records.plan import StudyPlan
+    from labeldistill.study.plan import StudyPlan
 
     plan = StudyPlan.load(study, results)
     data = plan.study.data

@@ -12,8 +12,8 @@ import typer
 from labeldistill.cli.options import ReportsOption, ResultsOption
 
 if TYPE_CHECKING:
-    from labeldistill.records.plan import StudyPlan
-    from labeldistill.records.seed_planning import Standing
+    from labeldistill.planning.seed_planning import Standing
+    from labeldistill.study.plan import StudyPlan
 
 
 class PlanFormat(StrEnum):
@@ -49,7 +49,7 @@ def plan(
     Example: labeldistill plan mini --sequential --run --cores 2
     """
     from labeldistill.errors import InputError
-    from labeldistill.records.plan import StudyPlan
+    from labeldistill.study.plan import StudyPlan
 
     if run and not sequential:
         raise InputError("runs the batches of a sequential study; give --sequential too", key="--run")
@@ -61,7 +61,7 @@ def plan(
 
 
 def _show(planned: "StudyPlan", margin: float | None, sequential: bool, format: PlanFormat) -> None:
-    from labeldistill.records.forecast import forecast
+    from labeldistill.planning.forecast import forecast
 
     found = forecast(planned, margin=margin)
     standing = _standings_of(planned)(None) if sequential else None
@@ -84,7 +84,7 @@ def _run(study: str, planned: "StudyPlan", options: list[str], format: PlanForma
     from dataclasses import asdict
 
     from labeldistill.cli.plan_text import print_sequential, told_look
-    from labeldistill.records.sequential_run import Workflow, drive
+    from labeldistill.planning.sequential_run import Workflow, drive
 
     workflow = Workflow(study, planned, options)
     looks, standing, seeds = drive(planned, workflow, _standings_of(planned), told_look)
@@ -105,9 +105,9 @@ def _print_json(tree: dict[str, Any]) -> None:
 
 
 def _standings_of(planned: "StudyPlan") -> "Callable[[int | None], list[Standing]]":
-    from labeldistill.records.claims import load_claims
-    from labeldistill.records.seed_planning import standings
-    from labeldistill.reporting.comparability import why_not_comparable
+    from labeldistill.claims.claims import load_claims
+    from labeldistill.claims.comparability import why_not_comparable
+    from labeldistill.planning.seed_planning import standings
 
     claims, chosen = load_claims(), planned.study
     comparable = {unit: not why_not_comparable(chosen, unit, claims[id_]) for unit, id_ in chosen.claims.items()}

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.table import Table
 
 from labeldistill.config.study import StudySettings
-from labeldistill.records.forecast import Forecast
-from labeldistill.records.seed_planning import Standing
+from labeldistill.planning.forecast import Forecast
+from labeldistill.planning.seed_planning import Standing
 from labeldistill.statistics.paired import pairs_for_sign_flip
 from labeldistill.statistics.sequential import looks_at, sequential_design
 

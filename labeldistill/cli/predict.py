@@ -21,8 +21,8 @@ def predict(
 
     Example: labeldistill predict full --study smoke --seed 1
     """
-    from labeldistill.evaluation.predict import predict as predict_run
-    from labeldistill.records.plan import StudyPlan
+    from labeldistill.inference.predict import predict as predict_run
+    from labeldistill.study.plan import StudyPlan
 
     plan = StudyPlan.load(study, results)
     run = plan.run(unit, seed, key)

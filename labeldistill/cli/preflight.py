@@ -10,8 +10,8 @@ from labeldistill.cli.options import DeviceOption, ResultsOption, TableOrJson, T
 from labeldistill.cli.progress import bar
 
 if TYPE_CHECKING:
-    from labeldistill.records.plan import PlannedRun, StudyPlan
-    from labeldistill.training.preflight import Preflight
+    from labeldistill.checks.preflight import Preflight
+    from labeldistill.study.plan import PlannedRun, StudyPlan
 
 
 def preflight(
@@ -35,8 +35,8 @@ def preflight(
     Example: labeldistill preflight paper-r50-3f --variant full
     """
     from labeldistill.errors import GateError
-    from labeldistill.records.plan import StudyPlan
-    from labeldistill.records.workload import keyed
+    from labeldistill.planning.workload import keyed
+    from labeldistill.study.plan import StudyPlan
 
     plan = StudyPlan.load(study, results)
     keyed(plan)
@@ -71,8 +71,8 @@ def _students(plan: "StudyPlan", wanted: list[str] | None) -> list[str]:
 
 
 def _checked(plan: "StudyPlan", run: "PlannedRun", *, full_size: bool, batch: int, device: str) -> "Preflight":
-    from labeldistill.training.preflight import preflight as look
-    from labeldistill.training.trial import Places, prepare, small
+    from labeldistill.checks.dry_run import Places, prepare, small
+    from labeldistill.checks.preflight import preflight as look
 
     settings, places = small(run.settings), Places()
     if full_size:

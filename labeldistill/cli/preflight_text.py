@@ -7,9 +7,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from labeldistill.distillation.audit import ChannelGradient, GradientAudit, PartGradient
+from labeldistill.checks.gradient_audit import ChannelGradient, GradientAudit, PartGradient
+from labeldistill.checks.preflight import Preflight, Verdict
 from labeldistill.reporting.numbers import NOTHING
-from labeldistill.training.preflight import Preflight, Verdict
 
 Row = tuple[str, ...]
 

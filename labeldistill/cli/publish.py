@@ -17,8 +17,8 @@ def publish(
 
     Example: labeldistill publish smoke
     """
-    from labeldistill.records.plan import StudyPlan
     from labeldistill.records.publish import publish as publish_numbers
+    from labeldistill.study.plan import StudyPlan
 
     plan = StudyPlan.load(study, results)
     publish_numbers(plan, out or Path("metrics") / plan.study.name)

@@ -17,7 +17,7 @@ def report(
 
     Example: labeldistill report smoke
     """
-    from labeldistill.records.plan import StudyPlan
     from labeldistill.reporting.report import write_report
+    from labeldistill.study.plan import StudyPlan
 
     typer.echo(write_report(StudyPlan.load(study, results, reports)))

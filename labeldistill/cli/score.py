@@ -24,8 +24,8 @@ def score(
     """
     from labeldistill.evaluation.predictions import predictions_path
     from labeldistill.evaluation.score_run import score_run
-    from labeldistill.records.plan import StudyPlan
     from labeldistill.statistics.scene_bootstrap import SceneBootstrap
+    from labeldistill.study.plan import StudyPlan
     from labeldistill.training.weights_file import WEIGHTS
 
     plan = StudyPlan.load(study, results)

@@ -18,7 +18,7 @@ def show(
     Example: labeldistill show smoke
     """
     from labeldistill.errors import InputError
-    from labeldistill.records.plan import StudyPlan
+    from labeldistill.study.plan import StudyPlan
 
     plan = StudyPlan.load(study, results, reports)
     if not plan.report.is_file():

@@ -12,8 +12,8 @@ import typer
 from labeldistill.cli.options import ResultsOption, TableOrJson, TableOrJsonOption
 
 if TYPE_CHECKING:
-    from labeldistill.records.plan import StudyPlan
-    from labeldistill.records.status import StudyStatus
+    from labeldistill.monitor.study_status import StudyStatus
+    from labeldistill.study.plan import StudyPlan
 
 
 def status(
@@ -32,7 +32,7 @@ def status(
 
     Example: labeldistill status smoke --watch
     """
-    from labeldistill.records.plan import StudyPlan
+    from labeldistill.study.plan import StudyPlan
 
     plan = StudyPlan.load(study, results)
     last: list[StudyStatus] = []
@@ -52,7 +52,7 @@ def status(
 
 def _looks(plan: "StudyPlan", watch: bool, every: float, last: "list[StudyStatus]") -> "Iterator[StudyStatus]":
     """Look after look; `last` holds the newest."""
-    from labeldistill.records.status import study_status
+    from labeldistill.monitor.study_status import study_status
 
     while True:
         found = study_status(plan)
@@ -74,7 +74,7 @@ def _print_json(looks: "Iterator[StudyStatus]", indent: int | None) -> None:
 
 def _refuse_unreadable(last: "list[StudyStatus]") -> None:
     from labeldistill.errors import InputError
-    from labeldistill.records.run_status import State
+    from labeldistill.monitor.run_status import State
 
     problems = [run.note for look in last for run in look.runs if run.state is State.unreadable]
     if problems:

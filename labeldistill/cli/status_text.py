@@ -9,8 +9,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from labeldistill.records.run_status import RunStatus, State
-from labeldistill.records.status import StudyStatus
+from labeldistill.monitor.run_status import RunStatus, State
+from labeldistill.monitor.study_status import StudyStatus
 from labeldistill.reporting.numbers import NOTHING, number
 
 _STYLES = {

@@ -12,8 +12,8 @@ def synth(study: StudyOption, results: ResultsOption = Path("results"), workers:
     Example: labeldistill synth --study smoke
     """
     from labeldistill.errors import InputError
-    from labeldistill.nuscenes.synth.write import write_world
-    from labeldistill.records.plan import StudyPlan
+    from labeldistill.study.plan import StudyPlan
+    from labeldistill.synthetic.write import write_world
 
     plan = StudyPlan.load(study, results)
     if plan.study.data.synth is None:

@@ -28,13 +28,13 @@ def table(
 
     Example: labeldistill table main --study smoke --format latex
     """
+    from labeldistill.claims.claims import load_claims
     from labeldistill.errors import InputError
-    from labeldistill.records.claims import load_claims
     from labeldistill.records.gather import gather
-    from labeldistill.records.plan import StudyPlan
     from labeldistill.reporting.paper_table import main_table, pairs_table
     from labeldistill.reporting.study_tables import StudyTables
     from labeldistill.reporting.table_formats import formatted
+    from labeldistill.study.plan import StudyPlan
 
     plan = StudyPlan.load(study, results)
     chosen = plan.study

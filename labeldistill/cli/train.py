@@ -31,19 +31,19 @@ def train(
 
     Example: labeldistill train full --study smoke --seed 1
     """
-    from labeldistill.records.machines import take_place
-    from labeldistill.records.plan import StudyPlan
+    from labeldistill.cluster.rendezvous import set_rendezvous_env
+    from labeldistill.study.plan import StudyPlan
 
     plan = StudyPlan.load(study, results)
     nodes = plan.study.nodes_per_run if nodes is None else nodes
-    take_place(nodes)
+    set_rendezvous_env(nodes)
     run = plan.run(unit, seed, key)
     if run.record.is_file():
         return
-    from labeldistill.cli.full_disk import one_message
+    from labeldistill.cli.disk_errors import as_input_error
     from labeldistill.records.training_run import train as train_run
 
-    with one_message(run.folder):
+    with as_input_error(run.folder):
         train_run(
             run.settings,
             plan.infos,

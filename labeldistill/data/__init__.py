@@ -1,0 +1,1 @@
+"""What a training reads: the columnar index, images, LiDAR sweeps, depth maps, augmentation, dataset and batches."""

@@ -5,14 +5,14 @@ from numpy.random import RandomState
 from numpy.typing import NDArray
 
 from labeldistill.data.infos import Infos
-from labeldistill.data.loading import LoadingRules
+from labeldistill.data.loading import LoadingOptions
 from labeldistill.data.points import Float32, capped, in_key_frame, within
 from labeldistill.geometry.frames import pose_matrix
 from labeldistill.nuscenes.sensor_files import read_cloud
 
 
 def key_frame_cloud(
-    infos: Infos, sample: int, rules: LoadingRules, bev: NDArray[np.float32], rng: RandomState
+    infos: Infos, sample: int, rules: LoadingOptions, bev: NDArray[np.float32], rng: RandomState
 ) -> Float32:
     """Points [P, 5]: x, y, z in the augmented ego frame (metres), intensity 0-255, time lag in seconds.
 

@@ -25,7 +25,7 @@ from labeldistill.data.depth_maps import depth_map
 from labeldistill.data.ground_truth import key_frame_boxes
 from labeldistill.data.images import Normalisation, augmented
 from labeldistill.data.infos import Infos
-from labeldistill.data.loading import LoadingRules
+from labeldistill.data.loading import LoadingOptions
 from labeldistill.data.poses import intrinsics, key_ego_pose, sensor_to_key_ego
 from labeldistill.geometry.frames import Array, pose_matrix
 from labeldistill.nuscenes.sensor_files import read_image
@@ -71,10 +71,10 @@ class KeyFrameDataset(Dataset[Item]):
         training: bool,
         *,
         cache_images: bool = False,
-        rules: LoadingRules | None = None,
+        rules: LoadingOptions | None = None,
     ) -> None:
         self.infos, self.seed = infos, run.seed
-        self.rules = rules or LoadingRules.from_settings(run, training=training)
+        self.rules = rules or LoadingOptions.from_settings(run, training=training)
         self.rows = infos.split(split)
         # Shared memory, because worker processes that outlive an epoch must see the new one.
         self._epoch: Tensor = torch.zeros((), dtype=torch.int64).share_memory_()  # type: ignore[no-untyped-call]

@@ -6,13 +6,13 @@ from torch import Tensor
 
 from labeldistill.data.augmentation import BevAugmentation
 from labeldistill.data.infos import Infos
-from labeldistill.data.loading import LoadingRules
+from labeldistill.data.loading import LoadingOptions
 from labeldistill.geometry.boxes import BOX_SIZE, global_to_ego
 from labeldistill.geometry.frames import Array
 
 
 def key_frame_boxes(
-    infos: Infos, sample: int, rules: LoadingRules, ego_pose: tuple[Array, Array], bev: BevAugmentation
+    infos: Infos, sample: int, rules: LoadingOptions, ego_pose: tuple[Array, Array], bev: BevAugmentation
 ) -> tuple[Tensor, Tensor]:
     """Boxes [n, 9] float32 in the augmented ego frame (see `geometry.boxes`) and classes [n] int64.
 

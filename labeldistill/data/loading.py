@@ -8,7 +8,7 @@ from labeldistill.data.points import SweepRule
 
 
 @dataclass(frozen=True)
-class LoadingRules:
+class LoadingOptions:
     """Everything `KeyFrameDataset` needs to know of the settings.
 
     Attributes:
@@ -51,7 +51,7 @@ class LoadingRules:
     min_box_points: int
 
     @classmethod
-    def from_settings(cls, run: RunSettings, *, training: bool) -> "LoadingRules":
+    def from_settings(cls, run: RunSettings, *, training: bool) -> "LoadingOptions":
         """The rules of one run in training or in evaluation; only what its stage and terms need is loaded."""
 
         def released(switch: str) -> bool:

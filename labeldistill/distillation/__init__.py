@@ -1,0 +1,1 @@
+"""The paper's idea: label maps, label encoder, feature partition, adaptors and the loss terms."""

@@ -6,11 +6,11 @@ from labeldistill.config.study import RunSettings
 from labeldistill.data.batch import Batch
 from labeldistill.distillation.frozen import freeze, set_frozen_mode
 from labeldistill.distillation.label_encoder import LabelEncoder
-from labeldistill.distillation.label_map import LabelMapRules, LabelMaps, draw_label_maps
+from labeldistill.distillation.label_map import LabelMapOptions, LabelMaps, draw_label_maps
 from labeldistill.errors import InputError
 from labeldistill.models.centre_head.decode import Detections
-from labeldistill.models.centre_head.head import Predictions
-from labeldistill.models.centre_head.rules import HeadRules
+from labeldistill.models.centre_head.head import HeadOutput
+from labeldistill.models.centre_head.options import HeadOptions
 from labeldistill.models.teacher import LidarTeacher
 from labeldistill.models.teacher import released_experiment as teacher_experiment
 
@@ -31,7 +31,7 @@ class LabelInverse(nn.Module):
         if run.label_encoder is None:
             raise InputError(f"a {run.stage} run without a label encoder", key="label_encoder")
         self.grid, self.head_settings = run.grid, run.label_encoder.head
-        self.rules, self.map_rules = HeadRules.from_run(run), LabelMapRules.from_settings(run)
+        self.rules, self.map_rules = HeadOptions.from_run(run), LabelMapOptions.from_settings(run)
         self.teacher_follows = run.released("teacher_mode")
         self.sees_evaluation_boxes = not run.released("label_encoder_eval")
         self.label_encoder = LabelEncoder.from_settings(run)
@@ -54,7 +54,7 @@ class LabelInverse(nn.Module):
         set_frozen_mode(self.centerpoint, mode, follow=self.teacher_follows)
         return self
 
-    def forward(self, maps: LabelMaps) -> Predictions:
+    def forward(self, maps: LabelMaps) -> HeadOutput:
         """What the teacher's neck and head make of label maps: one dict of maps a task."""
         return self.centerpoint.predict(self.label_encoder(maps))
 

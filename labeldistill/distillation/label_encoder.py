@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from labeldistill.config.study import RunSettings
-from labeldistill.distillation.label_map import LabelMapRules, LabelMaps
+from labeldistill.distillation.label_map import LabelMapOptions, LabelMaps
 from labeldistill.geometry.classes import CLASSES
 from labeldistill.models.resnet import BasicBlock
 
@@ -78,7 +78,7 @@ class LabelEncoder(nn.Module):
             hidden_channels=run.label_encoder.hidden_channels,
             out_channels=run.teacher.second_channels,
             cells_xy=run.grid.cells_xy,
-            box_features=LabelMapRules.from_settings(run).box_features,
+            box_features=LabelMapOptions.from_settings(run).box_features,
         )
 
     def forward(self, maps: LabelMaps) -> list[Tensor]:

@@ -32,7 +32,7 @@ class LabelMaps:
 
 
 @dataclass(frozen=True)
-class LabelMapRules:
+class LabelMapOptions:
     """How boxes are drawn; the defaults are the release's.
 
     Attributes:
@@ -54,7 +54,7 @@ class LabelMapRules:
     max_objects: int = 500
 
     @classmethod
-    def from_settings(cls, run: RunSettings) -> "LabelMapRules":
+    def from_settings(cls, run: RunSettings) -> "LabelMapOptions":
         """The rules of a label-encoder or student run."""
         assert run.label_encoder is not None
         return cls(
@@ -72,11 +72,11 @@ class LabelMapRules:
         return 10 if self.relative_boxes else 9
 
 
-RELEASED_RULES = LabelMapRules()
+RELEASED_RULES = LabelMapOptions()
 
 
 def draw_label_maps(
-    boxes: Sequence[Tensor], labels: Sequence[Tensor], grid: GridSettings, rules: LabelMapRules = RELEASED_RULES
+    boxes: Sequence[Tensor], labels: Sequence[Tensor], grid: GridSettings, rules: LabelMapOptions = RELEASED_RULES
 ) -> LabelMaps:
     """Draw B samples: boxes [n, 9] and labels [n] each (see `data.batch.Batch`).
 
@@ -99,7 +99,7 @@ def draw_outlines(
     labels: Tensor,
     sample: Tensor,
     size: tuple[int, int, int],
-    rules: LabelMapRules = RELEASED_RULES,
+    rules: LabelMapOptions = RELEASED_RULES,
 ) -> LabelMaps:
     """Draw K boxes in the order given.
 
@@ -164,7 +164,7 @@ def _drawing_order(labels: Sequence[Tensor], max_objects: int) -> tuple[Tensor, 
     return sample[order], order
 
 
-def _covered(outlines: Rectangles, cells_xy: tuple[int, int], rules: LabelMapRules) -> Cells:
+def _covered(outlines: Rectangles, cells_xy: tuple[int, int], rules: LabelMapOptions) -> Cells:
     outlines = outlines.scaled(0.5) if rules.half_extent else outlines
     cells = polygon_cells(outlines.corners().trunc()) if rules.truncate_corners else overlapped_cells(outlines)
     return cells.clamped(cells_xy) if rules.smear_border else cells.inside(cells_xy)

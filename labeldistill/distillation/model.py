@@ -10,9 +10,9 @@ from labeldistill.data.batch import Batch
 from labeldistill.distillation.adaptor import DistillAdaptor
 from labeldistill.distillation.frozen import freeze, set_frozen_mode
 from labeldistill.distillation.label_encoder import LabelEncoder
-from labeldistill.distillation.label_map import LabelMapRules, draw_label_maps
+from labeldistill.distillation.label_map import LabelMapOptions, draw_label_maps
 from labeldistill.distillation.partition import Group, Partition
-from labeldistill.distillation.terms import Evidence, FeaturePair, TermRules, weighted_terms
+from labeldistill.distillation.terms import FeaturePair, TermInputs, TermOptions, weighted_terms
 from labeldistill.errors import InputError
 from labeldistill.models.centre_head.decode import Detections
 from labeldistill.models.centre_head.targets import Targets
@@ -56,14 +56,14 @@ class DistilledStudent(nn.Module):
         self.grid, self.head_settings = run.grid, run.student.head
         self.terms: Mapping[Term, float] = run.terms
         self.frame_offsets = run.student.frame_offsets
-        self.term_rules = TermRules.from_settings(run)
+        self.term_rules = TermOptions.from_settings(run)
         self.teacher_follows = run.released("teacher_mode")
         self.backbone, self.head = student.backbone, student.head
         self._add_adaptors(run)
         if teacher is not None and {"lidar_feature", "response"} & set(run.terms):
             self.centerpoint = teacher
         if label_encoder is not None and "label_feature" in run.terms:
-            self.map_rules = LabelMapRules.from_settings(run)
+            self.map_rules = LabelMapOptions.from_settings(run)
             self.label_encoder = label_encoder
         self.partitions = partitions(run) if run.distillation is not None else []
         for module in self.frozen().values():
@@ -126,11 +126,11 @@ class DistilledStudent(nn.Module):
         """Boxes of every sample of a batch with images and cameras."""
         return self.term_rules.head.decode(self(batch).predictions, self.grid, self.head_settings)
 
-    def evidence(self, batch: Batch) -> Evidence:
+    def evidence(self, batch: Batch) -> TermInputs:
         """Run the student and what the terms compare it with."""
         out = self(batch)
         taught = self._teacher_output(batch)
-        return Evidence(
+        return TermInputs(
             predictions=out.predictions,
             features=out.features,
             depth=out.depth,

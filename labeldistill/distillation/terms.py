@@ -10,8 +10,8 @@ from labeldistill.config.study import RunSettings, Term
 from labeldistill.distillation.depth_loss import depth_loss
 from labeldistill.distillation.label_feature_loss import label_feature_loss
 from labeldistill.distillation.lidar_feature_loss import lidar_feature_loss
-from labeldistill.models.centre_head.head import Predictions
-from labeldistill.models.centre_head.rules import HeadRules
+from labeldistill.models.centre_head.head import HeadOutput
+from labeldistill.models.centre_head.options import HeadOptions
 from labeldistill.models.centre_head.targets import Targets
 
 
@@ -24,7 +24,7 @@ class FeaturePair:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class TermInputs:
     """Everything the terms of one step compare; None where no term of the row asks for it.
 
     Attributes:
@@ -38,32 +38,32 @@ class Evidence:
         label: label group and the label encoder's features.
     """
 
-    predictions: Predictions
+    predictions: HeadOutput
     features: list[Tensor]
     depth: Tensor
     targets: Targets
     lidar_depth: Tensor | None = None
-    teacher_predictions: Predictions | None = None
+    teacher_predictions: HeadOutput | None = None
     lidar: FeaturePair | None = None
     label: FeaturePair | None = None
 
 
 @dataclass(frozen=True)
-class TermRules:
+class TermOptions:
     """Settings and switches that the terms obey."""
 
-    head: HeadRules
+    head: HeadOptions
     head_settings: HeadSettings
     stride: int
     depth_m: tuple[float, float, float]
     summed_mask: bool
 
     @classmethod
-    def from_settings(cls, run: RunSettings) -> "TermRules":
+    def from_settings(cls, run: RunSettings) -> "TermOptions":
         """The rules of a student run."""
         assert run.student is not None
         return cls(
-            head=HeadRules.from_run(run),
+            head=HeadOptions.from_run(run),
             head_settings=run.student.head,
             stride=run.student.stride,
             depth_m=run.student.depth_m,
@@ -71,24 +71,24 @@ class TermRules:
         )
 
 
-def _depth(seen: Evidence, rules: TermRules) -> Tensor:
+def _depth(seen: TermInputs, rules: TermOptions) -> Tensor:
     assert seen.lidar_depth is not None, "the term `depth` needs the batch's depth maps"
     return depth_loss(seen.depth, seen.lidar_depth, rules.stride, rules.depth_m)
 
 
-def _lidar_feature(seen: Evidence, rules: TermRules) -> Tensor:
+def _lidar_feature(seen: TermInputs, rules: TermOptions) -> Tensor:
     assert seen.lidar is not None
     return lidar_feature_loss(
         seen.lidar.adapted, seen.lidar.target, seen.targets.heatmaps, summed_mask=rules.summed_mask
     )
 
 
-def _label_feature(seen: Evidence, rules: TermRules) -> Tensor:
+def _label_feature(seen: TermInputs, rules: TermOptions) -> Tensor:
     assert seen.label is not None
     return label_feature_loss(seen.label.adapted, seen.label.target, seen.targets.heatmaps)
 
 
-FEATURE_TERMS: dict[Term, Callable[[Evidence, TermRules], Tensor]] = {
+FEATURE_TERMS: dict[Term, Callable[[TermInputs, TermOptions], Tensor]] = {
     "depth": _depth,
     "lidar_feature": _lidar_feature,
     "label_feature": _label_feature,
@@ -96,7 +96,7 @@ FEATURE_TERMS: dict[Term, Callable[[Evidence, TermRules], Tensor]] = {
 """Terms that stand alone; `detection` and `response` come from the heads together (`_head_terms`)."""
 
 
-def _head_terms(seen: Evidence, rules: TermRules, with_response: bool) -> dict[Term, Tensor]:
+def _head_terms(seen: TermInputs, rules: TermOptions, with_response: bool) -> dict[Term, Tensor]:
     """Detection, and response if asked for: in one call, since under the release's in-place sigmoid a second loss on
     the same predictions would apply the sigmoid twice.
     """
@@ -109,7 +109,7 @@ def _head_terms(seen: Evidence, rules: TermRules, with_response: bool) -> dict[T
     return {"detection": detection, "response": response}
 
 
-def weighted_terms(terms: Mapping[Term, float], seen: Evidence, rules: TermRules) -> dict[Term, Tensor]:
+def weighted_terms(terms: Mapping[Term, float], seen: TermInputs, rules: TermOptions) -> dict[Term, Tensor]:
     """Each listed term times its weight, a scalar each, in the order listed."""
     heads = _head_terms(seen, rules, "response" in terms)
     return {

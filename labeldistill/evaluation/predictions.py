@@ -1,10 +1,10 @@
-"""Predictions of one run as columns: what a model says, in nuScenes' global frame, one row a box."""
+"""Predictions of one run as columns: what a model says, in nuScenes' global frame, one row per box."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -15,12 +15,6 @@ from labeldistill.errors import InputError
 from labeldistill.evaluation.protocol import ATTRIBUTES
 from labeldistill.files import written_whole
 from labeldistill.geometry.classes import CLASSES
-from labeldistill.geometry.frames import quaternion_of_matrix
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from labeldistill.models.centre_head.decode import Detections
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int32]
@@ -78,29 +72,6 @@ class Predictions:
         return np.searchsorted(self.sample, np.arange(len(self.tokens) + 1))
 
     @classmethod
-    def from_detections(
-        cls,
-        detections: "Sequence[Detections]",
-        tokens: Sequence[str],
-        ego2global: "Tensor",
-        *,
-        meta: dict[str, Any] | None = None,
-    ) -> "Predictions":
-        """Turn decoded boxes (ego frame) into predictions (global frame), by the released formatting rules.
-
-        Args:
-            detections: one a sample; boxes [n, 9] x, y, z, length, width, height, yaw, vx, vy in the ego frame.
-            tokens: sample token of each; the boxes of a repeated token go to its first appearance.
-            ego2global: [B, 4, 4] rigid transforms, metres.
-            meta: the official file's block `meta`; None: camera only.
-        """
-        from labeldistill.evaluation.format_boxes import predictions_from_poses
-
-        poses = ego2global.detach().cpu().double().numpy()
-        rotations = quaternion_of_matrix(poses[:, :3, :3])
-        return predictions_from_poses(detections, tokens, rotations, poses[:, :3, 3], meta=meta)
-
-    @classmethod
     def concatenate(
         cls, parts: "Sequence[Predictions]", *, repeated: Literal["error", "first", "extend"] = "error"
     ) -> "Predictions":
@@ -114,9 +85,19 @@ class Predictions:
         Raises:
             InputError: a repeated token under "error".
         """
-        from labeldistill.evaluation.joining import join
-
-        return join(parts, repeated)
+        position: dict[str, int] = {}
+        kept, samples = [], []
+        for part in parts:
+            known = np.array([token in position for token in part.tokens], dtype=bool)
+            if known.any() and repeated == "error":
+                raise InputError("sample occurs twice", key=part.tokens[int(np.argmax(known))])
+            for token in part.tokens:
+                position.setdefault(token, len(position))
+            if repeated == "first":
+                part = part.rows(~known[part.sample])
+            kept.append(part)
+            samples.append(np.array([position[token] for token in part.tokens], dtype=np.int32)[part.sample])
+        return _grouped(kept, np.concatenate(samples), tuple(position))
 
     def of_samples(self, tokens: Sequence[str]) -> "Predictions":
         """The boxes of these samples, in this order.
@@ -214,3 +195,12 @@ def _codes(column: pa.ChunkedArray, names: tuple[str, ...]) -> Codes:
         encoded = encoded.chunk(0)
     lookup = np.array([names.index(value) for value in encoded.dictionary.to_pylist()], dtype=np.int8)
     return np.asarray(lookup[encoded.indices.to_numpy()])
+
+
+def _grouped(parts: Sequence[Predictions], sample: Ints, tokens: tuple[str, ...]) -> Predictions:
+    """Stack the parts' columns and bring the rows of each sample together, keeping their order."""
+    names = ("translation", "size", "rotation", "velocity", "label", "score", "attribute")
+    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+    order = np.argsort(sample, kind="stable")
+    stacked = replace(parts[0], tokens=tokens, sample=sample.astype(np.int32), **columns)
+    return stacked if np.array_equal(order, np.arange(len(order))) else stacked.rows(order)

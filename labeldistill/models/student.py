@@ -11,7 +11,7 @@ from labeldistill.config.study import RunSettings
 from labeldistill.data.batch import CameraMatrices
 from labeldistill.errors import InputError
 from labeldistill.models.camera_backbone import CameraBackbone
-from labeldistill.models.centre_head.head import Predictions
+from labeldistill.models.centre_head.head import HeadOutput
 from labeldistill.models.student_head import StudentHead
 
 HEATMAP_BIAS = -2.19
@@ -29,7 +29,7 @@ class StudentOutput:
         depth: [B * N, D, h, w] depth probabilities of the key frame, float32.
     """
 
-    predictions: Predictions
+    predictions: HeadOutput
     features: list[Tensor]
     depth: Tensor
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from labeldistill.geometry.classes import TASKS
-from labeldistill.models.centre_head.head import CentreHead, Predictions, predict_tasks
+from labeldistill.models.centre_head.head import CentreHead, HeadOutput, predict_tasks
 from labeldistill.models.resnet import ResNet, stage_channels
 from labeldistill.models.second_fpn import SecondFpn
 
@@ -57,7 +57,7 @@ class StudentHead(nn.Module):
         widths = stage_channels(trunk_depth, trunk_base_channels, TRUNK_STAGES)
         self.neck = SecondFpn([in_channels, *widths], neck_channels, NECK_UPSAMPLE)
 
-    def forward(self, x: Tensor) -> tuple[Predictions, list[Tensor]]:
+    def forward(self, x: Tensor) -> tuple[HeadOutput, list[Tensor]]:
         """[B, in_channels, H, W] (rows y, columns x; float32 throughout, also under mixed precision).
 
         Returns:

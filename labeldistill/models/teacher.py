@@ -10,8 +10,8 @@ from labeldistill.config.study import RunSettings
 from labeldistill.data.batch import Batch
 from labeldistill.errors import InputError
 from labeldistill.models.centre_head.decode import Detections
-from labeldistill.models.centre_head.head import CentreHead, Predictions
-from labeldistill.models.centre_head.rules import HeadRules
+from labeldistill.models.centre_head.head import CentreHead, HeadOutput
+from labeldistill.models.centre_head.options import HeadOptions
 from labeldistill.models.second import Second
 from labeldistill.models.second_fpn import SecondFpn
 from labeldistill.models.sparse_encoder import SparseEncoder
@@ -31,7 +31,7 @@ class TeacherOutput:
         features: the two scales of the BEV backbone, [B, C0, Y, X] and [B, C1, Y / 2, X / 2].
     """
 
-    predictions: Predictions
+    predictions: HeadOutput
     features: list[Tensor]
 
 
@@ -51,7 +51,7 @@ class LidarTeacher(nn.Module):
         InputError: voxels that do not divide a cell as the encoder's stages do, or stages that do not fit together.
     """
 
-    def __init__(self, grid: GridSettings, settings: TeacherSettings, rules: HeadRules) -> None:
+    def __init__(self, grid: GridSettings, settings: TeacherSettings, rules: HeadOptions) -> None:
         super().__init__()
         self.grid, self.settings, self.rules = grid, settings, rules
         low = (grid.x_m[0], grid.y_m[0], settings.z_range_m[0])
@@ -80,7 +80,7 @@ class LidarTeacher(nn.Module):
         """
         if run.teacher is None:
             raise InputError(f"a {run.stage} run without a LiDAR teacher", key="teacher")
-        return cls(run.grid, run.teacher, HeadRules.from_run(run))
+        return cls(run.grid, run.teacher, HeadOptions.from_run(run))
 
     def forward(self, points: Tensor) -> TeacherOutput:
         """Points to predictions and features; a sample without points in range gives a map of empty cells.
@@ -99,9 +99,9 @@ class LidarTeacher(nn.Module):
         scales: list[Tensor] = self.pts_backbone(bev)
         return scales
 
-    def predict(self, features: list[Tensor]) -> Predictions:
+    def predict(self, features: list[Tensor]) -> HeadOutput:
         """What neck and head make of two scales, the teacher's own or those of a label encoder."""
-        predictions: Predictions = self.pts_bbox_head(self.pts_neck(features))
+        predictions: HeadOutput = self.pts_bbox_head(self.pts_neck(features))
         return predictions
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:

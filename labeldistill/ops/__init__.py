@@ -1,0 +1,1 @@
+"""Numerical operators on tensors alone: BEV pooling, voxelisation, sparse and deformable convolution, circle NMS."""

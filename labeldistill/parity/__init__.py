@@ -1,0 +1,1 @@
+"""Our modules against recorded values of the released code."""

@@ -14,9 +14,9 @@ import yaml
 from labeldistill import __version__
 from labeldistill.errors import InputError
 from labeldistill.records.gather import gather
-from labeldistill.records.plan import PlannedRun, StudyPlan
 from labeldistill.records.provenance import REPOSITORY
 from labeldistill.records.run_record import SCHEMAS, read_record
+from labeldistill.study.plan import PlannedRun, StudyPlan
 
 CONTEXT = "https://w3id.org/ro/terms/workflow-run/context"
 PROFILES = {

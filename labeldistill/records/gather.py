@@ -8,10 +8,10 @@ import pandas as pd
 from labeldistill.errors import InputError
 from labeldistill.files import read_json, written_whole
 from labeldistill.records.gather_rows import ALL, COLUMNS, rows_of_scores
-from labeldistill.records.ingested import IngestedRun, label, refuse_repeated
 from labeldistill.records.outcome import FINISHED, outcome
-from labeldistill.records.plan import PlannedRun, StudyPlan
 from labeldistill.records.run_record import read_record
+from labeldistill.study.ingested import IngestedRun, label, refuse_repeated
+from labeldistill.study.plan import PlannedRun, StudyPlan
 
 
 def _refuse_other_key(found: object, run: PlannedRun, file: Path) -> None:

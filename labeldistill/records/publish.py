@@ -12,8 +12,8 @@ from labeldistill.errors import InputError
 from labeldistill.files import written_whole
 from labeldistill.records.gather import gather
 from labeldistill.records.gather_rows import ALL
-from labeldistill.records.plan import PlannedRun, StudyPlan
 from labeldistill.records.run_record import read_record
+from labeldistill.study.plan import PlannedRun, StudyPlan
 
 FIGURES = ("scores.png", "deltas.png", "losses.png")
 """Pictures of the report. DVC's pages show pictures without a network; curves of numbers load a script from a CDN."""

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 from referencing import Registry, Resource
 
-from labeldistill.config.run_key import digest, hashed_settings
 from labeldistill.config.study import RunSettings
 from labeldistill.errors import InputError
 from labeldistill.files import read_json, write_json
 from labeldistill.records.provenance import REPOSITORY, code_provenance, data_provenance
+from labeldistill.study.run_key import digest, hashed_settings
 
 if TYPE_CHECKING:
     from labeldistill.training.job import Outcome

@@ -12,7 +12,7 @@ from labeldistill.evaluation.predictions import Predictions, predictions_path
 from labeldistill.files import written_whole
 from labeldistill.geometry.boxes import corners
 from labeldistill.geometry.frames import inverse_pose, pose_matrix, rotation_matrix, transformed
-from labeldistill.records.plan import PlannedRun, StudyPlan
+from labeldistill.study.plan import PlannedRun, StudyPlan
 
 GROUND_TRUTH = (34, 197, 94)
 DETECTION = (249, 115, 22)

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from labeldistill.claims.claims import POINTS
+from labeldistill.claims.deviations import Effect, MeasuredDifference, switch_of_variant
 from labeldistill.config.study import StudySettings
 from labeldistill.errors import InputError
-from labeldistill.records.claims import POINTS
-from labeldistill.records.deviations import Effect, MeasuredDifference, switch_of_variant
 from labeldistill.reporting.study_tables import StudyTables
 from labeldistill.statistics.holm import family_size, finding, holm, p_for_family
 from labeldistill.statistics.paired import PairedComparison, compare_pairs

@@ -2,8 +2,8 @@
 
 import pandas as pd
 
+from labeldistill.claims.claims import METRICS, POINTS, Claim
 from labeldistill.config.study import StudySettings
-from labeldistill.records.claims import METRICS, POINTS, Claim
 from labeldistill.reporting.pairs import pair_rows
 from labeldistill.reporting.study_tables import StudyTables
 from labeldistill.reporting.verdicts import ClaimRow, claim_rows

@@ -10,11 +10,9 @@ import pandas as pd
 import yaml
 from markupsafe import Markup
 
+from labeldistill.claims.claims import load_claims
 from labeldistill.files import write_json, write_text, written_whole
-from labeldistill.records.claims import load_claims
-from labeldistill.records.ingested import is_ingested
 from labeldistill.records.outcome import FINISHED
-from labeldistill.records.plan import StudyPlan
 from labeldistill.reporting import figures, numbers, sources
 from labeldistill.reporting.cameras import draw_cameras
 from labeldistill.reporting.intervals import interval_rows, pair_scenes
@@ -24,6 +22,8 @@ from labeldistill.reporting.slice_table import slice_rows
 from labeldistill.reporting.study_tables import OVERALL, UNITS, StudyTables
 from labeldistill.reporting.verdicts import claim_rows
 from labeldistill.statistics.holm import Finding, family_size
+from labeldistill.study.ingested import is_ingested
+from labeldistill.study.plan import StudyPlan
 
 CAMERA_THRESHOLD = 0.3
 

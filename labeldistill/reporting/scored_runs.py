@@ -10,11 +10,11 @@ import pandas as pd
 
 from labeldistill.evaluation.score_run import REPLICATES
 from labeldistill.files import read_json
-from labeldistill.records.ingested import label
 from labeldistill.records.outcome import FINISHED, outcome
-from labeldistill.records.plan import StudyPlan
 from labeldistill.records.run_record import read_record
 from labeldistill.statistics.bootstrap import Floats
+from labeldistill.study.ingested import label
+from labeldistill.study.plan import StudyPlan
 
 
 @dataclass(frozen=True)

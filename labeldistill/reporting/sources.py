@@ -5,8 +5,8 @@ from typing import Any
 import pandas as pd
 
 from labeldistill.files import read_json
-from labeldistill.records.plan import StudyPlan
 from labeldistill.records.run_record import read_record
+from labeldistill.study.plan import StudyPlan
 
 
 def records(plan: StudyPlan) -> list[dict[str, Any]]:

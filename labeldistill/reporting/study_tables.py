@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from labeldistill.records.gather_rows import ALL, TRUTHS
-from labeldistill.records.ingested import is_ingested, label
 from labeldistill.statistics.summary import Summary, paired_differences, summarise
+from labeldistill.study.ingested import is_ingested, label
 
 OVERALL = ("mAP", "NDS", "mATE", "mASE", "mAOE", "mAVE", "mAAE")
 HIGHER_IS_BETTER = {"mAP", "NDS", "AP", "train_samples_per_s"}

@@ -5,8 +5,8 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
+from labeldistill.claims.claims import load_claims
 from labeldistill.config.study import StudySettings
-from labeldistill.records.claims import load_claims
 from labeldistill.reporting.numbers import interval, number, spread
 from labeldistill.reporting.study_tables import OVERALL, StudyTables
 from labeldistill.reporting.verdicts import claim_rows

@@ -3,15 +3,15 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from labeldistill.claims.claims import METRICS, POINTS, Claim
+from labeldistill.claims.comparability import reservations, why_not_comparable
 from labeldistill.config.study import StudySettings
 from labeldistill.config.verdict import Metric
 from labeldistill.errors import InputError
-from labeldistill.records.claims import METRICS, POINTS, Claim
-from labeldistill.records.ingested import is_ingested, label, variant_of
-from labeldistill.reporting.comparability import reservations, why_not_comparable
 from labeldistill.reporting.study_tables import HIGHER_IS_BETTER, UNITS, StudyTables
 from labeldistill.statistics.equivalence import Judgement, Levels, Verdict, judge
 from labeldistill.statistics.summary import Summary, summarise
+from labeldistill.study.ingested import is_ingested, label, variant_of
 
 STAGES = ("teacher", "label-encoder")
 INGESTED_NOTE = "files of another code base: that they were made in this configuration is not checked"

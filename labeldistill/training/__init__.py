@@ -1,0 +1,1 @@
+"""One training run: model and items, the training step, optimiser, EMA, checkpoints, resume, event log."""

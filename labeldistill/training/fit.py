@@ -15,9 +15,9 @@ from labeldistill.errors import InputError, LabelDistillError
 from labeldistill.training.checkpoint import remove_checkpoint
 from labeldistill.training.determinism import determinism, set_threads
 from labeldistill.training.devices import describe, is_first, resolve_device, usable_precision
+from labeldistill.training.event_log import NAME as LEDGER
+from labeldistill.training.event_log import EventLog
 from labeldistill.training.job import Outcome, TrainingJob
-from labeldistill.training.ledger import NAME as LEDGER
-from labeldistill.training.ledger import Ledger
 from labeldistill.training.lock import RunLock
 from labeldistill.training.loss_table import NAME as LOSSES
 from labeldistill.training.schedule import Length, lr_factor, run_length
@@ -67,7 +67,7 @@ def fit(job: TrainingJob, finish: Finish = lambda outcome: None) -> Outcome | No
             if main:
                 event = "stopped" if isinstance(error, KeyboardInterrupt) else "failed"
                 step = session.step if session else 0  # none: its checkpoint can't be read
-                Ledger(job.out_dir / LEDGER, job.run_key).write(
+                EventLog(job.out_dir / LEDGER, job.run_key).write(
                     event, step=step, steps=length.steps, reason=_reason(error)
                 )
             raise

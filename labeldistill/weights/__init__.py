@@ -1,0 +1,1 @@
+"""Checkpoints of other code: read strictly, converted to our names and back."""

@@ -18,8 +18,8 @@ from labeldistill.config.data import SynthSettings
 from labeldistill.config.load import load_study
 from labeldistill.config.runs import run_settings
 from labeldistill.data.infos import build_infos
-from labeldistill.nuscenes.synth.write import write_world
 from labeldistill.records import training_run
+from labeldistill.synthetic.write import write_world
 from labeldistill.training.session import Session
 
 STEPS, CHECKPOINT_EVERY = 120, 30

@@ -17,7 +17,7 @@ import yaml
 
 from labeldistill.config.load import studies_folder
 from labeldistill.evaluation.predictions import predictions_path
-from labeldistill.records.plan import StudyPlan
+from labeldistill.study.plan import StudyPlan
 
 ROOT = Path(__file__).resolve().parents[2]
 ROUNDS = 3

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from labeldistill.cli.main import build
 from labeldistill.config.load import load_study
-from labeldistill.records.plan import StudyPlan
+from labeldistill.study.plan import StudyPlan
 
 ROOT = Path(__file__).resolve().parents[2]
 

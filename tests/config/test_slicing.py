@@ -8,7 +8,7 @@ import yaml
 from labeldistill.config.load import load_study, studies_folder
 from labeldistill.config.study import RunSettings, StudySettings
 from labeldistill.errors import InputError
-from labeldistill.records import code_hash as hashing
+from labeldistill.study import code_hash as hashing
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 from labeldistill.config.data import CAMERAS
 from labeldistill.data.dataset import Item, KeyFrameDataset
 from labeldistill.data.infos import Infos, build_infos
-from labeldistill.data.loading import LoadingRules
+from labeldistill.data.loading import LoadingOptions
 from labeldistill.errors import InputError
 from labeldistill.geometry.boxes import ego_to_global
 from labeldistill.geometry.frames import quaternion_of_matrix
@@ -256,7 +256,7 @@ def test_matrices_of_intrinsics_and_augmentation(infos, make_run):
 def test_the_cloud_is_the_devkits_sweeps(infos, make_run, devkit):
     """Oracle: LidarPointCloud.from_file_multisweep, which walks the past and works in float64 sensor frames."""
     run = make_run("teacher", corrected=("future_sweeps", "first_frame_sweeps", "sweep_precision"))
-    rules = replace(LoadingRules.from_settings(run, training=False), max_point_distance_m=1e9)
+    rules = replace(LoadingOptions.from_settings(run, training=False), max_point_distance_m=1e9)
     dataset = KeyFrameDataset(infos, run, "train", False, rules=rules)
     sample = devkit.get("sample", dataset.tokens[2])
     cloud, times = LidarPointCloud.from_file_multisweep(devkit, sample, "LIDAR_TOP", "LIDAR_TOP", 6, min_distance=0.0)

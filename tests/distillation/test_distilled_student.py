@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 
-from labeldistill.distillation.audit import gradient_audit
+from labeldistill.checks.gradient_audit import gradient_audit
 from labeldistill.distillation.label_encoder import LabelEncoder
 from labeldistill.distillation.model import DistilledStudent
 from labeldistill.errors import InputError

@@ -5,7 +5,7 @@ import torch
 from labeldistill.config.grid import GridSettings
 from labeldistill.distillation.adaptor import DistillAdaptor
 from labeldistill.distillation.label_encoder import LabelEncoder
-from labeldistill.distillation.label_map import LabelMapRules, draw_label_maps
+from labeldistill.distillation.label_map import LabelMapOptions, draw_label_maps
 
 
 def test_features_have_the_teachers_scales_also_on_a_grid_that_is_not_square(make_run):
@@ -24,16 +24,16 @@ def test_switch_label_box_encoding_changes_the_box_input_alone(make_run):
     assert different == {"mlp_box.fc1.weight"}
     assert (released.mlp_box.fc1.in_features, corrected.mlp_box.fc1.in_features) == (9, 10)
     boxes = [torch.tensor([[1.0, 1, 0, 4, 2, 1.5, 0.3, 0, 0]])]
-    maps = draw_label_maps(boxes, [torch.tensor([0])], run.grid, LabelMapRules.from_settings(run))
+    maps = draw_label_maps(boxes, [torch.tensor([0])], run.grid, LabelMapOptions.from_settings(run))
     assert len(corrected(maps)) == 2
 
 
 def test_rules_follow_the_switches(make_run):
-    released = LabelMapRules.from_settings(make_run("label-encoder"))
+    released = LabelMapOptions.from_settings(make_run("label-encoder"))
     names = ("label_extent", "label_border", "label_rounding", "label_box_encoding")
-    corrected = LabelMapRules.from_settings(make_run("label-encoder", corrected=names))
-    assert released == LabelMapRules(True, True, True, False, max_objects=20)
-    assert corrected == LabelMapRules(False, False, False, True, max_objects=20)
+    corrected = LabelMapOptions.from_settings(make_run("label-encoder", corrected=names))
+    assert released == LabelMapOptions(True, True, True, False, max_objects=20)
+    assert corrected == LabelMapOptions(False, False, False, True, max_objects=20)
 
 
 def test_every_map_passes_the_same_layers_where_nothing_is_drawn(make_run):

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labeldistill.config.grid import GridSettings
-from labeldistill.distillation.label_map import LabelMapRules, draw_label_maps
+from labeldistill.distillation.label_map import LabelMapOptions, draw_label_maps
 
 GRID = GridSettings(x_m=(-8.0, 8.0, 1.0), y_m=(-8.0, 8.0, 1.0))
 WIDE = GridSettings(x_m=(-16.0, 16.0, 1.0), y_m=(-8.0, 8.0, 2.0))  # 32 columns, 8 rows, cells not square
-EXACT = LabelMapRules(half_extent=False, smear_border=False, truncate_corners=False)
+EXACT = LabelMapOptions(half_extent=False, smear_border=False, truncate_corners=False)
 
 
 def box(x, y, length=4.0, width=2.0, yaw=0.0, z=0.0, vx=0.0):
@@ -22,7 +22,7 @@ def box(x, y, length=4.0, width=2.0, yaw=0.0, z=0.0, vx=0.0):
 def draw(boxes, labels=None, grid=GRID, **rules):
     labels = [0] * len(boxes) if labels is None else labels
     tensor = torch.tensor(boxes, dtype=torch.float32).reshape(-1, 9)
-    maps = draw_label_maps([tensor], [torch.tensor(labels, dtype=torch.int64)], grid, LabelMapRules(**rules))
+    maps = draw_label_maps([tensor], [torch.tensor(labels, dtype=torch.int64)], grid, LabelMapOptions(**rules))
     return maps.mask[0], maps.box[0], maps.label[0]
 
 

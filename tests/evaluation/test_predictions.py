@@ -13,6 +13,7 @@ from labeldistill.evaluation.predictions import Predictions
 from labeldistill.evaluation.protocol import ATTRIBUTES
 from labeldistill.geometry.boxes import heading
 from labeldistill.geometry.classes import CLASSES
+from labeldistill.inference.format_boxes import predictions_from_detections
 from labeldistill.models.centre_head.decode import Detections
 
 COLUMNS = ("sample", "translation", "size", "rotation", "velocity", "label", "score", "attribute")
@@ -41,7 +42,7 @@ def same(first: Predictions, second: Predictions) -> None:
 
 
 def test_ego_boxes_become_global_boxes() -> None:
-    got = Predictions.from_detections([detections(("car", 1.0, 0.0))], ["a"], quarter_turn(100, 200)[None])
+    got = predictions_from_detections([detections(("car", 1.0, 0.0))], ["a"], quarter_turn(100, 200)[None])
     np.testing.assert_allclose(got.translation, [[100, 210, 1]], atol=1e-6)
     np.testing.assert_allclose(got.size, [[2, 4, 1.5]])
     np.testing.assert_allclose(got.velocity, [[0, 1]], atol=1e-6)
@@ -65,14 +66,14 @@ def test_ego_boxes_become_global_boxes() -> None:
 )
 def test_attribute_follows_the_speed(name: str, still: str, moving: str) -> None:
     found = detections((name, 0.14, 0.14), (name, 0.15, -0.15))  # 0.198 and 0.212 m/s
-    got = Predictions.from_detections([found], ["a"], torch.eye(4, dtype=torch.float64)[None])
+    got = predictions_from_detections([found], ["a"], torch.eye(4, dtype=torch.float64)[None])
     assert [ATTRIBUTES[code] for code in got.attribute] == [still, moving]
 
 
 def test_samples_without_boxes_stay_and_repeated_tokens_add_up() -> None:
     car, bus = detections(("car", 0, 0)), detections(("bus", 0, 0))
     poses = torch.eye(4, dtype=torch.float64).repeat(4, 1, 1)
-    got = Predictions.from_detections([car, detections(), bus, bus], ["a", "b", "a", "c"], poses)
+    got = predictions_from_detections([car, detections(), bus, bus], ["a", "b", "a", "c"], poses)
     assert got.tokens == ("a", "b", "c")
     assert got.sample.tolist() == [0, 0, 2]
     assert [CLASSES[code] for code in got.label] == ["car", "bus", "bus"]
@@ -90,7 +91,7 @@ def test_parquet_keeps_every_bit_and_the_metadata(tmp_path: Path) -> None:
 
 def test_no_boxes_at_all_survive_both_formats(tmp_path: Path) -> None:
     poses = torch.eye(4, dtype=torch.float64)[None]
-    before = Predictions.from_detections([detections()], ["a"], poses)
+    before = predictions_from_detections([detections()], ["a"], poses)
     before.write(tmp_path / "p.parquet")
     before.to_json(tmp_path / "p.json")
     same(before, Predictions.read(tmp_path / "p.parquet"))

@@ -11,7 +11,7 @@ from labeldistill.config.grid import GridSettings
 from labeldistill.config.model import HeadSettings
 from labeldistill.geometry.classes import CLASSES, TASKS
 from labeldistill.models.centre_head.decode import decode
-from labeldistill.models.centre_head.rules import HeadRules
+from labeldistill.models.centre_head.options import HeadOptions
 from labeldistill.models.centre_head.targets import Targets, build_targets
 
 GRID = GridSettings(x_m=(-25.6, 25.6, 0.8), y_m=(-12.8, 12.8, 0.8), max_decoded_distance_m=30)  # 64 columns, 32 rows
@@ -52,7 +52,7 @@ def scenes(draw):
 @settings(max_examples=40, deadline=None)
 @given(scenes(), scenes(), st.booleans())
 def test_decoding_perfect_predictions_returns_the_boxes(first, second, released):
-    rules = HeadRules(truncate_centres=released, old_radius=released, squared_distance=True)
+    rules = HeadOptions(truncate_centres=released, old_radius=released, squared_distance=True)
     head = HeadSettings(max_objects=12)
     targets = rules.targets([first[0], second[0]], [first[1], second[1]], GRID, head)
     for found, (boxes, labels) in zip(rules.decode(perfect(targets), GRID, head), (first, second), strict=True):

@@ -11,7 +11,7 @@ from labeldistill.config.model import HeadSettings, TeacherSettings
 from labeldistill.config.study import RunSettings
 from labeldistill.data.batch import Batch
 from labeldistill.errors import InputError
-from labeldistill.models.centre_head.rules import HeadRules
+from labeldistill.models.centre_head.options import HeadOptions
 from labeldistill.models.teacher import LidarTeacher, released_experiment, voxel_cells
 
 GRID = GridSettings(x_m=(-12.8, 12.8, 1.6), y_m=(-6.4, 6.4, 0.8), max_decoded_distance_m=15)
@@ -30,7 +30,7 @@ SETTINGS = TeacherSettings(
 
 def teacher(**changes: object) -> LidarTeacher:
     torch.manual_seed(0)
-    return LidarTeacher(GRID, SETTINGS.model_copy(update=changes), HeadRules())
+    return LidarTeacher(GRID, SETTINGS.model_copy(update=changes), HeadOptions())
 
 
 def cloud(batch: int = 2, count: int = 400) -> Tensor:
@@ -151,8 +151,8 @@ def test_it_learns_boxes_where_they_are() -> None:
 def test_rules_of_the_run_reach_the_losses() -> None:
     batch = boxes_with_points()
     batch.boxes[0][0, 7] = math.nan
-    assert LidarTeacher(GRID, SETTINGS, HeadRules()).losses(batch)["detection"].isnan()
-    assert LidarTeacher(GRID, SETTINGS, HeadRules(mask_nan=True)).losses(batch)["detection"].isfinite()
+    assert LidarTeacher(GRID, SETTINGS, HeadOptions()).losses(batch)["detection"].isnan()
+    assert LidarTeacher(GRID, SETTINGS, HeadOptions(mask_nan=True)).losses(batch)["detection"].isfinite()
 
 
 def run(teacher_settings: TeacherSettings | None) -> RunSettings:
@@ -194,7 +194,7 @@ def test_fewer_stages_want_larger_voxels() -> None:
 def test_full_size_counts() -> None:
     """The released numbers: 31,397,660 with the camera head that its experiment stores along."""
     with torch.device("meta"):
-        model = LidarTeacher(GridSettings(), TeacherSettings(), HeadRules())
+        model = LidarTeacher(GridSettings(), TeacherSettings(), HeadOptions())
         whole = released_experiment(model)
     assert sum(p.numel() for p in whole.parameters()) == 31_397_660
     assert model.pts_middle_encoder.output_shape == (2, 128, 128)

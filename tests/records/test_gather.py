@@ -7,17 +7,17 @@ from typing import Any
 import pytest
 from planted_results import benchmark, finish, take_in
 
+from labeldistill.claims.reference_band import compare_with_band, write_band
+from labeldistill.compare.diff_runs import read_side
 from labeldistill.config.load import load_study
 from labeldistill.errors import InputError
+from labeldistill.planning import workload
 from labeldistill.records import gather as gathering
-from labeldistill.records import workload
-from labeldistill.records.diff_runs import read_side
 from labeldistill.records.gather import gather
 from labeldistill.records.gather_rows import COLUMNS, DOCUMENTED
-from labeldistill.records.ingested import refuse_taken
-from labeldistill.records.plan import StudyPlan
-from labeldistill.records.reference import compare_with_band, write_band
 from labeldistill.reporting.study_tables import StudyTables
+from labeldistill.study.ingested import refuse_taken
+from labeldistill.study.plan import StudyPlan
 
 
 def _score(unit: str, metric: str, seed: int) -> float:

@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from labeldistill.claims.claims import load_claims
 from labeldistill.cli.main import build
 from labeldistill.config.load import load_study
-from labeldistill.records.claims import load_claims
 from labeldistill.reporting.paper_table import MAIN, main_table, pairs_table
 from labeldistill.reporting.study_tables import StudyTables
 from labeldistill.reporting.table_formats import TableFormat, formatted, latex_text

@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from labeldistill.claims.claims import Claim, load_claims
+from labeldistill.claims.comparability import why_not_comparable
 from labeldistill.config.load import load_study
 from labeldistill.config.study import StudySettings
 from labeldistill.config.verdict import VerdictSettings
 from labeldistill.errors import InputError
-from labeldistill.records.claims import Claim, load_claims
-from labeldistill.reporting.comparability import why_not_comparable
 from labeldistill.reporting.study_tables import StudyTables
 from labeldistill.reporting.verdicts import ClaimRow, claim_rows
 

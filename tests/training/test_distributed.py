@@ -15,12 +15,12 @@ import torch
 import torch.multiprocessing as mp
 from stage_runs import Runs
 
-from labeldistill.training.ledger import read_ledger
+from labeldistill.training.event_log import read_ledger
 from labeldistill.training.sync_batchnorm import synchronised
 from labeldistill.training.weights_file import WEIGHTS, read_weights, weights_path
 
 ToyRun = Callable[..., int]
-TOY = Path(__file__).with_name("toy_training.py")
+TOY = Path(__file__).parents[1] / "support" / "toy_training.py"
 OPTIONS = {"batch": 8, "dropout": 0.0, "steps": 12}
 
 
@@ -160,7 +160,7 @@ def student_losses(runs: Runs, folder: Path, devices: int) -> list[float]:
     }
     file = folder.with_suffix(".json")
     file.write_text(json.dumps(job))
-    script = Path(__file__).with_name("stage_runs.py")
+    script = Path(__file__).parents[1] / "support" / "stage_runs.py"
     environment = {k: v for k, v in os.environ.items() if k not in ("LOCAL_RANK", "WORLD_SIZE", "NODE_RANK")}
     command = [sys.executable, str(script), str(file)]
     done = subprocess.run(command, env={**environment, "OMP_NUM_THREADS": "1"}, text=True, capture_output=True)

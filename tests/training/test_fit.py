@@ -12,9 +12,9 @@ import torch
 from toy_training import toy_job
 
 from labeldistill.errors import InputError
+from labeldistill.training.event_log import EventLog, read_ledger
 from labeldistill.training.fit import fit
 from labeldistill.training.job import Outcome
-from labeldistill.training.ledger import Ledger, read_ledger
 from labeldistill.training.weights_file import read_weights, weights_path
 
 
@@ -71,13 +71,13 @@ def test_the_ledger_tells_the_story(run: tuple[Path, Outcome]) -> None:
 
 
 def test_the_ledger_is_bounded_and_survives_a_cut_line(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path / "ledger.jsonl", "key")
+    ledger = EventLog(tmp_path / "ledger.jsonl", "key")
     assert [ledger.beat_due() for _ in range(100)].count(True) == 1
     ledger.write("started", step=0)
     with ledger.path.open("a") as stream:
         stream.write('{"event": "prog')
     assert [e["event"] for e in read_ledger(ledger.path)] == ["started"]
-    Ledger(tmp_path / "nowhere" / "ledger.jsonl", "key").write("started")  # must not end a run
+    EventLog(tmp_path / "nowhere" / "ledger.jsonl", "key").write("started")  # must not end a run
 
 
 def test_tensorboard_curves_are_written(run: tuple[Path, Outcome]) -> None:

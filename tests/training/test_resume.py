@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from labeldistill.training.ledger import read_ledger
+from labeldistill.training.event_log import read_ledger
 
 ToyRun = Callable[..., int]
 ARTEFACTS = ("weights-raw.safetensors", "weights-ema.safetensors", "losses.csv")

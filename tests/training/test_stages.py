@@ -7,13 +7,13 @@ import pytest
 import torch
 from stage_runs import Runs
 
+from labeldistill.checks.benchmark import benchmark
 from labeldistill.config.study import BenchmarkSettings
 from labeldistill.errors import InputError
-from labeldistill.evaluation.predict import predict
 from labeldistill.evaluation.predictions import Predictions
+from labeldistill.inference.predict import predict
 from labeldistill.records.run_record import read_record
 from labeldistill.records.training_run import train
-from labeldistill.training.benchmark import benchmark
 from labeldistill.training.recipe import build_model
 from labeldistill.training.state_hash import state_hash
 from labeldistill.training.weights_file import WEIGHTS, read_weights, weights_path

@@ -7,10 +7,10 @@ import torch
 from random_checkpoints import TINY, WRAPS, random_state, released_shapes, same_bits
 
 from labeldistill.config.load import load_study
-from labeldistill.config.run_key import run_key
 from labeldistill.config.runs import run_settings
 from labeldistill.config.study import RunSettings
 from labeldistill.errors import InputError
+from labeldistill.study.run_key import run_key
 from labeldistill.training.recipe import build_model
 from labeldistill.weights.import_weights import import_weights
 from labeldistill.weights.key_map import Kind

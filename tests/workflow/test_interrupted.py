@@ -120,7 +120,7 @@ def test_ctrl_c_before_a_verb_has_begun(finished: Workplace, tmp_path: Path) -> 
     (tmp_path / "sitecustomize.py").write_text(
         "import os, signal, sys\n"
         "def watch(event, arguments):\n"
-        "    if event == 'import' and arguments[0] == 'labeldistill.records.plan':\n"
+        "    if event == 'import' and arguments[0] == 'labeldistill.study.plan':\n"
         f"        os.kill(os.getpid(), {int(signal.SIGINT)})\n"
         "sys.addaudithook(watch)\n"
     )

@@ -10,8 +10,8 @@ import yaml
 
 from labeldistill.config.load import studies_folder
 from labeldistill.evaluation.predictions import predictions_path
-from labeldistill.records.plan import StudyPlan
-from labeldistill.records.workflow import inputs_of
+from labeldistill.study.plan import StudyPlan
+from labeldistill.study.workflow import inputs_of
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from labeldistill.config.grid import GridSettings
 from labeldistill.config.model import HeadSettings
 from labeldistill.geometry.classes import TASKS
-from labeldistill.models.centre_head.head import Predictions
+from labeldistill.models.centre_head.head import HeadOutput
 from labeldistill.ops.circle_nms import circle_nms, size_aware_circle_nms
 
 MAX_HEIGHT_M = 10.0  # decoded centres beyond this |z| are dropped
@@ -31,7 +31,7 @@ class Detections:
 
 
 def decode(
-    predictions: Predictions,
+    predictions: HeadOutput,
     grid: GridSettings,
     head: HeadSettings,
     *,

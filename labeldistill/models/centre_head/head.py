@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from labeldistill.geometry.classes import TASKS
 
-Predictions = list[dict[str, Tensor]]
+HeadOutput = list[dict[str, Tensor]]
 """One dict a task. reg [B,2,H,W]: offset inside the cell, in cells; height [B,1,H,W]: z of the box centre, metres;
 dim [B,3,H,W]: log of dx, dy, dz in metres; rot [B,2,H,W]: sine and cosine of yaw; vel [B,2,H,W]: m/s;
 heatmap [B,classes,H,W]: logits."""
@@ -75,12 +75,12 @@ class CentreHead(nn.Module):
             SeparateHead(shared_channels, branch_channels, len(task), heatmap_bias) for task in tasks
         )
 
-    def forward(self, x: Tensor) -> Predictions:
+    def forward(self, x: Tensor) -> HeadOutput:
         """[B, in_channels, H, W] (rows y, columns x) to one dict of maps a task."""
         return predict_tasks(self.shared_conv, self.task_heads, x)
 
 
-def predict_tasks(shared_conv: nn.Module, task_heads: nn.ModuleList, x: Tensor) -> Predictions:
+def predict_tasks(shared_conv: nn.Module, task_heads: nn.ModuleList, x: Tensor) -> HeadOutput:
     """Run the parts of a centre head that hang directly on another module (released student), in float32.
 
     The released head switches mixed precision off, so half-precision features are widened first.

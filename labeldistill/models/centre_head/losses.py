@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from labeldistill.config.model import HeadSettings
-from labeldistill.models.centre_head.head import BRANCHES, Predictions
+from labeldistill.models.centre_head.head import BRANCHES, HeadOutput
 from labeldistill.models.centre_head.targets import Targets
 from labeldistill.ops.distributed import reduce_mean, world_size
 
@@ -13,7 +13,7 @@ MEAN_EPSILON = torch.finfo(torch.float32).eps  # mmdet 2.26 adds it to every div
 
 
 def detection_loss(
-    targets: Targets, predictions: Predictions, head: HeadSettings, *, inplace_sigmoid: bool, mask_nan: bool
+    targets: Targets, predictions: HeadOutput, head: HeadSettings, *, inplace_sigmoid: bool, mask_nan: bool
 ) -> Tensor:
     """Focal loss of the heatmaps plus weighted L1 of the box codes, summed over tasks (KDHead.loss of the release).
 
@@ -44,8 +44,8 @@ def detection_loss(
 
 def response_loss(
     targets: Targets,
-    student: Predictions,
-    teacher: Predictions,
+    student: HeadOutput,
+    teacher: HeadOutput,
     head: HeadSettings,
     *,
     inplace_sigmoid: bool,

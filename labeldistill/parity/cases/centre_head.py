@@ -10,14 +10,14 @@ from torch import Tensor
 from labeldistill.config.grid import GridSettings
 from labeldistill.config.model import HeadSettings
 from labeldistill.models.centre_head.decode import Detections, decode
-from labeldistill.models.centre_head.head import BRANCHES, Predictions
-from labeldistill.models.centre_head.rules import HeadRules
+from labeldistill.models.centre_head.head import BRANCHES, HeadOutput
+from labeldistill.models.centre_head.options import HeadOptions
 from labeldistill.models.student_head import StudentHead
 from labeldistill.parity import compare
 from labeldistill.parity.case import GoldenFolder, case
 from labeldistill.parity.compare import Comparison
 
-RULES = HeadRules()
+RULES = HeadOptions()
 RECORDED_NAMES = {"heatmaps": "heatmaps", "boxes": "anno_boxes", "indices": "inds", "masks": "masks"}
 
 
@@ -98,14 +98,14 @@ def _compare_forward(data: dict[str, Any], mode: str) -> Iterator[Comparison]:
         yield compare.output(f"{mode}.{name}", buffers[name], value)
 
 
-def compare_predictions(what: str, ours: Predictions, recorded: Predictions) -> Iterator[Comparison]:
+def compare_predictions(what: str, ours: HeadOutput, recorded: HeadOutput) -> Iterator[Comparison]:
     """Every map of every task."""
     for task, (our_maps, recorded_maps) in enumerate(zip(ours, recorded, strict=True)):
         yield compare.exact(f"{what}.branches[{task}]", sorted(our_maps), sorted(recorded_maps))
         yield from (compare.output(f"{what}.{n}[{task}]", our_maps[n], recorded_maps[n]) for n in recorded_maps)
 
 
-def weighted_sum(predictions: Predictions, seed: int) -> Tensor:
+def weighted_sum(predictions: HeadOutput, seed: int) -> Tensor:
     """The scalar whose gradients were recorded: every map times noise of its own seed, tasks and branches in order."""
     maps = [task[name] for task in predictions for name in (*BRANCHES, "heatmap")]
     noise = (torch.randn(m.shape, generator=torch.Generator().manual_seed(seed + i)) for i, m in enumerate(maps))
@@ -119,7 +119,7 @@ def first_seed(data: dict[str, Any]) -> int:
 
 
 def compare_losses(
-    data: dict[str, Any], recorded: Predictions, grid: GridSettings, head: HeadSettings
+    data: dict[str, Any], recorded: HeadOutput, grid: GridSettings, head: HeadSettings
 ) -> Iterator[Comparison]:
     """Detection loss with gradients of the raw predictions; with a NaN velocity; with an empty first sample."""
     boxes, labels = data["gt_boxes"], data["gt_labels"]
@@ -150,13 +150,13 @@ def _compare_response(data: dict[str, Any], grid: GridSettings, head: HeadSettin
     yield from _compare_gradients("response_loss.grads_response", leaves, recorded["grads_response"])
 
 
-def _leaves(recorded: Predictions) -> tuple[Predictions, Predictions]:
+def _leaves(recorded: HeadOutput) -> tuple[HeadOutput, HeadOutput]:
     """Copies that collect gradients, and their clones, which a loss may overwrite as it overwrites a head's output."""
     leaves = [{name: m.clone().requires_grad_() for name, m in task.items()} for task in recorded]
     return leaves, [{name: m.clone() for name, m in task.items()} for task in leaves]
 
 
-def _compare_gradients(what: str, leaves: Predictions, recorded: Predictions) -> Iterator[Comparison]:
+def _compare_gradients(what: str, leaves: HeadOutput, recorded: HeadOutput) -> Iterator[Comparison]:
     for task, gradients in enumerate(recorded):
         for name, gradient in gradients.items():
             yield compare.gradient(f"{what}[{task}].{name}", leaves[task][name].grad, gradient)

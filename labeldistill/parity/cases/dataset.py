@@ -22,7 +22,7 @@ from labeldistill.data.clouds import key_frame_cloud
 from labeldistill.data.dataset import Item, KeyFrameDataset
 from labeldistill.data.images import augmented
 from labeldistill.data.infos import Infos
-from labeldistill.data.loading import LoadingRules
+from labeldistill.data.loading import LoadingOptions
 from labeldistill.errors import InputError
 from labeldistill.geometry.frames import pose_matrix
 from labeldistill.nuscenes.sensor_files import read_image
@@ -92,10 +92,10 @@ def _run(recorded: dict[str, Any], offsets: list[int]) -> RunSettings:
     )
 
 
-def _rules(name: str, value: dict[str, Any], run: RunSettings) -> LoadingRules:
+def _rules(name: str, value: dict[str, Any], run: RunSettings) -> LoadingOptions:
     """What the recorded dataset was told: det_* is the validation's class, lidar_* the training's."""
     asked = value["kwargs"]
-    rules = LoadingRules.from_settings(run, training=asked["is_train"])
+    rules = LoadingOptions.from_settings(run, training=asked["is_train"])
     return replace(
         rules,
         depth=asked.get("return_depth", False),
@@ -164,7 +164,7 @@ def _labels(name: str, value: dict[str, Any], item: Item) -> Iterator[Comparison
 def _capped(value: dict[str, Any], recorded: dict[str, Any], infos: Infos) -> Iterator[Comparison]:
     """A cloud of more points than are allowed: which are kept, under the recorded BEV matrix."""
     run = _run(recorded, [])
-    rules = replace(LoadingRules.from_settings(run, training=True), max_points=value["max_points"])
+    rules = replace(LoadingOptions.from_settings(run, training=True), max_points=value["max_points"])
     keys = infos.sweeps.file.take(np.flatnonzero(infos.sweeps.slot == 0)).to_pylist()
     there = [sample for sample, file in enumerate(keys) if file in recorded["lidar_files"]]
     for sample in there:  # the recording does not say which of them it was

@@ -15,7 +15,7 @@ from labeldistill.distillation.label_feature_loss import label_feature_loss
 from labeldistill.distillation.label_map import draw_label_maps
 from labeldistill.distillation.lidar_feature_loss import lidar_feature_loss
 from labeldistill.distillation.model import DistilledStudent
-from labeldistill.distillation.terms import Evidence, FeaturePair, weighted_terms
+from labeldistill.distillation.terms import FeaturePair, TermInputs, weighted_terms
 from labeldistill.models.teacher import LidarTeacher
 from labeldistill.parity import compare
 from labeldistill.parity.case import GoldenFolder, case
@@ -140,7 +140,7 @@ def _step(name: str, record: Record, corrected: tuple[str, ...]) -> Iterator[Com
     yield from compare_buffers(name, model, theirs["buffers_after"])
 
 
-def _seen(name: str, seen: Evidence, theirs: Record) -> Iterator[Comparison]:
+def _seen(name: str, seen: TermInputs, theirs: Record) -> Iterator[Comparison]:
     assert seen.teacher_predictions is not None
     assert seen.lidar is not None
     assert seen.label is not None
@@ -193,7 +193,7 @@ def _probe(record: Record) -> Iterator[Comparison]:
             yield compare.loss(f"probe {name}: {part}", ours, norm, DEEP_GRADIENT_LIMIT)
 
 
-def probe(seen: Evidence, group: str, level: int) -> Tensor:
+def probe(seen: TermInputs, group: str, level: int) -> Tensor:
     """The mean squared error of one group at one scale."""
     pair: FeaturePair | None = getattr(seen, group)
     assert pair is not None

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from labeldistill.evaluation.format_boxes import predictions_from_poses
 from labeldistill.evaluation.predictions import Predictions
 from labeldistill.evaluation.protocol import ATTRIBUTES
 from labeldistill.geometry.classes import CLASSES
+from labeldistill.inference.format_boxes import predictions_from_poses
 from labeldistill.models.centre_head.decode import Detections
 from labeldistill.parity import compare
 from labeldistill.parity.case import GoldenFolder, case

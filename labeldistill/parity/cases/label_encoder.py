@@ -10,7 +10,7 @@ from labeldistill.data.batch import Batch
 from labeldistill.distillation.inverse import LabelInverse
 from labeldistill.distillation.label_map import draw_label_maps
 from labeldistill.models.centre_head.decode import Detections
-from labeldistill.models.centre_head.head import Predictions
+from labeldistill.models.centre_head.head import HeadOutput
 from labeldistill.parity import compare
 from labeldistill.parity.case import GoldenFolder, case
 from labeldistill.parity.cases.module_run import compare_gradient
@@ -43,7 +43,7 @@ def boxes_only(boxes: list[torch.Tensor], labels: list[torch.Tensor]) -> Batch:
     return Batch(None, None, None, None, boxes, labels, [str(i) for i in range(len(boxes))])
 
 
-def compare_predictions(what: str, ours: Predictions, theirs: list[dict[str, Any]]) -> Iterator[Comparison]:
+def compare_predictions(what: str, ours: HeadOutput, theirs: list[dict[str, Any]]) -> Iterator[Comparison]:
     """Every map of every task."""
     for task, maps in enumerate(theirs):
         for name, value in maps.items():

@@ -5,7 +5,13 @@ from typing import Any
 
 import torch
 
-from labeldistill.distillation.label_map import RELEASED_RULES, LabelMapRules, LabelMaps, draw_label_maps, draw_outlines
+from labeldistill.distillation.label_map import (
+    RELEASED_RULES,
+    LabelMapOptions,
+    LabelMaps,
+    draw_label_maps,
+    draw_outlines,
+)
 from labeldistill.distillation.rasterise import Rectangles
 from labeldistill.parity import compare
 from labeldistill.parity.case import GoldenFolder, case
@@ -55,7 +61,7 @@ def kd_head_label_maps(golden: GoldenFolder) -> Iterator[Comparison]:
         "targets_max_objs_2": (boxes, labels),
     }.items():
         theirs = record[name]
-        ours = draw_label_maps(some, their, grid, LabelMapRules(max_objects=theirs["masks"][0].shape[1]))
+        ours = draw_label_maps(some, their, grid, LabelMapOptions(max_objects=theirs["masks"][0].shape[1]))
         yield compare.exact(f"{name}: mask", ours.mask, theirs["bev_mask"])
         yield compare.exact(f"{name}: box map", ours.box, theirs["bev_box"])
         yield compare.exact(f"{name}: label map", ours.label, theirs["bev_label"])

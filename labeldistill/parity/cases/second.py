@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from labeldistill.models.centre_head.head import CentreHead, Predictions
+from labeldistill.models.centre_head.head import CentreHead, HeadOutput
 from labeldistill.models.second import Second
 from labeldistill.models.second_fpn import SecondFpn
 from labeldistill.parity import compare
@@ -35,13 +35,13 @@ class _DenseHalf(nn.Module):
             head["in_channels"], head["share_conv_channel"], head["separate_head"]["head_conv"], tasks
         )
 
-    def forward(self, x: Tensor) -> tuple[list[Tensor], Tensor, Predictions]:
+    def forward(self, x: Tensor) -> tuple[list[Tensor], Tensor, HeadOutput]:
         scales = self.pts_backbone(x)
         neck = self.pts_neck(scales)
         return scales, neck, self.pts_bbox_head(neck)
 
 
-def _weighted_sum(predictions: Predictions) -> Tensor:
+def _weighted_sum(predictions: HeadOutput) -> Tensor:
     maps = [value for task in predictions for value in task.values()]
     terms = []
     for number, value in enumerate(maps):

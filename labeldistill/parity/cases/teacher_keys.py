@@ -7,7 +7,7 @@ import torch
 
 from labeldistill.config.grid import GridSettings
 from labeldistill.config.model import TeacherSettings
-from labeldistill.models.centre_head.rules import HeadRules
+from labeldistill.models.centre_head.options import HeadOptions
 from labeldistill.models.teacher import LidarTeacher, released_experiment
 from labeldistill.parity import compare
 from labeldistill.parity.case import GoldenFolder, case
@@ -21,7 +21,7 @@ def teacher_keys(folder: GoldenFolder) -> Iterator[Comparison]:
     """Every name and shape, and the number of parameters."""
     recorded: dict[str, list[int]] = folder.load(FILE)
     with torch.device("meta"):
-        model = released_experiment(LidarTeacher(GridSettings(), TeacherSettings(), HeadRules()))
+        model = released_experiment(LidarTeacher(GridSettings(), TeacherSettings(), HeadOptions()))
     ours = {name: list(value.shape) for name, value in model.state_dict().items()}
     yield compare.exact("names and shapes", ours, recorded)
     buffers = ("running_mean", "running_var", "num_batches_tracked")

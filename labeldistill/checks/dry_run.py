@@ -1,0 +1,138 @@
+"""A run made ready for a check, before its data or its parents exist: what is missing is made up, and said so."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from labeldistill.checks.synthetic_batches import MadeUpItems
+from labeldistill.config.grid import Axis, GridSettings
+from labeldistill.config.study import RunSettings
+from labeldistill.config.training import TrainingSettings
+from labeldistill.training.job import Device, TrainingItems, TrainingJob
+from labeldistill.training.recipe import FROZEN, build_model, training_items
+from labeldistill.training.seeding import derived_seed
+from labeldistill.training.weights_file import weights_path
+
+SMALL_IMAGE_PX = (32, 96)
+SMALL_CELLS = 16
+"""Of a BEV side."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a run finds its data and its parents; what is None or not there is made up.
+
+    Attributes:
+        infos: folder of the columnar index.
+        teacher: run folder of the teacher.
+        label_encoder: run folder of the label encoder.
+    """
+
+    infos: Path | None = None
+    teacher: Path | None = None
+    label_encoder: Path | None = None
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """A job that writes nothing and is thrown away, and what it differs in from the run."""
+
+    run: RunSettings
+    job: TrainingJob
+    notes: tuple[str, ...]
+
+
+def small(run: RunSettings) -> RunSettings:
+    """The run with the same networks on images of at most 32 x 96 px and at most 16 x 16 BEV cells.
+
+    Channels, frames, terms and switches stay, so that what is true of them here is true of the run.
+    """
+    grid = run.grid.model_copy(update={name: _fewer(getattr(run.grid, name)) for name in ("x_m", "y_m")})
+    changes: dict[str, object] = {"grid": GridSettings.model_validate(grid.model_dump())}
+    if run.student is not None:
+        height, width = (min(side, most) for side, most in zip(run.student.image.size_px, SMALL_IMAGE_PX, strict=True))
+        image = run.student.image.model_copy(update={"size_px": (height, width)})
+        changes["student"] = run.student.model_copy(update={"image": image})
+    return run.model_copy(update=changes)
+
+
+def _fewer(axis: Axis) -> Axis:
+    low, high, step = axis
+    cells = min(round((high - low) / step), SMALL_CELLS)
+    middle = low + step * ((high - low) / step // 2)
+    return middle - step * (cells // 2), middle + step * (cells // 2), step
+
+
+def prepare(
+    run: RunSettings, places: Places, *, batch: int, device: Device = "auto", level: str | None = None
+) -> DryRun:
+    """Build model and items of a run: its own where they are there, made up where they are not.
+
+    Args:
+        run: resolved settings, or what `small` made of them (give no `places` then: they fit other shapes).
+        places: index and parents.
+        batch: key frames of a step.
+        device: auto, cpu or cuda.
+        level: of determinism; None: the run's own.
+
+    Raises:
+        InputError: an index or a parent that is there, but damaged or of other settings.
+    """
+    notes: list[str] = []
+    model, items = _model(run, places, notes), _items(run, places, notes)
+    changes = {"batch": batch, "batch_per_device": None, **({} if level is None else {"deterministic": level})}
+    training = TrainingSettings.model_validate(run.training.model_dump() | changes)
+    job = TrainingJob(
+        run_key="trial",
+        stage=run.stage,
+        seed=run.seed,
+        training=training,
+        model=model,
+        items=items,
+        out_dir=Path(),
+        switches=run.switches,
+        frozen=FROZEN[run.stage],
+        device=device,
+    )
+    return DryRun(run, job, tuple(notes))
+
+
+def _items(run: RunSettings, places: Places, notes: list[str]) -> TrainingItems:
+    if places.infos is not None and (places.infos / "index.json").is_file():
+        notes.append("key frames: the study's training split")
+        return training_items(run, places.infos)
+    notes.append("key frames: random numbers in the run's shapes")
+    return MadeUpItems(run)
+
+
+def _model(run: RunSettings, places: Places, notes: list[str]) -> nn.Module:
+    teacher = run.stage == "label-encoder" or bool({"lidar_feature", "response"} & set(run.terms))
+    needed = {
+        "teacher": (teacher, places.teacher),
+        "label encoder": (run.stage == "student" and "label_feature" in run.terms, places.label_encoder),
+    }
+    parents = {name: folder for name, (wanted, folder) in needed.items() if wanted}
+    trained = all(folder is not None and weights_path(folder, "ema").is_file() for folder in parents.values())
+    if not trained:
+        notes.append(f"untrained, with random weights: {', '.join(parents)}")
+        return _with_random_parents(run, teacher=teacher)
+    if parents:
+        notes.append(f"trained: {', '.join(parents)}")
+    return build_model(run, teacher_dir=parents.get("teacher"), label_encoder_dir=parents.get("label encoder"))
+
+
+def _with_random_parents(run: RunSettings, *, teacher: bool) -> nn.Module:
+    from labeldistill.distillation.inverse import LabelInverse
+    from labeldistill.distillation.label_encoder import LabelEncoder
+    from labeldistill.distillation.model import DistilledStudent
+    from labeldistill.models.teacher import LidarTeacher
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derived_seed(run.seed, "init", "trial"))
+        if run.stage == "label-encoder":
+            return LabelInverse.from_settings(run)
+        lidar = LidarTeacher.from_settings(run) if teacher else None
+        encoder = LabelEncoder.from_settings(run) if "label_feature" in run.terms else None
+        return DistilledStudent.from_settings(run, lidar, encoder)

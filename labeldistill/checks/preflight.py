@@ -1,0 +1,191 @@
+"""Checks of a student run before days of GPU: gates that look at it for a minute and say PASS, FAIL or AS RELEASED."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import torch
+
+from labeldistill.checks.dry_run import DryRun
+from labeldistill.checks.gradient_audit import ChannelGradient, GradientAudit, PartGradient, gradient_audit
+from labeldistill.checks.teacher_audit import FrozenPart, teacher_audit
+from labeldistill.config.study import RunSettings
+from labeldistill.distillation.model import DistilledStudent
+from labeldistill.training.determinism import set_threads
+from labeldistill.training.devices import resolve_device
+from labeldistill.training.seeding import seed_everything
+
+GROUP_OF_TERM = {"lidar_feature": "lidar", "label_feature": "label"}
+FROZEN_PARTS = ("centerpoint", "label_encoder")
+TRAINED_PARTS = ("backbone", "head")
+
+
+class Verdict(StrEnum):
+    """Of one check."""
+
+    passed = "PASS"
+    released = "AS RELEASED"
+    """Odd, but what the run's switches ask for: the release does it."""
+    failed = "FAIL"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check of one gate."""
+
+    gate: str
+    about: str
+    verdict: Verdict
+    detail: str
+
+
+@dataclass
+class Preflight:
+    """What the gates found in one run.
+
+    Attributes:
+        unit: the variant.
+        notes: what of the run was made up for the check.
+        findings: one a check.
+        gradients: the gradient audit's two tables.
+        frozen: the teacher audit's.
+    """
+
+    unit: str
+    notes: tuple[str, ...]
+    findings: list[Finding] = field(default_factory=list)
+    gradients: GradientAudit | None = None
+    frozen: list[FrozenPart] = field(default_factory=list)
+
+    @property
+    def failed(self) -> bool:
+        """Whether any check failed."""
+        return any(finding.verdict is Verdict.failed for finding in self.findings)
+
+
+Gate = Callable[[DryRun, Preflight], None]
+"""Looks at a trial and adds its findings. Gates run in order; the later ones may train the trial's model."""
+
+
+def preflight(unit: str, trial: DryRun) -> Preflight:
+    """Let every gate look at a student run.
+
+    Args:
+        unit: the variant's name.
+        trial: its run, prepared; its model is used up.
+
+    Raises:
+        InputError: a device that is not there.
+    """
+    set_threads()
+    found = Preflight(unit, trial.notes)
+    for gate in GATES:
+        gate(trial, found)
+    return found
+
+
+# -- where gradient goes -----------------------------------------------------------------------------------------------
+
+
+def gradient_gate(trial: DryRun, found: Preflight) -> None:
+    """Which channel group of which frame receives gradient from which term."""
+    job = trial.job
+    model = job.model
+    assert isinstance(model, DistilledStudent), "the gradient gate is for students"
+    device = torch.device(resolve_device(job.device))
+    count = min(job.training.batch, len(job.items))
+    batch = job.items.collate([job.items.item(0, index) for index in range(count)]).to(device)
+    seed_everything(job.seed, "preflight")
+    found.gradients = gradient_audit(model.to(device), batch)
+    found.findings += judge_gradients(trial.run, found.gradients)
+
+
+def judge_gradients(run: RunSettings, audit: GradientAudit) -> list[Finding]:
+    """Hold an audit against what the terms and the switches of a run ask for."""
+    findings = [_no_gradient_into_frozen(audit.parts)]
+    for term, compared_at in dict.fromkeys((row.term, row.compared_at) for row in audit.parts):
+        parts = [row for row in audit.parts if (row.term, row.compared_at) == (term, compared_at)]
+        if term not in GROUP_OF_TERM:
+            findings.append(_reaches_the_student(term, parts))
+            continue
+        wanted = (term, compared_at, compared_at)
+        rows = [row for row in audit.channels if (row.term, row.compared_at, row.scale) == wanted]
+        findings.append(_reaches_its_group(run, term, parts, rows))
+    return findings
+
+
+def _no_gradient_into_frozen(parts: Sequence[PartGradient]) -> Finding:
+    reached = sorted({row.part for row in parts if row.part in FROZEN_PARTS and row.gradient != 0})
+    about = "teacher and label encoder"
+    if reached:
+        return Finding("gradient", about, Verdict.failed, f"gradient flows into {', '.join(reached)}")
+    return Finding("gradient", about, Verdict.passed, "no term sends gradient into them")
+
+
+def _into_student(parts: Sequence[PartGradient]) -> float:
+    return sum(row.gradient for row in parts if row.part in TRAINED_PARTS)
+
+
+def _reaches_the_student(term: str, parts: Sequence[PartGradient]) -> Finding:
+    norm = _into_student(parts)
+    good = 0 < norm < float("inf")
+    detail = f"gradient norm in backbone and head: {norm:.3g}"
+    return Finding("gradient", term, Verdict.passed if good else Verdict.failed, detail)
+
+
+def _reaches_its_group(
+    run: RunSettings, term: str, parts: Sequence[PartGradient], rows: Sequence[ChannelGradient]
+) -> Finding:
+    """A feature term compared at one scale must reach its own channel group there, and no other."""
+    scale, own = rows[0].scale, GROUP_OF_TERM[term]
+    about = f"{term} at scale {scale}"
+    reached = [row for row in rows if row.gradient != 0]
+    if foreign := {row.group for row in reached if own not in row.group.split("+")}:
+        return Finding("gradient", about, Verdict.failed, f"reaches the channel group {', '.join(sorted(foreign))} too")
+    if not reached:
+        return Finding("gradient", about, Verdict.failed, f"reaches no channel of the group {own}")
+    lost = [row for row in reached if not row.trains]
+    where = f"group {own} lies in {_frames(reached)}" if scale == 0 else f"group {own}"
+    detail = where + (f"; {_frames(lost)} can't learn: computed without gradient" if lost else "; all of it learns")
+    norm = _into_student(parts)
+    if not norm < float("inf"):
+        return Finding("gradient", about, Verdict.failed, f"{detail}; the gradient is not finite")
+    if norm > 0:
+        return Finding("gradient", about, Verdict.passed, detail)
+    released = scale == 0 and run.released("partition_axis")
+    verdict = Verdict.released if released else Verdict.failed
+    return Finding("gradient", about, verdict, f"{detail}; trains its adaptor alone, not the student")
+
+
+def _frames(rows: Sequence[ChannelGradient]) -> str:
+    offsets = list(dict.fromkeys(row.frame_offset for row in rows))
+    return f"frame{'s' if len(offsets) > 1 else ''} {', '.join(str(offset) for offset in offsets)}"
+
+
+# -- what must not change ----------------------------------------------------------------------------------------------
+
+
+def teacher_gate(trial: DryRun, found: Preflight) -> None:
+    """Weights and buffers of the frozen networks before and after some steps."""
+    found.frozen = teacher_audit(trial.job)
+    found.findings += [finding for part in found.frozen for finding in judge_frozen(trial.run, part)]
+
+
+def judge_frozen(run: RunSettings, part: FrozenPart) -> list[Finding]:
+    """Hold a frozen part against what the switch `teacher_mode` asks for."""
+    kept = part.weights_unchanged
+    detail = f"SHA-256 {part.before['weights'][:12]} before, {part.after['weights'][:12]} after training"
+    weights = Finding("teacher", f"{part.part}: weights", Verdict.passed if kept else Verdict.failed, detail)
+    about = f"{part.part}: BatchNorm buffers"
+    drift = f"{part.drifted} of {part.buffers} drifted, by up to {part.largest_drift * 100:.3g} %"
+    if not run.released("teacher_mode"):
+        verdict = Verdict.passed if part.buffers_unchanged else Verdict.failed
+        return [weights, Finding("teacher", about, verdict, "unchanged" if part.buffers_unchanged else drift)]
+    if part.buffers_unchanged:
+        said = "unchanged, although the released switch `teacher_mode` keeps it in train mode"
+        return [weights, Finding("teacher", about, Verdict.failed, said)]
+    return [weights, Finding("teacher", about, Verdict.released, drift)]
+
+
+GATES: tuple[Gate, ...] = (gradient_gate, teacher_gate)
+"""Gates to come are appended here."""

@@ -1,0 +1,38 @@
+"""A disk that takes nothing more, as one message; for writers that are not ours (event files, libraries)."""
+
+import errno
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from labeldistill.errors import InputError
+
+REFUSED = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
+
+
+@contextmanager
+def as_input_error(folder: Path | None = None) -> Iterator[None]:
+    """Run the body; a refused write in it, or in a thread of it, is one error and no traceback.
+
+    Args:
+        folder: where the body writes, for errors that don't name their file.
+
+    Raises:
+        InputError: the disk or the file system refused a write.
+    """
+    before = threading.excepthook
+
+    def quiet(failed: threading.ExceptHookArgs) -> None:
+        if not (isinstance(failed.exc_value, OSError) and failed.exc_value.errno in REFUSED):
+            before(failed)  # else: the thread's owner raises it again, and tells it then
+
+    threading.excepthook = quiet
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in REFUSED:
+            raise
+        raise InputError(f"can't be written: {error.strerror}", file=error.filename or folder) from error
+    finally:
+        threading.excepthook = before

@@ -1,0 +1,76 @@
+"""The switches that act on a centre head, bundled so that teacher, label encoder and student use them alike."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from labeldistill.config.grid import GridSettings
+from labeldistill.config.model import HeadSettings
+from labeldistill.config.study import RunSettings
+from labeldistill.models.centre_head.decode import Detections, decode
+from labeldistill.models.centre_head.head import HeadOutput
+from labeldistill.models.centre_head.losses import detection_loss, response_loss
+from labeldistill.models.centre_head.targets import Targets, build_targets
+
+
+@dataclass(frozen=True)
+class HeadOptions:
+    """How one run makes targets, takes losses and decodes; the defaults are the release's.
+
+    Attributes:
+        truncate_centres: centre cells are rounded toward zero, not down (`centre_truncation`).
+        old_radius: CornerNet's first radius formula (`gaussian_radius`).
+        inplace_sigmoid: losses overwrite the heatmap logits (`inplace_sigmoid`).
+        mask_nan: NaN target entries are left out of the loss (`nan_targets`; the release does not).
+        gated_target: the response target is the teacher's heatmap times the ground truth's (`response_target`).
+        squared_distance: circle NMS compares its radius with the squared distance (`nms_distance`).
+    """
+
+    truncate_centres: bool = True
+    old_radius: bool = True
+    inplace_sigmoid: bool = True
+    mask_nan: bool = False
+    gated_target: bool = True
+    squared_distance: bool = True
+
+    @classmethod
+    def from_run(cls, run: RunSettings) -> "HeadOptions":
+        """Read the switches of a run; one that does not act on its stage has the released value."""
+
+        def released(switch: str) -> bool:
+            return run.switches.get(switch, "released") == "released"
+
+        return cls(
+            truncate_centres=released("centre_truncation"),
+            old_radius=released("gaussian_radius"),
+            inplace_sigmoid=released("inplace_sigmoid"),
+            mask_nan=not released("nan_targets"),
+            gated_target=released("response_target"),
+            squared_distance=released("nms_distance"),
+        )
+
+    def targets(
+        self, boxes: Sequence[Tensor], labels: Sequence[Tensor], grid: GridSettings, head: HeadSettings
+    ) -> Targets:
+        """`build_targets` under these rules."""
+        return build_targets(
+            boxes, labels, grid, head, truncate_centres=self.truncate_centres, old_radius=self.old_radius
+        )
+
+    def detection_loss(self, targets: Targets, predictions: HeadOutput, head: HeadSettings) -> Tensor:
+        """`detection_loss` under these rules."""
+        return detection_loss(targets, predictions, head, inplace_sigmoid=self.inplace_sigmoid, mask_nan=self.mask_nan)
+
+    def response_loss(
+        self, targets: Targets, student: HeadOutput, teacher: HeadOutput, head: HeadSettings
+    ) -> tuple[Tensor, Tensor]:
+        """`response_loss` under these rules: detection and response."""
+        return response_loss(
+            targets, student, teacher, head,
+            inplace_sigmoid=self.inplace_sigmoid, mask_nan=self.mask_nan, gated_target=self.gated_target,
+        )  # fmt: skip
+
+    def decode(self, predictions: HeadOutput, grid: GridSettings, head: HeadSettings) -> list[Detections]:
+        """`decode` under these rules."""
+        return decode(predictions, grid, head, squared_distance=self.squared_distance)

@@ -1,0 +1,1 @@
+"""Where the runs of a study stand, read from their folders alone."""

@@ -1,0 +1,1 @@
+"""What a study will cost and how many seeds its verdicts need; looks of a sequential study."""

@@ -1,0 +1,144 @@
+"""How many seeds a study needs for its verdicts, at the spread measured so far or assumed; where its looks stand."""
+
+from dataclasses import dataclass
+from math import isfinite
+
+from labeldistill.claims.claims import POINTS, Claim, known_spreads
+from labeldistill.config.study import StudySettings
+from labeldistill.config.verdict import Metric
+from labeldistill.planning.workload import scores_so_far
+from labeldistill.statistics.power import equivalence_power, seeds_for_difference, seeds_for_equivalence
+from labeldistill.statistics.sequential import SequentialDecision, looks_at, sequential_decision, sequential_design
+from labeldistill.statistics.summary import paired_differences, sd_interval, summarise
+from labeldistill.study.plan import StudyPlan
+
+
+@dataclass(frozen=True)
+class SeedNeed:
+    """Seeds for one metric at one spread; points.
+
+    Attributes:
+        basis: where the spread comes from. sd: between seeds. margin: declared.
+        sd_low: the true sd is no smaller, sd_high: no larger, by the 95 % interval from n runs; None where assumed.
+        equivalence: seeds for REPRODUCED with the wanted power; None: no number will do.
+        power_now: chance of REPRODUCED with the study's seeds, if nothing truly differs.
+        difference: pairs that find a difference as large as the margin, if `sd` is that of the differences.
+    """
+
+    metric: str
+    basis: str
+    sd: float
+    margin: float
+    equivalence: int | None
+    power_now: float
+    difference: int | None
+    sd_low: float | None = None
+    sd_high: float | None = None
+
+
+def seed_needs(plan: StudyPlan, *, margin: float | None = None, weights: str = "ema") -> list[SeedNeed]:
+    """Needs of mAP and NDS at every measured spread, else at the assumed one and at those that others saw.
+
+    Args:
+        plan: of the study.
+        margin: points, in place of the declared ones.
+        weights: which scores.
+    """
+    needs: list[SeedNeed] = []
+    for metric in POINTS:
+        wanted = margin or plan.study.verdict.margins.get(metric)
+        if wanted is not None:
+            needs += [_need(plan.study, metric, wanted, *spread) for spread in _spreads(plan, metric, weights)]
+    return needs
+
+
+def _spreads(plan: StudyPlan, metric: Metric, weights: str) -> list[tuple[str, float, int | None]]:
+    """Where each comes from, the sd in points, and the runs behind it where the interval of their sd can be said."""
+    scores = {variant: scores_so_far(plan, variant, metric, weights) for variant in plan.study.variants}
+    found: list[tuple[str, float, int | None]] = []
+    for variant, values in scores.items():
+        runs = summarise(list(values.values()))
+        if runs.n > 1 and runs.sd > 0:
+            found.append((f"measured, {variant}, {runs.n} seeds", 100 * runs.sd, runs.n))
+        pairs = summarise(list(paired_differences(values, scores[plan.study.baseline]).values()))
+        if variant != plan.study.baseline and pairs.n > 1 and pairs.sd > 0:
+            found.append((f"measured, {variant} less {plan.study.baseline}, {pairs.n} pairs", 100 * pairs.sd, pairs.n))
+    if found:
+        return found
+    assumed = plan.study.verdict.assumed_sd.get(metric)
+    theirs = [(f"seen by others: {what}, {n} runs", sd, n) for what, n, sd in known_spreads(metric)]
+    return [*([("assumed", assumed, None)] if assumed else []), *theirs]
+
+
+def _need(study: StudySettings, metric: Metric, margin: float, basis: str, sd: float, runs: int | None) -> SeedNeed:
+    rules = study.verdict
+    noise = rules.published_sd.get(metric, 0.0)
+    equivalence = seeds_for_equivalence(sd, margin, power=rules.power, alpha=rules.alpha, published_sd=noise)
+    now = equivalence_power(len(study.seeds), sd, margin, alpha=rules.alpha, published_sd=noise)
+    difference = seeds_for_difference(sd, margin, power=rules.power, alpha=rules.alpha)
+    limits = sd_interval(sd, runs) if runs else (None, None)
+    return SeedNeed(metric, basis, sd, margin, equivalence, now, difference, *limits)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where one question of a sequential study stands."""
+
+    question: str
+    decision: SequentialDecision
+
+
+def standings(
+    plan: StudyPlan,
+    claims: dict[str, Claim],
+    comparable: dict[str, bool],
+    weights: str = "ema",
+    seeds: int | None = None,
+) -> list[Standing]:
+    """Every question of the study at its looks: claims that can be compared, and each variant against the baseline.
+
+    The comparisons with the baseline share alpha evenly (Bonferroni): each has looks of its own.
+
+    Args:
+        plan: of the study; its seeds in their order are the order of the looks.
+        claims: by id.
+        comparable: variant -> whether a verdict can be given on its claim.
+        weights: which scores.
+        seeds: look at no more than so many of the first.
+    """
+    study, rules = plan.study, plan.study.verdict
+    looks = looks_at(len(study.seeds), rules.seeds_per_look)
+    scores = {(v, m): _in_order(plan, v, m, weights)[:seeds] for v in study.variants for m in POINTS}
+    found: list[Standing] = []
+    for variant, claim_id in study.claims.items():
+        for metric in POINTS:
+            published = claims[claim_id].value(metric)
+            if not comparable.get(variant) or published is None or variant not in study.variants:
+                continue
+            decision = sequential_decision(
+                scores[variant, metric],
+                sequential_design(looks, rules.alpha),
+                published=100 * published,
+                margin=rules.margins.get(metric),
+                published_sd=rules.published_sd.get(metric, 0.0),
+            )
+            found.append(Standing(f"{variant}: {metric} of claim {claim_id}", decision))
+    others = [variant for variant in study.variants if variant != study.baseline]
+    for variant in others:
+        for metric in POINTS:
+            pairs = zip(scores[variant, metric], scores[study.baseline, metric], strict=False)
+            design = sequential_design(looks, rules.alpha / (len(others) * len(POINTS)))
+            decision = sequential_decision([x - y for x, y in pairs], design)
+            found.append(Standing(f"{variant} against {study.baseline}: {metric}", decision))
+    return found
+
+
+def _in_order(plan: StudyPlan, variant: str, metric: str, weights: str) -> list[float]:
+    """Points of the seeds scored so far, in the study's order up to the first that is missing."""
+    scores = scores_so_far(plan, variant, metric, weights)
+    values: list[float] = []
+    for seed in plan.study.seeds:
+        if seed not in scores:
+            break
+        values.append(100 * scores[seed] if isfinite(scores[seed]) else float("nan"))
+    return values

@@ -1,0 +1,96 @@
+"""What a planned study still has to run, and what lies there already under the planned keys."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import nan
+from typing import Any
+
+from labeldistill.errors import InputError
+from labeldistill.evaluation.predictions import predictions_path
+from labeldistill.files import read_json
+from labeldistill.records.outcome import FINISHED, outcome
+from labeldistill.records.run_record import read_record
+from labeldistill.study.plan import PlannedRun, StudyPlan
+
+
+@dataclass(frozen=True)
+class Jobs:
+    """One kind of job: how many there are, and how many are done under the planned keys."""
+
+    kind: str
+    total: int
+    there: int
+
+    @property
+    def to_run(self) -> int:
+        """How many are left."""
+        return self.total - self.there
+
+
+def keyed(plan: StudyPlan) -> str:
+    """Make sure that the plan has keys; returns why nothing can be known to be reused, empty when it can.
+
+    Without its data root a study can still be planned: its keys are unknown then, and none is found.
+    """
+    try:
+        _ = plan.data_key
+    except InputError as error:
+        plan.data_key = "unknown"  # takes the place of the cached property
+        return str(error)
+    return ""
+
+
+def jobs(plan: StudyPlan) -> list[Jobs]:
+    """Every kind of job in the order of the workflow."""
+    return [Jobs(kind, len(flags), sum(flags)) for kind, flags in _there(plan)]
+
+
+def _there(plan: StudyPlan) -> Iterator[tuple[str, list[bool]]]:
+    if plan.study.data.synth is not None:
+        yield "write the synthetic world", [plan.world.is_dir()]
+    yield "check the data", [plan.data_check.is_file()]
+    yield "build the index", [plan.infos_index.is_file()]
+    for stage, name in (
+        ("teacher", "train teacher"),
+        ("label-encoder", "train label encoder"),
+        ("student", "train student"),
+    ):
+        yield name, [run.record.is_file() for run in plan.runs if run.stage == stage]
+    found = [[predictions_path(plan.predictions(run), weights) for weights in ("raw", "ema")] for run in plan.runs]
+    yield "predict", [all(file.is_file() for file in files) for files in found]
+    yield "score", [(plan.metrics(run) / "metrics.json").is_file() for run in plan.runs]
+    yield "benchmark", [plan.benchmark.is_file()]
+    yield "gather", [plan.table.is_file()]
+    yield "report", [plan.report.is_file()]
+
+
+def to_train(plan: StudyPlan) -> list[PlannedRun]:
+    """Runs without a record under the planned key."""
+    return [run for run in plan.runs if not run.record.is_file()]
+
+
+def earlier_records(plan: StudyPlan) -> list[dict[str, Any]]:
+    """Records of the study under any key, newest last: what its runs cost before.
+
+    Raises:
+        InputError: a record can't be read.
+    """
+    found = [read_record(file) for file in sorted(plan.folder.glob("*/seed-*/*/record.json"))]
+    return sorted(found, key=lambda record: str(record["finished"]))
+
+
+def scores_so_far(plan: StudyPlan, variant: str, metric: str, weights: str = "ema") -> dict[int, float]:
+    """Seed -> value of the planned runs of a variant that are scored, in the study's order of seeds; NaN if diverged.
+
+    mAP and NDS are fractions.
+    """
+    scores: dict[int, float] = {}
+    for run in plan.students:
+        file = plan.metrics(run) / "metrics.json"
+        if run.unit != variant or not file.is_file():
+            continue
+        wanted, found = {"weights": weights, "metric": metric, "class": "all"}, read_json(file)
+        values = [row["value"] for row in found["rows"] if wanted.items() <= row.items()]
+        finished = outcome(read_record(run.record), found)[0] == FINISHED
+        scores[run.seed] = float(values[0]) if finished and values and values[0] is not None else nan
+    return scores

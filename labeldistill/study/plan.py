@@ -1,0 +1,254 @@
+"""The plan of a study: every run with its key and its folder, worked out before anything runs.
+
+The Snakefile asks it for paths, the CLI verbs for settings, `gather` and `status` for what should be there.
+Nothing heavy is imported here: `snakemake -n` goes through this file.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from labeldistill import __version__
+from labeldistill.config.load import load_study
+from labeldistill.config.runs import run_settings
+from labeldistill.config.study import RunSettings, Stage, StudySettings
+from labeldistill.errors import InputError
+from labeldistill.study.code_hash import code_hash
+from labeldistill.study.data_key import data_key
+from labeldistill.study.ingested import IngestedRun, ingested_under
+from labeldistill.study.run_key import digest, run_key
+
+RECORD = "record.json"
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One training run: what it is, its key, where it lives, what it builds on."""
+
+    stage: Stage
+    unit: str
+    """`teacher`, `label-encoder` or the variant: the second part of the path."""
+    seed: int
+    settings: RunSettings
+    key: str
+    folder: Path
+    teacher: "PlannedRun | None" = None
+    label_encoder: "PlannedRun | None" = None
+
+    @property
+    def record(self) -> Path:
+        """The record; its presence means that the run finished."""
+        return self.folder / RECORD
+
+    @property
+    def parents(self) -> list["PlannedRun"]:
+        """Runs whose weights this one reads."""
+        return [run for run in (self.teacher, self.label_encoder) if run is not None]
+
+
+class StudyPlan:
+    """Keys and paths of one study under a results and a reports folder."""
+
+    def __init__(self, study: StudySettings, results: Path = Path("results"), reports: Path = Path("reports")) -> None:
+        self.study = study
+        self.results = results
+        self.folder = results / study.name
+        self.reports = reports
+
+    @classmethod
+    def load(cls, name: str, results: str | Path = "results", reports: str | Path = "reports") -> "StudyPlan":
+        """Read study `name` and plan it; `NAME@3` is the study with its first three seeds, under the same run keys.
+
+        Raises:
+            InputError: as `load_study`; more seeds than the study has.
+        """
+        whole, _, first = name.rpartition("@") if re.search(r"@\d+$", name) else (name, "", "")
+        study = load_study(whole)
+        if first and not 1 <= int(first) <= len(study.seeds):
+            raise InputError(f"the study has {len(study.seeds)} seeds, not {first}", key=name)
+        if first:
+            study = study.model_copy(update={"seeds": study.seeds[: int(first)]})
+        return cls(study, Path(results), Path(reports))
+
+    # -- data ---------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def data_key(self) -> str:
+        """Hash of the data: the synthetic world's settings and code, or the content of the folder's tables."""
+        return data_key(self.study.data, code_hash("synth"), self.cache)
+
+    @cached_property
+    def infos_key(self) -> str:
+        """Hash of the columnar index: data, splits, sweeps and the code that builds it."""
+        data = self.study.data.model_dump(mode="json", exclude={"dataroot"})
+        return digest({"data": self.data_key, "settings": data, "code": code_hash("infos")})
+
+    @property
+    def world(self) -> Path:
+        """The folder that `synth` writes (a nuScenes data root)."""
+        return self.results / "data" / f"synth-{self.data_key}"
+
+    @property
+    def dataroot(self) -> Path:
+        """The nuScenes folder that the study reads."""
+        return self.world if self.study.data.dataroot is None else Path(self.study.data.dataroot).expanduser()
+
+    @property
+    def data_check(self) -> Path:
+        """What the data check found; its presence means that the data root is whole."""
+        return self.results / "data" / f"check-{self.infos_key}.json"
+
+    @property
+    def infos(self) -> Path:
+        """Folder of the columnar index and depth maps."""
+        return self.results / "data" / f"infos-{self.infos_key}"
+
+    @property
+    def infos_index(self) -> Path:
+        """The index's last file; its presence means that the index is whole."""
+        return self.infos / "index.json"
+
+    @property
+    def cache(self) -> Path:
+        """What is only remembered to save time: table checksums, parquet copies of tables."""
+        return self.results.parent / ".cache"
+
+    # -- training runs ------------------------------------------------------------------------------------------------
+
+    def _planned(self, stage: Stage, unit: str, variant: str | None, seed: int) -> PlannedRun:
+        settings = run_settings(self.study, stage, variant, seed)
+        needs_label_encoder = stage == "student" and settings.label_encoder is not None
+        needs_teacher = stage == "label-encoder" or (
+            stage == "student" and bool({"lidar_feature", "response"} & set(settings.terms))
+        )
+        teacher = self._teacher_of(variant) if needs_teacher else None
+        encoder = self._label_encoder_of(variant) if needs_label_encoder else None
+        key = run_key(
+            settings,
+            infos=self.infos_key,
+            code=code_hash(stage),
+            teacher=teacher.key if teacher else None,
+            label_encoder=encoder.key if encoder else None,
+        )
+        folder = self.folder / unit / f"seed-{seed}" / key
+        return PlannedRun(stage, unit, seed, settings, key, folder, teacher, encoder)
+
+    def _teacher_of(self, variant: str | None) -> PlannedRun:
+        return self._planned("teacher", "teacher", variant, self.study.teacher_seed)
+
+    def _label_encoder_of(self, variant: str | None) -> PlannedRun:
+        return self._planned("label-encoder", "label-encoder", variant, self.study.teacher_seed)
+
+    @cached_property
+    def students(self) -> list[PlannedRun]:
+        """Every student run, variant by variant, seed by seed."""
+        return [self._planned("student", v, v, seed) for v in self.study.variants for seed in self.study.seeds]
+
+    @cached_property
+    def runs(self) -> list[PlannedRun]:
+        """Every run, each once: teachers and label encoders that some student (or the report) needs, then students."""
+        runs: dict[str, PlannedRun] = {}
+        for run in (self._teacher_of(None), self._label_encoder_of(None), *self.students):
+            for each in (*run.parents, *(g for p in run.parents for g in p.parents), run):
+                runs.setdefault(each.key, each)
+        order = {"teacher": 0, "label-encoder": 1, "student": 2}
+        return sorted(runs.values(), key=lambda run: order[run.stage])
+
+    def run(self, unit: str, seed: int, key: str | None = None) -> PlannedRun:
+        """The planned run of a unit and seed.
+
+        Raises:
+            InputError: no such run in this study, or its key is another one (settings, data or code changed).
+        """
+        found = [run for run in self.runs if run.unit == unit and run.seed == seed]
+        if not found:
+            units = list(dict.fromkeys(run.unit for run in self.runs))
+            raise InputError(
+                f"study {self.study.name} has no run `{unit}` with seed {seed}; units: {', '.join(units)}; "
+                f"seeds: {', '.join(map(str, self.study.seeds))}",
+                key="unit" if unit not in units else "seed",
+            )
+        if key is None:
+            return found[0]
+        for run in found:
+            if run.key == key:
+                return run
+        raise InputError(f"the run key of {unit} seed {seed} is {found[0].key} now, not {key}", key="key")
+
+    def needed_by(self, unit: str, seed: str | int, key: str) -> list[Path]:
+        """Files that a training run reads: the index and the records of the runs that it builds on (for Snakemake)."""
+        return [self.infos_index, *(parent.record for parent in self.run(unit, int(seed), key).parents)]
+
+    # -- what is made of a run ----------------------------------------------------------------------------------------
+
+    def predictions(self, run: PlannedRun) -> Path:
+        """Folder of a run's predictions on the evaluation split (raw and EMA weights)."""
+        key = digest({"code": code_hash("predict"), "split": self.study.evaluation_split})
+        return run.folder / f"predictions-{self.study.evaluation_split}-{key}" / "detections"
+
+    @property
+    def scorer(self) -> str:
+        """Hash of what scoring adds to predictions: its code, the slices, and the intervals over scenes."""
+        study = self.study
+        asked = [study.evaluation_slices, study.evaluation_replicates, study.verdict.confidence]
+        return digest({"code": code_hash("evaluate"), "asked": asked})
+
+    def metrics(self, run: PlannedRun) -> Path:
+        """Folder of a run's scores, beside its detections."""
+        return self.predictions(run).parent / f"metrics-{self.scorer}"
+
+    @cached_property
+    def ingested(self) -> list[IngestedRun]:
+        """Runs of other code bases that were taken into this study.
+
+        Raises:
+            InputError: a record that can't be read, or one seed of a variant twice.
+        """
+        return ingested_under(self.folder, self.study.variants)
+
+    def ingested_metrics(self, run: IngestedRun) -> Path:
+        """Folder of an ingested run's scores."""
+        return run.folder / f"metrics-{self.scorer}"
+
+    @cached_property
+    def benchmarked(self) -> list[PlannedRun]:
+        """The runs whose throughput is measured: the study's teacher and each variant's first seed."""
+        return [self._teacher_of(None), *(run for run in self.students if run.seed == self.study.seeds[0])]
+
+    @property
+    def benchmark(self) -> Path:
+        """The throughput record of the study: every variant in one process, so that ratios are of one run."""
+        runs = [run.key for run in self.benchmarked]
+        parts = {"runs": runs, "settings": self.study.benchmark.model_dump(), "code": code_hash("benchmark")}
+        return self.folder / f"benchmark-{digest(parts)}.json"
+
+    @cached_property
+    def table_key(self) -> str:
+        """Hash of everything that the tidy table is made of."""
+        folders = [self.metrics(run) for run in self.runs] + [self.ingested_metrics(run) for run in self.ingested]
+        sources = [str(folder.relative_to(self.results)) for folder in folders]
+        return digest({"sources": sources, "benchmark": self.benchmark.name, "code": code_hash("gather")})
+
+    @property
+    def table(self) -> Path:
+        """The tidy table of every metric of every run (parquet; a CSV lies beside it)."""
+        return self.folder / f"table-{self.table_key}.parquet"
+
+    @property
+    def looks(self) -> Path:
+        """What a sequential study has looked at (see `planning.sequential_looks`); no other study has the file."""
+        return self.folder / "sequential.json"
+
+    @property
+    def version(self) -> str:
+        """Name of the report's version: package version and a hash of results, looks and report code."""
+        parts = {"table": self.table_key, "code": code_hash("report"), "study": self.study.model_dump(mode="json")}
+        if self.looks.is_file():
+            parts["looks"] = self.looks.read_text(encoding="utf-8")
+        return f"{__version__}-{digest(parts)}"
+
+    @property
+    def report(self) -> Path:
+        """The report's page."""
+        return self.reports / self.study.name / self.version / "index.html"

@@ -1,0 +1,83 @@
+"""Run keys: short hashes of everything that a result depends on. They stand in result paths and inside artefacts."""
+
+import hashlib
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from labeldistill.config.study import RunSettings
+from labeldistill.errors import InputError
+
+KEY_LENGTH = 12
+
+# How a run is carried out, not what it computes: another value gives the same numbers.
+_NOT_HASHED: dict[str, tuple[str, ...]] = {
+    "data": ("dataroot",),  # where the folder lies; its content enters through the data key
+    "training": ("loader_workers", "checkpoint_every_steps", "deterministic"),
+}
+
+# Paths of weights files that a run starts from: the file's bytes enter the key in place of the path.
+_HASHED_FILES: dict[str, str] = {"student": "pretrained_backbone", "teacher": "pretrained"}
+
+
+def digest(value: Any) -> str:
+    """First 12 hex digits of the SHA-256 of `value` as canonical JSON (sorted keys, no spaces)."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:KEY_LENGTH]
+
+
+def hashed_settings(run: RunSettings) -> dict[str, Any]:
+    """The part of a run's settings that enters its key.
+
+    Raises:
+        InputError: a weights file that the run starts from is missing or can't be read.
+    """
+    tree = run.model_dump(mode="json")
+    for part, names in _NOT_HASHED.items():
+        for name in names:
+            tree[part].pop(name, None)
+    for part, name in _HASHED_FILES.items():
+        if (settings := tree[part]) is not None and (path := settings.pop(name)) is not None:
+            settings[name] = weights_hash(path, f"{part}.{name}")
+    return tree
+
+
+def weights_hash(path: str | Path, key: str) -> str:
+    """SHA-256 of a weights file's bytes, remembered while its size and time of change stay the same.
+
+    Args:
+        path: the file.
+        key: the setting that names it.
+
+    Raises:
+        InputError: the file is missing or can't be read.
+    """
+    file = Path(path).expanduser()
+    try:
+        stat = file.stat()
+        return _bytes_hash(file.resolve(), stat.st_size, stat.st_mtime_ns)
+    except FileNotFoundError as error:
+        raise InputError("no such file; `labeldistill weights import` makes it", file=path, key=key) from error
+    except OSError as error:
+        raise InputError(f"can't be read ({error.strerror or error})", file=path, key=key) from error
+
+
+@lru_cache
+def _bytes_hash(file: Path, size: int, changed_ns: int) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def run_key(run: RunSettings, *, infos: str, code: str, teacher: str | None, label_encoder: str | None) -> str:
+    """Key of one training run.
+
+    Args:
+        run: resolved settings, seed included.
+        infos: key of the columnar index it trains on (data manifest, splits, sweeps).
+        code: hash of the code that the stage executes (see `study.code_hash`).
+        teacher: key of the teacher run it uses, None where it uses none.
+        label_encoder: key of the label-encoder run it uses, None where it uses none.
+    """
+    parts = {"infos": infos, "code": code, "teacher": teacher, "label_encoder": label_encoder}
+    return digest({"settings": hashed_settings(run), **parts})

@@ -1,0 +1,55 @@
+"""The ledger of a run: append-only lines of what happened when, for `status` and for the curious."""
+
+import json
+import os
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+NAME = "ledger.jsonl"
+BEAT_EVERY_S = 5.0
+
+
+class EventLog:
+    """Appends events; heartbeats are written at most every few seconds, whatever the pace of the steps.
+
+    A ledger that can't be written never ends a run: watching is not the work.
+    """
+
+    def __init__(self, path: Path, run_key: str, beat_every_s: float = BEAT_EVERY_S) -> None:
+        self.path, self.run_key, self.beat_every_s = path, run_key, beat_every_s
+        self._last_beat = float("-inf")
+
+    def write(self, event: str, **fields: Any) -> None:
+        """Append one event with the time (seconds since 1970), host and pid."""
+        about = {"time": round(time.time(), 3), "event": event, "run_key": self.run_key}
+        line = json.dumps({**about, "host": socket.gethostname(), "pid": os.getpid(), **fields}) + "\n"
+        try:
+            with self.path.open("a", encoding="utf-8") as stream:
+                stream.write(line)
+        except OSError:
+            pass
+
+    def beat_due(self) -> bool:
+        """Whether a heartbeat may be written now; true at most every `beat_every_s`."""
+        now = time.monotonic()
+        if now - self._last_beat < self.beat_every_s:
+            return False
+        self._last_beat = now
+        return True
+
+
+def read_ledger(path: Path) -> list[dict[str, Any]]:
+    """Events of a ledger, oldest first; a missing file has none, and a line cut off by a crash is passed over."""
+    if not path.is_file():
+        return []
+    events = []
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            value = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(value, dict) and "event" in value:
+            events.append(value)
+    return events

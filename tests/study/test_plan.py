@@ -1,0 +1,120 @@
+"""Run keys: what a result depends on changes its path, and nothing else does."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from labeldistill.config.load import studies_folder
+from labeldistill.errors import InputError
+from labeldistill.study import code_hash as hashing
+from labeldistill.study.plan import StudyPlan
+
+
+@pytest.fixture
+def studies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for file in studies_folder().resolve().glob("*.yaml"):
+        (tmp_path / file.name).write_text(file.read_text())
+    monkeypatch.setenv("LABELDISTILL_STUDIES", str(tmp_path))
+    return tmp_path
+
+
+def _keys(studies: Path, **changes: object) -> dict[tuple[str, int], str]:
+    (studies / "changed.yaml").write_text(yaml.safe_dump({"extends": "smoke", **changes}))
+    return {(run.unit, run.seed): run.key for run in StudyPlan.load("changed", studies / "results").runs}
+
+
+def _changed(studies: Path, **changes: object) -> set[str]:
+    before, after = _keys(studies), _keys(studies, **changes)
+    assert before.keys() == after.keys()
+    return {unit for (unit, seed), key in after.items() if key != before[unit, seed]}
+
+
+def test_a_loss_weight_changes_its_variant_alone(studies: Path) -> None:
+    terms = {"detection": 1.0, "depth": 3.0, "lidar_feature": 0.1, "label_feature": 0.3, "response": 1.0}
+    assert _changed(studies, variants={"full": {"terms": terms}}) == {"full"}
+
+
+def test_the_teacher_changes_what_learns_from_it(studies: Path) -> None:
+    assert _changed(studies, teacher_training={"lr": 1e-3}) == {
+        "teacher",
+        "label-encoder",
+        "lidar-only",
+        "label-only",
+        "full",
+    }
+
+
+def test_the_label_encoder_changes_what_learns_from_it(studies: Path) -> None:
+    assert _changed(studies, label_encoder_training={"lr": 1e-3}) == {"label-encoder", "label-only", "full"}
+
+
+def test_a_switch_changes_the_stages_it_acts_on(studies: Path) -> None:
+    assert _changed(studies, switches={"voxel_truncation": "corrected"}) == {
+        "baseline",
+        "lidar-only",
+        "label-only",
+        "full",
+    }
+
+
+def test_the_world_changes_everything(studies: Path) -> None:
+    assert len(_changed(studies, data={"synth": {"seed": 1}})) == 6
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"description": "other words"},
+        {"claims": {"full": "r50"}},
+        {"student_training": {"loader_workers": 2, "checkpoint_every_steps": 7}},
+        {"evaluation_slices": ["distance"], "evaluation_replicates": 50},
+    ],
+)
+def test_words_and_ways_of_running_change_no_key(studies: Path, changes: dict[str, object]) -> None:
+    assert _changed(studies, **changes) == set()
+
+
+def test_every_run_has_its_own_key(studies: Path) -> None:
+    keys = list(_keys(studies).values())
+    assert len(set(keys)) == len(keys)
+
+
+def test_another_key_is_refused(studies: Path) -> None:
+    plan = StudyPlan.load("smoke", studies / "results")
+    with pytest.raises(InputError, match="not 000000000000"):
+        plan.run("full", 0, "000000000000")
+
+
+def test_an_unknown_unit_or_seed_is_refused(studies: Path) -> None:
+    plan = StudyPlan.load("smoke", studies / "results")
+    with pytest.raises(InputError, match="no run `nobody`"):
+        plan.run("nobody", 0)
+    with pytest.raises(InputError, match="seeds: 0, 1"):
+        plan.run("full", 99)
+
+
+def _hash_of(source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    (tmp_path / "toy.py").write_text(source)
+    monkeypatch.setattr(hashing, "_ROOT", tmp_path)
+    hashing._module.cache_clear()
+    try:
+        return hashing._module("labeldistill.toy")[0]
+    finally:
+        hashing._module.cache_clear()
+
+
+def test_comments_docstrings_and_layout_change_no_code_hash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = 'def f(x):\n    """Says this."""\n    return x + 1\n'
+    dressed = '"""A module."""\n\n\ndef f(x):\n    """Says that."""\n    # why\n    return (x\n            + 1)\n'
+    other = "def f(x):\n    return x + 2\n"
+    assert _hash_of(plain, tmp_path, monkeypatch) == _hash_of(dressed, tmp_path, monkeypatch)
+    assert _hash_of(plain, tmp_path, monkeypatch) != _hash_of(other, tmp_path, monkeypatch)
+
+
+def test_stages_depend_on_their_own_code_only() -> None:
+    assert "labeldistill.synthetic.write" not in hashing.modules_of("student")
+    assert "labeldistill.distillation.model" not in hashing.modules_of("teacher")
+    assert not any(
+        ".reporting" in m or ".cli" in m for stage in ("teacher", "student") for m in hashing.modules_of(stage)
+    )

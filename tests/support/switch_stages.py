@@ -1,0 +1,223 @@
+"""Each stage small enough for a test, and what can be observed of it: items, weights, losses, boxes, optimiser."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from labeldistill.config.data import DataSettings
+from labeldistill.config.grid import GridSettings
+from labeldistill.config.model import (
+    BevAugmentationSettings,
+    DistillationSettings,
+    HeadSettings,
+    ImageSettings,
+    LabelEncoderSettings,
+    StudentSettings,
+    TeacherSettings,
+)
+from labeldistill.config.study import RunSettings, Stage, Term
+from labeldistill.config.switches import STAGES_OF_SWITCH, Switches
+from labeldistill.config.training import TrainingSettings
+from labeldistill.data.batch import Batch
+from labeldistill.data.dataset import Item, KeyFrameDataset
+from labeldistill.data.infos import Infos
+from labeldistill.distillation.inverse import LabelInverse
+from labeldistill.distillation.label_encoder import LabelEncoder
+from labeldistill.distillation.label_map import draw_label_maps
+from labeldistill.distillation.model import DistilledStudent
+from labeldistill.distillation.terms import weighted_terms
+from labeldistill.models.centre_head.head import HeadOutput
+from labeldistill.models.teacher import LidarTeacher
+from labeldistill.training.job import TrainingJob
+from labeldistill.training.module import build_optimizer
+from labeldistill.training.optimizer import named_groups
+from labeldistill.training.recipe import FROZEN, SplitItems
+from labeldistill.training.schedule import run_length
+from labeldistill.training.session import Session
+
+DATA = DataSettings(
+    dataroot="unused",
+    version="v1.0-trainval",
+    splits={"train": ("scene-0001",), "val": ("scene-0003",)},
+)
+FULL: dict[Term, float] = {"detection": 1.0, "depth": 3.0, "lidar_feature": 0.3, "label_feature": 0.3, "response": 1.0}
+CELL_M = 1.6
+GRID = GridSettings(x_m=(-12.8, 12.8, CELL_M), y_m=(-12.8, 12.8, CELL_M))
+HEAD = HeadSettings(shared_channels=8, branch_channels=8, max_objects=20)
+
+Observed = dict[str, Any]
+
+
+def settings(stage: Stage, **switches: str) -> RunSettings:
+    """A run of a stage; switches that are not named are released."""
+    values = dict.fromkeys(Switches.model_fields, "released") | switches
+    student = StudentSettings(
+        image=ImageSettings(size_px=(32, 64), resize_range=(0.9, 1.1)),
+        frame_offsets=(0, -1, -3),
+        backbone_depth=18,
+        backbone_base_channels=4,
+        neck_channels=(4, 4, 4, 4),
+        neck_upsample=(0.5, 1, 2, 4),
+        depth_m=(1.0, 17.0, 1.0),
+        depth_net_channels=8,
+        depth_net_deformable=False,
+        depth_net_aspp=False,
+        bev_channels=6,
+        trunk_base_channels=9,
+        bev_neck_channels=(4, 4, 4, 4),
+        head=HEAD,
+    )
+    teacher = TeacherSettings(
+        voxel_m=(CELL_M / 8, CELL_M / 8, 0.2),
+        encoder_channels=((4, 4, 4), (4, 4, 4), (4, 4, 4), (4, 4)),
+        encoder_output_channels=4,
+        second_channels=(8, 12),
+        second_layers=(1, 1),
+        neck_channels=(8, 8),
+        head=HEAD,
+    )
+    return RunSettings(
+        stage=stage,
+        seed=0,
+        data=DATA,
+        grid=GRID,
+        bev_augmentation=BevAugmentationSettings(),
+        training=TrainingSettings(steps=2, batch=2, backbone_lr_multiplier=0.5),
+        switches={name: value for name, value in values.items() if stage in STAGES_OF_SWITCH[name]},
+        teacher=teacher,
+        label_encoder=None if stage == "teacher" else LabelEncoderSettings(hidden_channels=16, head=HEAD),
+        student=student if stage == "student" else None,
+        distillation=DistillationSettings() if stage == "student" else None,
+        terms=FULL if stage == "student" else {},
+    )
+
+
+def awkward_boxes() -> tuple[Tensor, Tensor]:
+    """Boxes that tell rules apart.
+
+    Wholly beyond +x; a centre half a cell below -x; a trailer too large for the least radius; a bus over a car; a thin
+    one.
+    """
+    rows = [
+        [17.0, 0.0, 0.0, 4.6, 1.9, 1.6, 0.0, 1.0, 0.0],
+        [-12.8 - CELL_M / 2, 4.0, 0.0, 4.6, 1.9, 1.6, 0.3, 0.0, 1.0],
+        [2.3, -3.1, 0.5, 40.0, 9.0, 3.5, 0.8, 3.0, 0.5],
+        [-4.4, 5.2, 0.2, 11.0, 2.9, 3.2, 1.9, 0.2, 0.1],
+        [-4.9, 6.3, 0.2, 4.8, 2.1, 1.8, -2.4, 0.2, 0.1],
+        [6.1, 6.4, 0.2, 0.7, 0.6, 1.8, 0.4, 0.2, 0.1],
+    ]
+    return torch.tensor(rows), torch.tensor([0, 0, 4, 3, 0, 8])
+
+
+def build(run: RunSettings) -> nn.Module:
+    """The stage's model with weights drawn from one seed."""
+    torch.manual_seed(5)
+    if run.stage == "teacher":
+        return LidarTeacher.from_settings(run)
+    if run.stage == "label-encoder":
+        return LabelInverse.from_settings(run)
+    return DistilledStudent.from_settings(run, LidarTeacher.from_settings(run), LabelEncoder.from_settings(run))
+
+
+def items(infos: Infos, run: RunSettings, *, training: bool) -> list[Item]:
+    """A scene's first and third key frame; with the offsets 0, -1, -3 the third lacks its last frame."""
+    dataset = KeyFrameDataset(infos, run, "train", training)
+    return [dataset[index] for index in (0, 2)]
+
+
+def shared_batch(infos: Infos, stage: Stage, *, training: bool) -> Batch:
+    """The released items with awkward boxes, the same for every value of a switch."""
+    run = settings(stage, label_encoder_eval="corrected")
+    batch = KeyFrameDataset.collate(items(infos, run, training=training))
+    boxes, labels = awkward_boxes()
+    batch.boxes[0], batch.labels[0] = torch.cat([batch.boxes[0], boxes]), torch.cat([batch.labels[0], labels])
+    return batch
+
+
+def observe_items(infos: Infos, run: RunSettings) -> Observed:
+    """What the dataset hands out in training and in evaluation."""
+    seen: Observed = {}
+    for name, training in (("training", True), ("evaluation", False)):
+        for item in items(infos, run, training=training):
+            for part in ("images", "depth", "points", "boxes", "cameras"):
+                seen.setdefault(f"{name} {part}", []).append(getattr(item, part))
+    return seen
+
+
+def observe_model(run: RunSettings, training: Batch, evaluation: Batch) -> Observed:
+    """Fresh weights, losses and what a step does to predictions and frozen parts; detections."""
+    model = build(run).train()
+    seen: Observed = {"fresh weights": {name: value.clone() for name, value in model.state_dict().items()}}
+    losses, predictions = _losses(model, training)
+    seen |= {f"loss {term}": value.detach() for term, value in losses.items()}
+    seen["predictions after the loss"] = [maps["heatmap"].detach() for maps in predictions]
+    frozen = {name: value for name, value in model.state_dict().items() if name.startswith(FROZEN[run.stage] or "-")}
+    seen["frozen after the loss"] = {name: value.clone() for name, value in frozen.items()}
+    with torch.no_grad():
+        seen["detections"] = [vars(found) for found in model.eval().detect(evaluation)]  # type: ignore[operator]
+    return seen
+
+
+def finite_losses(run: RunSettings, batch: Batch) -> dict[str, bool]:
+    """Which losses are finite when one box has no velocity."""
+    boxes = [b.clone() for b in batch.boxes]
+    boxes[0][-1, 7:] = torch.nan
+    losses, _ = _losses(build(run).train(), Batch(**{**vars(batch), "boxes": boxes}))
+    return {term: bool(value.isfinite()) for term, value in losses.items()}
+
+
+def _losses(model: Any, batch: Batch) -> tuple[dict[Any, Tensor], HeadOutput]:
+    if isinstance(model, DistilledStudent):
+        evidence = model.evidence(batch)
+        return weighted_terms(model.terms, evidence, model.term_rules), evidence.predictions
+    if isinstance(model, LidarTeacher):
+        predictions, head = model(batch.points).predictions, model.settings.head
+    else:
+        maps = draw_label_maps(batch.boxes, batch.labels, model.grid, model.map_rules)
+        predictions, head = model(maps), model.head_settings
+    targets = model.rules.targets(batch.boxes, batch.labels, model.grid, head)
+    return {"detection": model.rules.detection_loss(targets, predictions, head)}, predictions
+
+
+def observe_optimisation(infos: Infos, run: RunSettings, folder: Path) -> Observed:
+    """Learning rate and weight decay of every parameter; where the EMA starts and what it averages."""
+    job = TrainingJob(
+        run_key="k",
+        stage=run.stage,
+        seed=0,
+        training=run.training,
+        model=build(run),
+        items=SplitItems(KeyFrameDataset(infos, run, "train", training=True)),
+        out_dir=folder,
+        switches=run.switches,
+        frozen=FROZEN[run.stage],
+        device="cpu",
+        progress=False,
+    )
+    optimizer = build_optimizer(job)
+    groups = list(named_groups(optimizer, job.model))
+    session = Session(job, run_length(run.training, len(job.items), 1))
+    session.begin(optimizer, precision=None)
+    session.close()
+    assert session.ema is not None
+    return {
+        "learning rates": {name: lr for name, lr, _ in groups},
+        "weight decay": {name: decay for name, _, decay in groups},
+        "EMA counter": session.ema.updates,
+        "EMA names": sorted(session.ema.state),
+    }
+
+
+def differs(ours: Any, theirs: Any) -> bool:
+    """Whether two observations differ; NaN equals NaN."""
+    if isinstance(ours, Tensor) and isinstance(theirs, Tensor):
+        return ours.shape != theirs.shape or not torch.allclose(ours, theirs, rtol=1e-6, atol=1e-7, equal_nan=True)
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        return ours.keys() != theirs.keys() or any(differs(ours[key], theirs[key]) for key in ours)
+    if isinstance(ours, (list, tuple)) and isinstance(theirs, (list, tuple)):
+        return len(ours) != len(theirs) or any(map(differs, ours, theirs))
+    if hasattr(ours, "__dataclass_fields__"):
+        return theirs is None or differs(vars(ours), vars(theirs))
+    return bool(ours != theirs)
