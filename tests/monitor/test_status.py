@@ -22,7 +22,7 @@ from labeldistill.monitor.study_status import study_status
 from labeldistill.study.plan import PlannedRun, StudyPlan
 
 ROOT = Path(__file__).resolve().parents[2]
-TOY = ROOT / "tests" / "training" / "toy_training.py"
+TOY = ROOT / "tests" / "support" / "toy_training.py"
 Trains = Callable[..., "subprocess.Popen[str]"]
 
 
