@@ -1,6 +1,7 @@
 """Writing files so that a reader never sees half of one: temporary name, fsync, rename."""
 
 import json
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -54,3 +55,12 @@ def read_json(path: str | Path) -> Any:
         raise InputError("no such file", file=path) from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"not valid JSON ({error})", file=path) from error
+
+
+def without_nan(value: Any) -> Any:
+    """The same tree of mappings and lists with None for every number that is not finite: strict JSON knows no NaN."""
+    if isinstance(value, dict):
+        return {key: without_nan(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [without_nan(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -46,21 +46,16 @@ def evaluate(
     """
     from labeldistill.cli.evaluation_text import print_evaluation
     from labeldistill.evaluation.evaluate import evaluate as evaluate_file
+    from labeldistill.evaluation.scoring_task import ScoringOptions, ScoringTask
     from labeldistill.statistics.scene_bootstrap import SceneBootstrap
 
-    result = evaluate_file(
-        predictions,
-        dataroot,
-        version,
-        split,
-        out,
+    task = ScoringTask(dataroot, version, split, scenes=_listed(scenes), samples=_listed(samples), cache=cache)
+    options = ScoringOptions(
         arbiter=arbiter,
-        slices=slices or (),
-        scenes=_listed(scenes),
-        samples=_listed(samples),
-        cache=cache,
+        slices=tuple(slices or ()),
         intervals=SceneBootstrap(bootstrap).bounds if bootstrap else None,
     )
+    result = evaluate_file(predictions, task, out, options)
     print_evaluation(result, format)
     if bootstrap and not result.intervals:
         from labeldistill.statistics.bootstrap import FEWEST_SCENES
@@ -68,7 +63,7 @@ def evaluate(
         typer.echo(f"no intervals: they need at least {FEWEST_SCENES} scenes", err=True)
 
 
-def _listed(text: str | None) -> list[str] | None:
+def _listed(text: str | None) -> tuple[str, ...] | None:
     """Words separated by commas, or the lines of the file after `@`."""
     if text is None:
         return None
@@ -79,4 +74,4 @@ def _listed(text: str | None) -> list[str] | None:
             text = Path(text[1:]).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"can't be read ({error})", file=text[1:]) from error
-    return [word for word in text.replace("\n", ",").replace(" ", "").split(",") if word]
+    return tuple(word for word in text.replace("\n", ",").replace(" ", "").split(",") if word)

@@ -6,7 +6,7 @@ import sys
 from typing import Any
 
 from labeldistill.cli.options import Format
-from labeldistill.evaluation.evaluate import Evaluation
+from labeldistill.evaluation.result import Evaluation
 
 _METRICS = ("mAP", "NDS", "mATE", "mASE", "mAOE", "mAVE", "mAAE")
 

@@ -39,29 +39,20 @@ def ingest(
     from labeldistill.errors import InputError
     from labeldistill.evaluation.ingest import Origin
     from labeldistill.evaluation.ingest import ingest as take_in
-    from labeldistill.statistics.scene_bootstrap import SceneBootstrap
     from labeldistill.study.ingested import refuse_taken
     from labeldistill.study.plan import StudyPlan
+    from labeldistill.study.scoring import scoring_options, scoring_task
 
     plan = StudyPlan.load(study, results)
     if variant not in plan.study.variants:
         raise InputError(f"study {study} has no such variant; there are {', '.join(plan.study.variants)}", key=variant)
     refuse_taken(plan.folder, plan.ingested, variant, seed, weights.value, file)
-    split = plan.study.evaluation_split
-    bootstrap = SceneBootstrap(plan.study.evaluation_replicates, plan.study.verdict.confidence)
     folder, scores = take_in(
         file,
         Origin(plan.study.name, variant, seed, weights.value, source),
         plan.folder / variant / f"seed-{seed}",
-        plan.dataroot,
-        plan.study.data.version,
-        plan.study.data.splits[split],
-        split_name=split,
-        arbiter=arbiter,
-        slices=plan.study.evaluation_slices,
-        cache=plan.cache / "tables",
-        intervals=bootstrap.bounds,
-        draws=bootstrap.draws,
+        scoring_task(plan),
+        scoring_options(plan, arbiter=arbiter),
         scores=f"metrics-{plan.scorer}",
     )
     print_evaluation(scores[weights.value], format)

@@ -99,7 +99,7 @@ def _run(study: str, planned: "StudyPlan", options: list[str], format: PlanForma
 
 
 def _print_json(tree: dict[str, Any]) -> None:
-    from labeldistill.records.json_values import without_nan
+    from labeldistill.files import without_nan
 
     typer.echo(json.dumps(without_nan(tree), indent=1))
 

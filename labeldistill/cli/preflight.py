@@ -85,6 +85,6 @@ def _checked(plan: "StudyPlan", run: "PlannedRun", *, full_size: bool, batch: in
 def _tree(study: str, found: "list[Preflight]") -> dict[str, Any]:
     from dataclasses import asdict
 
-    from labeldistill.records.json_values import without_nan
+    from labeldistill.files import without_nan
 
     return {"study": study, "variants": [without_nan({**asdict(each), "failed": each.failed}) for each in found]}

@@ -24,8 +24,8 @@ def score(
     """
     from labeldistill.evaluation.predictions import predictions_path
     from labeldistill.evaluation.score_run import score_run
-    from labeldistill.statistics.scene_bootstrap import SceneBootstrap
     from labeldistill.study.plan import StudyPlan
+    from labeldistill.study.scoring import scoring_options, scoring_task
     from labeldistill.training.weights_file import WEIGHTS
 
     plan = StudyPlan.load(study, results)
@@ -37,19 +37,4 @@ def score(
         run = plan.run(unit, seed, key)
         files = {weights: predictions_path(plan.predictions(run), weights) for weights in WEIGHTS}
         out, run_key = plan.metrics(run), run.key
-    split = plan.study.evaluation_split
-    bootstrap = SceneBootstrap(plan.study.evaluation_replicates, plan.study.verdict.confidence)
-    score_run(
-        files,
-        plan.dataroot,
-        plan.study.data.version,
-        plan.study.data.splits[split],
-        out,
-        run_key=run_key,
-        split_name=split,
-        arbiter=arbiter,
-        slices=plan.study.evaluation_slices,
-        cache=plan.cache,
-        intervals=bootstrap.bounds,
-        draws=bootstrap.draws,
-    )
+    score_run(files, scoring_task(plan), out, scoring_options(plan, arbiter=arbiter), run_key=run_key)

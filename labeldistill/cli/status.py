@@ -66,7 +66,7 @@ def _looks(plan: "StudyPlan", watch: bool, every: float, last: "list[StudyStatus
 def _print_json(looks: "Iterator[StudyStatus]", indent: int | None) -> None:
     from dataclasses import asdict
 
-    from labeldistill.records.json_values import without_nan
+    from labeldistill.files import without_nan
 
     for look in looks:
         typer.echo(json.dumps(without_nan(asdict(look)), indent=indent))

@@ -11,7 +11,7 @@ from labeldistill.compare.diff_causes import Cause, causes
 from labeldistill.compare.diff_measured import Measured, measured
 from labeldistill.compare.diff_runs import RunId, Side
 from labeldistill.errors import InputError
-from labeldistill.records.json_values import without_nan
+from labeldistill.files import without_nan
 from labeldistill.statistics.holm import Finding, family_size, finding, holm, p_for_family
 from labeldistill.statistics.paired import PairedComparison
 

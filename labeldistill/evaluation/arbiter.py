@@ -9,24 +9,25 @@ import io
 import math
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any
 
 from labeldistill.errors import GateError
+from labeldistill.evaluation.ground_truth import GroundTruth
+from labeldistill.evaluation.predictions import Predictions
 from labeldistill.evaluation.protocol import PREDEFINED_SPLITS
+from labeldistill.evaluation.result import Agreement, Evaluation, Score
+from labeldistill.evaluation.results_json import write_results
+from labeldistill.evaluation.scoring_task import ScoringTask
 
 AGREEMENT = 1e-9
 """Largest absolute difference that counts as agreement."""
 
 
-@dataclass(frozen=True)
-class Score:
-    """The devkit's metrics_summary.json (without `meta`) and metrics_details.json."""
-
-    summary: dict[str, Any]
-    details: dict[str, Any]
+Case = tuple[Evaluation, Predictions, Path]
+"""What we found, the predictions it was found on, and the file they came from."""
 
 
 class Arbiter:
@@ -102,14 +103,6 @@ def _plain(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
 
 
-@dataclass(frozen=True)
-class Agreement:
-    """The largest difference between our numbers and the arbiter's, and where it is."""
-
-    difference: float
-    where: str
-
-
 def agreement(ours: Score, theirs: Score) -> Agreement:
     """Compare every number; the run time is not compared.
 
@@ -145,3 +138,32 @@ def _difference(a: Any, b: Any) -> float:
         return 0.0 if a == b else math.inf
     same = a == b or (math.isnan(a) and math.isnan(b))
     return 0.0 if same else math.inf if math.isnan(a - b) else abs(a - b)
+
+
+def arbitrate(cases: Sequence[Case], truth: GroundTruth, task: ScoringTask) -> list[Evaluation]:
+    """Put evaluations before the devkit, all in one process: loading its tables takes longer than scoring.
+
+    Args:
+        cases: what we found, on which predictions, from which file.
+        truth: what the predictions were scored on.
+        task: what `truth` was opened from.
+
+    Returns:
+        Each evaluation with its agreement with the devkit.
+
+    Raises:
+        GateError: a difference above 1e-9; names the number.
+    """
+    arbiter = Arbiter(task.dataroot, task.version)
+    split = task.split if isinstance(task.split, str) else ""
+    out = []
+    with tempfile.TemporaryDirectory() as folder:
+        for evaluation, predictions, path in cases:
+            official = path
+            if path.suffix != ".json":
+                official = Path(folder) / "results_nusc.json"
+                write_results(predictions, official)
+            # The order of the samples breaks ties of scores: the arbiter gets the one that we scored in.
+            theirs = arbiter.score(official, split, predictions.tokens, empty=not (len(predictions) and len(truth)))
+            out.append(replace(evaluation, agreement=agreement(evaluation.score, theirs)))
+    return out

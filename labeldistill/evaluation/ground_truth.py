@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -137,23 +136,3 @@ def _attribute_codes(boxes: Annotations) -> Codes:
         name = pc.filter(boxes.attribute, pc.is_null(codes))[0].as_py()
         raise InputError(f"unknown attribute {name!r} in attribute.json", key="name")
     return np.asarray(codes.to_numpy(), dtype=np.int8)
-
-
-def open_ground_truth(
-    dataroot: str | Path, version: str, split: str | Sequence[str], *, cache: str | Path | None = None
-) -> GroundTruth:
-    """As `read_ground_truth`, from a folder; kept in `cache` under the checksums of the tables.
-
-    Args:
-        dataroot: folder that holds `<version>/`.
-        version: for example `v1.0-trainval`.
-        split: a name known to the folder's splits.json or to the devkit, or scene names.
-        cache: folder for the columns; None reads the tables each time.
-
-    Raises:
-        InputError: no such folder, version, split or scene, or damaged tables.
-    """
-    from labeldistill.evaluation.ground_truth_cache import cached
-
-    tables = Tables(dataroot, version, cache)
-    return read_ground_truth(tables, split) if cache is None else cached(tables, split, Path(cache))

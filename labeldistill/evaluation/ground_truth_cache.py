@@ -22,6 +22,24 @@ _TABLES += ("sample_annotation", "instance", "category", "attribute")
 _TEXTS = ("tokens", "scene_names", "scene_descriptions")
 
 
+def open_ground_truth(
+    dataroot: str | Path, version: str, split: str | Sequence[str], *, cache: str | Path | None = None
+) -> GroundTruth:
+    """As `read_ground_truth`, from a folder; kept in `cache` under the checksums of the tables.
+
+    Args:
+        dataroot: folder that holds `<version>/`.
+        version: for example `v1.0-trainval`.
+        split: a name known to the folder's splits.json or to the devkit, or scene names.
+        cache: folder for the columns; None reads the tables each time.
+
+    Raises:
+        InputError: no such folder, version, split or scene, or damaged tables.
+    """
+    tables = Tables(dataroot, version, cache)
+    return read_ground_truth(tables, split) if cache is None else cached(tables, split, Path(cache))
+
+
 def cached(tables: Tables, split: str | Sequence[str], cache: Path) -> GroundTruth:
     """The split's ground truth, read from `cache` when the tables are the same bytes as then."""
     sums = {name: tables.checksums.sha256(tables.file(name)) for name in _TABLES}

@@ -2,13 +2,13 @@
 
 import hashlib
 import tempfile
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from labeldistill.errors import InputError
-from labeldistill.evaluation.evaluate import Evaluation, IntervalsOf, Task, read_predictions
-from labeldistill.evaluation.score_run import DrawsOf, score_run
+from labeldistill.evaluation.result import Evaluation
+from labeldistill.evaluation.score_run import score_run
+from labeldistill.evaluation.scoring_task import ScoringOptions, ScoringTask, read_predictions
 from labeldistill.files import write_json
 
 RECORD = "ingested.json"
@@ -35,16 +35,9 @@ def ingest(
     file: str | Path,
     origin: Origin,
     folder: str | Path,
-    dataroot: str | Path,
-    version: str,
-    split: str | Sequence[str],
+    task: ScoringTask,
+    options: ScoringOptions | None = None,
     *,
-    split_name: str | None = None,
-    arbiter: bool = False,
-    slices: Sequence[str] = (),
-    cache: str | Path | None = None,
-    intervals: IntervalsOf | None = None,
-    draws: DrawsOf | None = None,
     scores: str = "metrics",
 ) -> tuple[Path, dict[str, Evaluation]]:
     """Check and convert an official JSON, score it, and keep both under `folder`.
@@ -56,7 +49,7 @@ def ingest(
         file: results_nusc.json.
         origin: kept in the record and in the Parquet file's metadata.
         folder: the run's folder, `results/<study>/<variant>/seed-<n>`.
-        dataroot, version, split, split_name, arbiter, slices, cache, intervals, draws: as in `score_run`.
+        task, options: as in `score_run`.
         scores: name of the folder of its scores.
 
     Returns:
@@ -67,8 +60,6 @@ def ingest(
         GateError: the arbiter disagrees; nothing is written.
     """
     file, folder = Path(file), Path(folder)
-    named = split if isinstance(split, str) else tuple(split)
-    task = Task(Path(dataroot), version, named, cache=None if cache is None else Path(cache))
     digest = _sha256(file)
     target = folder / f"ingested-{digest[:12]}"
     if target.exists():
@@ -84,17 +75,10 @@ def ingest(
         predictions.write(columns, record)
         found = score_run(
             {origin.weights: columns},
-            dataroot,
-            version,
-            split,
+            task,
             whole / scores,
+            options,
             run_key=digest[:12],
-            split_name=split_name,
-            arbiter=arbiter,
-            slices=slices,
-            cache=cache,
-            intervals=intervals,
-            draws=draws,
         )
         write_json(whole / RECORD, record)
         whole.rename(target)

@@ -84,7 +84,7 @@ def sample_rows(predictions: Predictions, truth: GroundTruth) -> Ints:
     Raises:
         InputError: a sample that only one of the two has; names it.
     """
-    from labeldistill.evaluation.coverage import check_samples
+    from labeldistill.evaluation.prediction_checks import check_samples
 
     check_samples(predictions.tokens, truth.tokens)
     position = {token: row for row, token in enumerate(truth.tokens)}

@@ -153,27 +153,6 @@ class Predictions:
             raise InputError("holds no predictions (written by `predict` or `ingest`)", file=path)
         return cls(**_columns_of(table, json.loads(table.schema.metadata[_METADATA])))
 
-    def to_json(self, path: str | Path) -> None:
-        """Write the official results_nusc.json, whole or not at all; floats round-trip exactly."""
-        from labeldistill.evaluation.results_json import write_results
-
-        write_results(self, path)
-
-    @classmethod
-    def from_json(cls, path: str | Path, *, known_tokens: "Sequence[str] | None" = None) -> "Predictions":
-        """Read an official results_nusc.json of any code base.
-
-        Args:
-            path: the file; it is streamed, so 700 MB need no 4 GB.
-            known_tokens: the samples that must have an entry, and no others; None: any.
-
-        Raises:
-            InputError: bad content; the message names the file and the token.
-        """
-        from labeldistill.evaluation.results_json import read_results
-
-        return read_results(path, known_tokens=known_tokens)
-
 
 def _columns_of(table: pa.Table, header: dict[str, Any]) -> dict[str, Any]:
     out: dict[str, Any] = {"tokens": tuple(header["tokens"]), "meta": header["meta"], "metadata": header["metadata"]}

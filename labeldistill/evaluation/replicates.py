@@ -10,8 +10,7 @@ from labeldistill.errors import InputError
 from labeldistill.evaluation.matches import Matches
 from labeldistill.evaluation.predictions import Floats
 from labeldistill.evaluation.protocol import TP_METRICS, UNDEFINED_ERRORS
-from labeldistill.evaluation.weighted import Ranking, confidence, cut, precision, recall_points
-from labeldistill.evaluation.weighted_errors import mean_errors
+from labeldistill.evaluation.weighted import Ranking, confidence, cut, mean_errors, precision, recall_points
 
 _CHUNK_CELLS = 1_500_000
 
@@ -69,10 +68,10 @@ def _combined(names: tuple[str, ...], aps: Floats, errors: Floats, weight: int) 
     mean_ap = aps.mean(axis=1)
     known = ~np.isnan(errors)
     with np.errstate(invalid="ignore"):
-        mean_errors = np.where(known, errors, 0.0).sum(axis=1) / known.sum(axis=1)
-    scores = np.fmax(0.0, 1.0 - mean_errors)  # an error that no class has scores 0, as in the devkit
+        means = np.where(known, errors, 0.0).sum(axis=1) / known.sum(axis=1)
+    scores = np.fmax(0.0, 1.0 - means)  # an error that no class has scores 0, as in the devkit
     nds = (weight * mean_ap + scores.sum(axis=1)) / (weight + scores.shape[1])
-    return Replicates(names, mean_ap, nds, mean_errors, aps, errors)
+    return Replicates(names, mean_ap, nds, means, aps, errors)
 
 
 def _of_class(matches: Matches, name: str, weights: Floats) -> tuple[Floats, Floats]:

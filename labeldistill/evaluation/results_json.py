@@ -19,7 +19,7 @@ from labeldistill.geometry.classes import CLASSES
 
 
 def write_results(predictions: Predictions, path: str | Path) -> None:
-    """See `Predictions.to_json`."""
+    """Write the official results_nusc.json, whole or not at all; floats round-trip exactly."""
     with written_whole(path) as temporary, temporary.open("w", encoding="utf-8") as stream:
         stream.write(f'{{"meta": {json.dumps(predictions.meta)}, "results": {{')
         for index, (token, boxes) in enumerate(_samples(predictions)):
@@ -59,7 +59,15 @@ def _box(
 
 
 def read_results(path: str | Path, *, known_tokens: Sequence[str] | None = None) -> Predictions:
-    """See `Predictions.from_json`."""
+    """Read an official results_nusc.json of any code base.
+
+    Args:
+        path: the file; it is streamed, so 700 MB need no 4 GB.
+        known_tokens: the samples that must have an entry, and no others; None: any.
+
+    Raises:
+        InputError: bad content; the message names the file and the token.
+    """
     stream = JsonStream(Path(path))
     columns = BoxColumns(Path(path), None if known_tokens is None else frozenset(known_tokens))
     meta: Any = None

@@ -1,6 +1,6 @@
 """Scoring one run: predictions of its raw and its EMA weights, by our evaluator and by the devkit, in one process."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,47 +8,31 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from labeldistill.errors import InputError
-from labeldistill.evaluation.evaluate import (
-    Evaluation,
-    IntervalsOf,
-    Task,
-    read_predictions,
-    scored,
-    write_evaluation,
-)
-from labeldistill.evaluation.matches import Matches
 from labeldistill.evaluation.predictions import Floats, Predictions
+from labeldistill.evaluation.result import Evaluation, write_evaluation
+from labeldistill.evaluation.scoring import scored
+from labeldistill.evaluation.scoring_task import ScoringOptions, ScoringTask, read_predictions
 from labeldistill.files import write_json, written_whole
 
 REPLICATES = "replicates.parquet"
 
-DrawsOf = Callable[[Matches], Mapping[str, Floats]]
-"""From a matching to metric -> [1 + R] values: on all scenes, then under R draws of scenes; empty: none can be made."""
-
 
 def score_run(
     predictions: Mapping[str, str | Path],
-    dataroot: str | Path,
-    version: str,
-    split: str | Sequence[str],
+    task: ScoringTask,
     out_dir: str | Path,
+    options: ScoringOptions | None = None,
     *,
     run_key: str | None = None,
-    split_name: str | None = None,
-    arbiter: bool = True,
-    slices: Sequence[str] = (),
-    cache: str | Path | None = None,
-    intervals: IntervalsOf | None = None,
-    draws: DrawsOf | None = None,
 ) -> dict[str, Evaluation]:
-    """Score every weights' predictions of one run and write `out_dir`.
+    """Score the predictions of one run, one file per kind of weights, and write `out_dir`.
 
-    Files: `metrics.json`, `replicates.parquet` (see `write_draws`) where `draws` gives some, and a folder a weights
-    with `metrics_summary.json`, `metrics_details.json` and `evaluation.json`. `metrics.json` holds
+    Files: `metrics.json`, `replicates.parquet` (see `write_draws`) where `draws` gives some, and one folder per kind of
+    weights with `metrics_summary.json`, `metrics_details.json` and `evaluation.json`. `metrics.json` holds
 
     - `run_key`, and `scenes`: how many were scored;
     - `rows` of weights, split, metric, class, value (see `Metrics.rows`), low and high where there is an interval over
-      scenes; and one row `boxes` a weights: how many were predicted;
+      scenes; and one row `boxes` per kind of weights: how many were predicted;
     - `slices`: the same for parts of the split, with slice, part and boxes (how many were to be found);
     - `findings`: weights -> mistakes that the scores give away, in words;
     - `diverged`: weights -> why their predictions are no boxes (NaN, infinity, ...). They score as if nothing had been
@@ -56,13 +40,13 @@ def score_run(
 
     Args:
         predictions: weights ("raw", "ema") -> file.
-        dataroot, version, split, cache: see `evaluate.Task`.
+        task: the samples to score on.
         out_dir: made when missing; `metrics.json` is written last.
+        options: arbiter (once for all weights), slices, intervals and draws; None: the plain metrics.
         run_key: kept in `metrics.json`.
-        split_name: what the rows call the split; None: its name.
-        arbiter: also run the devkit, once for all weights, and compare every number.
-        slices: see `slices.slices_of`.
-        intervals, draws: where given, intervals over scenes of the whole and of every slice, and what they come from.
+
+    Returns:
+        Kind of weights -> its evaluation.
 
     Raises:
         InputError: bad predictions or an unknown split; nothing is written.
@@ -70,21 +54,25 @@ def score_run(
     """
     if not predictions:
         raise InputError("no predictions to score", file=out_dir)
-    named = split if isinstance(split, str) else tuple(split)
-    task = Task(Path(dataroot), version, named, cache=None if cache is None else Path(cache))
+    options = options or ScoringOptions()
     truth, allowed = task.open()
     read = {w: read_predictions(path, truth, allowed, task, broken="drop") for w, path in predictions.items()}
-    results = {weights: scored(found, truth, slices=slices, intervals=intervals) for weights, found in read.items()}
-    if arbiter:
-        from labeldistill.evaluation.arbitrate import arbitrate
+    results = {
+        weights: scored(found, truth, slices=options.slices, intervals=options.intervals)
+        for weights, found in read.items()
+    }
+    if options.arbiter:
+        from labeldistill.evaluation.arbiter import arbitrate
 
         cases = [(results[weights], read[weights], Path(predictions[weights])) for weights in read]
         results = dict(zip(read, arbitrate(cases, truth, task), strict=True))
-    name = split_name or (named if isinstance(named, str) else "scenes")
+    name = options.split_name or (task.split if isinstance(task.split, str) else "scenes")
     for weights, result in results.items():
         write_evaluation(result, read[weights].meta, Path(out_dir) / weights)
-    if draws is not None:
-        write_draws({weights: draws(result.matches) for weights, result in results.items()}, Path(out_dir) / REPLICATES)
+    if options.draws is not None:
+        write_draws(
+            {weights: options.draws(result.matches) for weights, result in results.items()}, Path(out_dir) / REPLICATES
+        )
     about = {"run_key": run_key, "scenes": len(truth.scene_names)}
     write_json(Path(out_dir) / "metrics.json", {**about, **_found(results, read, name)})
     return results

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from labeldistill.errors import InputError
-from labeldistill.files import read_json, write_json
+from labeldistill.files import read_json, without_nan, write_json
 from labeldistill.planning.seed_planning import Standing
-from labeldistill.records.json_values import without_nan
 from labeldistill.statistics.equivalence import decided
 from labeldistill.statistics.sequential import looks_at
 from labeldistill.study.plan import StudyPlan

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from labeldistill.data.infos import Infos
-from labeldistill.evaluation.column_checks import broken_numbers
+from labeldistill.evaluation.prediction_checks import broken_numbers
 from labeldistill.evaluation.predictions import Predictions, predictions_path
 from labeldistill.files import written_whole
 from labeldistill.geometry.boxes import corners

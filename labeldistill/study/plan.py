@@ -111,8 +111,13 @@ class StudyPlan:
 
     @property
     def cache(self) -> Path:
-        """What is only remembered to save time: table checksums, parquet copies of tables."""
+        """What is only remembered to save time."""
         return self.results.parent / ".cache"
+
+    @property
+    def table_cache(self) -> Path:
+        """Where nuScenes' tables and the ground truth of splits are kept as columns, for every verb that reads them."""
+        return self.cache / "tables"
 
     # -- training runs ------------------------------------------------------------------------------------------------
 

@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from generated_split import Size, generate
 
 from labeldistill.evaluation.eligible import ego_distance, scored_predictions, scored_truth
-from labeldistill.evaluation.generate import Size, generate
 from labeldistill.evaluation.ground_truth import GroundTruth
 from labeldistill.evaluation.ground_truth_cache import write_columns
 from labeldistill.evaluation.matching import match
@@ -26,6 +26,7 @@ from labeldistill.evaluation.metrics import Metrics, all_curves, metrics_of
 from labeldistill.evaluation.predictions import Predictions
 from labeldistill.evaluation.protocol import ATTRIBUTES
 from labeldistill.evaluation.replicates import metrics_from_matches
+from labeldistill.evaluation.results_json import write_results
 from labeldistill.geometry.classes import CLASSES
 
 VAL = 6019
@@ -112,12 +113,14 @@ def test_evaluation_replicates(benchmark: Any, capsys: Any) -> None:
 SCRIPT = """
 import json, resource, sys, time
 from labeldistill.evaluation.ground_truth_cache import read_columns
-from labeldistill.evaluation.evaluate import scored
+from labeldistill.evaluation.scoring import scored
 from labeldistill.evaluation.predictions import Predictions
+from labeldistill.evaluation.results_json import write_results
+from labeldistill.evaluation.results_json import read_results
 from pathlib import Path
 truth = read_columns(Path(sys.argv[2]))
 path = sys.argv[1]
-found = Predictions.from_json(path, known_tokens=truth.tokens) if path.endswith("json") else Predictions.read(path)
+found = read_results(path, known_tokens=truth.tokens) if path.endswith("json") else Predictions.read(path)
 score = scored(found, truth).metrics.nd_score
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 print(json.dumps({"seconds": time.process_time(), "peak_gb": peak, "nds": score}))
@@ -132,7 +135,7 @@ def test_evaluation_of_whole_files(
     """A fresh process from files to metrics, imports included."""
     predictions, truth = world(300)
     file = tmp_path / f"predictions.{form}"
-    (predictions.write if form == "parquet" else predictions.to_json)(file)
+    predictions.write(file) if form == "parquet" else write_results(predictions, file)
     write_columns(truth, tmp_path / "truth.npz")
     want = ours(predictions, truth).nd_score
     del predictions, truth

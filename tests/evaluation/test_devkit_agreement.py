@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_nuscenes import ATTRIBUTES, CATEGORIES, SAMPLES, SCENES, Track, box, write_folder, write_results
 
-from labeldistill.evaluation.evaluate import Evaluation, evaluate
+from labeldistill.evaluation.evaluate import evaluate
+from labeldistill.evaluation.result import Evaluation
+from labeldistill.evaluation.scoring_task import ScoringOptions, ScoringTask
 from labeldistill.geometry.classes import CLASSES
 
 # Coarse grids on purpose: equal distances, distances of exactly a threshold, duplicated boxes and scores.
@@ -87,8 +89,8 @@ def agreed(
     with tempfile.TemporaryDirectory() as folder:
         root = write_folder(Path(folder) / "world", truth)
         results = write_results(Path(folder) / "results.json", predicted, order)
-        split = more.pop("split", "mini_val")
-        return evaluate(results, root, "v1.0-mini", split, Path(folder) / "out", arbiter=True, **more)
+        task = ScoringTask(root, "v1.0-mini", **{"split": "mini_val", **more})
+        return evaluate(results, task, Path(folder) / "out", ScoringOptions(arbiter=True))
 
 
 @settings(max_examples=40, deadline=None)
@@ -100,7 +102,9 @@ def test_agrees_with_the_devkit_on_adversarial_worlds(world: Any) -> None:
 
 
 @settings(max_examples=8, deadline=None)
-@given(worlds(), st.sampled_from([{"scenes": [SCENES[1]]}, {"samples": [SAMPLES[4], SAMPLES[1]]}, {"split": "second"}]))
+@given(
+    worlds(), st.sampled_from([{"scenes": (SCENES[1],)}, {"samples": (SAMPLES[4], SAMPLES[1])}, {"split": "second"}])
+)
 def test_parts_of_a_split_agree_with_the_devkit(world: Any, part: dict[str, Any]) -> None:
     truth, predicted, order = world
     if part == {"split": "second"}:
@@ -109,7 +113,10 @@ def test_parts_of_a_split_agree_with_the_devkit(world: Any, part: dict[str, Any]
             root = write_folder(Path(folder) / "world", [*truth, CAR])
             results = Path(folder) / "results.json"
             write_results(results, inside, (3, 4, 5))
-            assert evaluate(results, root, "v1.0-mini", "second", None, arbiter=True).partial is None
+            assert (
+                evaluate(results, ScoringTask(root, "v1.0-mini", "second"), None, ScoringOptions(arbiter=True)).partial
+                is None
+            )
         return
     result = agreed([*truth, CAR], predicted, order, **part)
     assert result.partial == {key: list(value) for key, value in part.items()}
@@ -184,7 +191,12 @@ def test_a_folders_own_split_under_an_official_name_agrees_in_spite_of_ties(tmp_
     root = write_folder(tmp_path / "world", [CAR], version="v1.0-trainval")
     tied = [box(3, (5.0, 0.0, 0.0), "car", 0.5), box(0, (5.0, 0.0, 0.0), "car", 0.5)]
     scores = [
-        evaluate(write_results(tmp_path / "r.json", tied, order), root, "v1.0-trainval", "train", None, arbiter=True)
+        evaluate(
+            write_results(tmp_path / "r.json", tied, order),
+            ScoringTask(root, "v1.0-trainval", "train"),
+            None,
+            ScoringOptions(arbiter=True),
+        )
         for order in [(0, 1, 2, 3, 4, 5), (5, 4, 3, 2, 1, 0)]
     ]
     assert scores[0].metrics.mean_ap != scores[1].metrics.mean_ap

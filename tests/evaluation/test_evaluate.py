@@ -7,20 +7,24 @@ from typing import Any
 
 import numpy as np
 import pytest
+from generated_split import Size, generate
 from small_nuscenes import SAMPLES, SCENES, Track, box, write_folder, write_results
 from typer.testing import CliRunner
 
 from labeldistill.cli.main import build
 from labeldistill.errors import GateError, InputError
-from labeldistill.evaluation.arbiter import Score, agreement
-from labeldistill.evaluation.evaluate import evaluate, scored
-from labeldistill.evaluation.generate import Size, generate
+from labeldistill.evaluation.arbiter import agreement
+from labeldistill.evaluation.evaluate import evaluate
 from labeldistill.evaluation.ingest import Origin, ingest
 from labeldistill.evaluation.metrics import Metrics
 from labeldistill.evaluation.predictions import Predictions
 from labeldistill.evaluation.protocol import PROTOCOL, TP_METRICS
+from labeldistill.evaluation.result import Score
+from labeldistill.evaluation.results_json import read_results
 from labeldistill.evaluation.sanity import findings
 from labeldistill.evaluation.score_run import score_run
+from labeldistill.evaluation.scoring import scored
+from labeldistill.evaluation.scoring_task import ScoringOptions, ScoringTask
 
 TRACKS = [
     Track("vehicle.car", 0, ((5.0, 0.0, 0.0), (6.0, 0.0, 0.0)), attribute="vehicle.moving"),
@@ -53,7 +57,12 @@ def test_real_results_agree_with_the_devkits_files(
 ) -> None:
     recorded = real_nuscenes / "results" / f"{name}_mini_val"
     root = real_nuscenes / "nuscenes"
-    got = evaluate(recorded / "results_nusc.json", root, "v1.0-mini", "mini_val", tmp_path, arbiter=True)
+    got = evaluate(
+        recorded / "results_nusc.json",
+        ScoringTask(root, "v1.0-mini", "mini_val"),
+        tmp_path,
+        ScoringOptions(arbiter=True),
+    )
     assert got.metrics.mean_ap == pytest.approx(mean_ap, abs=5e-5)
     assert got.metrics.nd_score == pytest.approx(nds, abs=5e-5)
     for file in ("metrics_summary.json", "metrics_details.json"):
@@ -65,18 +74,22 @@ def test_real_results_agree_with_the_devkits_files(
         np.testing.assert_allclose(*numbers, rtol=0, atol=1e-9)
 
 
+def mini_val(world: Path, **part: Any) -> ScoringTask:
+    return ScoringTask(world, "v1.0-mini", "mini_val", **part)
+
+
 def test_parquet_scores_like_the_json_it_came_from(world: Path, results: Path, tmp_path: Path) -> None:
-    Predictions.from_json(results).write(tmp_path / "p.parquet")
+    read_results(results).write(tmp_path / "p.parquet")
     scores = [
-        evaluate(file, world, "v1.0-mini", "mini_val", None, arbiter=True).metrics
+        evaluate(file, mini_val(world), None, ScoringOptions(arbiter=True)).metrics
         for file in (results, tmp_path / "p.parquet")
     ]
     assert scores[0].nd_score == scores[1].nd_score
 
 
 def test_a_partial_evaluation_is_stamped(world: Path, results: Path, tmp_path: Path) -> None:
-    evaluate(results, world, "v1.0-mini", "mini_val", tmp_path / "whole")
-    evaluate(results, world, "v1.0-mini", "mini_val", tmp_path / "part", scenes=[SCENES[0]])
+    evaluate(results, mini_val(world), tmp_path / "whole")
+    evaluate(results, mini_val(world, scenes=(SCENES[0],)), tmp_path / "part")
     metas = [json.loads((tmp_path / f / "metrics_summary.json").read_text())["meta"] for f in ("whole", "part")]
     assert "partial" not in metas[0]
     assert metas[1]["partial"] == {"scenes": [SCENES[0]]}
@@ -85,22 +98,22 @@ def test_a_partial_evaluation_is_stamped(world: Path, results: Path, tmp_path: P
 
 def test_a_part_may_be_scored_from_predictions_of_that_part_alone(world: Path, tmp_path: Path) -> None:
     part = write_results(tmp_path / "part.json", BOXES[2:], (3, 4, 5))
-    assert evaluate(part, world, "v1.0-mini", "mini_val", None, scenes=[SCENES[1]], arbiter=True).partial
+    assert evaluate(part, mini_val(world, scenes=(SCENES[1],)), None, ScoringOptions(arbiter=True)).partial
     with pytest.raises(InputError, match=f"{SAMPLES[0]}: sample has no entry"):
-        evaluate(part, world, "v1.0-mini", "mini_val", None)
+        evaluate(part, mini_val(world), None)
 
 
 def test_bad_input_writes_nothing(world: Path, tmp_path: Path) -> None:
     bad = write_results(tmp_path / "bad.json", [*BOXES[:2], {**BOXES[2], "size": [0.0, 1.0, 1.0]}])
     with pytest.raises(InputError, match=f"bad.json: {SAMPLES[4]}"):
-        evaluate(bad, world, "v1.0-mini", "mini_val", tmp_path / "out")
+        evaluate(bad, mini_val(world), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
 def test_parquet_of_other_samples_is_refused(world: Path, tmp_path: Path) -> None:
     generate(Size(samples=4, scenes=1, boxes_per_sample=3))[0].write(tmp_path / "other.parquet")
     with pytest.raises(InputError, match=r"other\.parquet: 0+: unknown sample token"):
-        evaluate(tmp_path / "other.parquet", world, "v1.0-mini", "mini_val", None)
+        evaluate(tmp_path / "other.parquet", mini_val(world), None)
 
 
 def test_a_difference_from_the_arbiter_is_a_failed_gate() -> None:
@@ -159,7 +172,9 @@ def test_classes_never_found_are_not_taken_for_a_convention_error() -> None:
 
 def test_a_run_is_scored_for_raw_and_ema_in_tidy_rows(world: Path, results: Path, tmp_path: Path) -> None:
     half = write_results(tmp_path / "half.json", BOXES[:1])
-    got = score_run({"raw": half, "ema": results}, world, "v1.0-mini", "mini_val", tmp_path / "m", run_key="key")
+    got = score_run(
+        {"raw": half, "ema": results}, mini_val(world), tmp_path / "m", ScoringOptions(arbiter=True), run_key="key"
+    )
     written = json.loads((tmp_path / "m" / "metrics.json").read_text())
     assert written["run_key"] == "key"
     table = {(row["weights"], row["metric"], row["class"]): row["value"] for row in written["rows"]}
@@ -175,7 +190,7 @@ def test_a_run_is_scored_for_raw_and_ema_in_tidy_rows(world: Path, results: Path
 
 def test_ingest_keeps_columns_scores_and_origin(world: Path, results: Path, tmp_path: Path) -> None:
     origin = Origin("study", "full", 3, "ema", "released code")
-    folder, scores = ingest(results, origin, tmp_path / "run", world, "v1.0-mini", "mini_val", arbiter=True)
+    folder, scores = ingest(results, origin, tmp_path / "run", mini_val(world), ScoringOptions(arbiter=True))
     kept = Predictions.read(folder / "detections" / "ema.parquet")
     assert len(kept) == 3
     assert kept.metadata["source"] == "released code"
@@ -184,13 +199,13 @@ def test_ingest_keeps_columns_scores_and_origin(world: Path, results: Path, tmp_
     assert {"weights": "ema", "split": "mini_val", "metric": "mAP", "class": "all"}.items() <= rows[0].items()
     assert rows[0]["value"] == scores["ema"].metrics.mean_ap
     with pytest.raises(InputError, match="taken in before"):
-        ingest(results, origin, tmp_path / "run", world, "v1.0-mini", "mini_val")
+        ingest(results, origin, tmp_path / "run", mini_val(world))
 
 
 def test_a_bad_file_leaves_no_trace_of_an_ingest(world: Path, tmp_path: Path) -> None:
     bad = write_results(tmp_path / "bad.json", [{**BOXES[0], "detection_name": "tram"}])
     with pytest.raises(InputError, match="'tram'"):
-        ingest(bad, Origin("s", "v", 0, "raw", ""), tmp_path / "run", world, "v1.0-mini", "mini_val")
+        ingest(bad, Origin("s", "v", 0, "raw", ""), tmp_path / "run", mini_val(world))
     assert not (tmp_path / "run").exists()
 
 

@@ -4,11 +4,12 @@ import json
 from typing import Any
 
 import pytest
+from generated_split import Size, generate
 
 from labeldistill.cli.evaluation_text import print_evaluation
 from labeldistill.cli.options import Format
-from labeldistill.evaluation.evaluate import Evaluation, scored, write_evaluation
-from labeldistill.evaluation.generate import Size, generate
+from labeldistill.evaluation.result import Evaluation, write_evaluation
+from labeldistill.evaluation.scoring import scored
 
 
 def _bounds(matches: Any, classes: Any) -> dict[str, tuple[float, float]]:

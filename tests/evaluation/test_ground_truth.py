@@ -12,7 +12,8 @@ from small_nuscenes import SAMPLES, SCENES, Track, write_folder
 
 from labeldistill.errors import InputError
 from labeldistill.evaluation.eligible import ego_distance
-from labeldistill.evaluation.ground_truth import GroundTruth, open_ground_truth
+from labeldistill.evaluation.ground_truth import GroundTruth
+from labeldistill.evaluation.ground_truth_cache import open_ground_truth
 from labeldistill.evaluation.ground_truth_part import part_of
 from labeldistill.evaluation.protocol import ATTRIBUTES
 from labeldistill.geometry.classes import CLASSES

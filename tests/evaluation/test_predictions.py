@@ -5,12 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from generated_split import Size, generate
 
 from labeldistill.errors import InputError
-from labeldistill.evaluation.column_checks import check_columns
-from labeldistill.evaluation.generate import Size, generate
+from labeldistill.evaluation.prediction_checks import check_columns
 from labeldistill.evaluation.predictions import Predictions
 from labeldistill.evaluation.protocol import ATTRIBUTES
+from labeldistill.evaluation.results_json import read_results, write_results
 from labeldistill.geometry.boxes import heading
 from labeldistill.geometry.classes import CLASSES
 from labeldistill.inference.format_boxes import predictions_from_detections
@@ -93,9 +94,9 @@ def test_no_boxes_at_all_survive_both_formats(tmp_path: Path) -> None:
     poses = torch.eye(4, dtype=torch.float64)[None]
     before = predictions_from_detections([detections()], ["a"], poses)
     before.write(tmp_path / "p.parquet")
-    before.to_json(tmp_path / "p.json")
+    write_results(before, tmp_path / "p.json")
     same(before, Predictions.read(tmp_path / "p.parquet"))
-    same(before, Predictions.from_json(tmp_path / "p.json"))
+    same(before, read_results(tmp_path / "p.json"))
 
 
 def test_concatenation_of_batches_and_of_padded_processes() -> None:

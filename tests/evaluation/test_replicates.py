@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from generated_split import Size, generate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labeldistill.errors import InputError
-from labeldistill.evaluation.generate import Size, generate
 from labeldistill.evaluation.ground_truth import GroundTruth, Racks
 from labeldistill.evaluation.matching import match
 from labeldistill.evaluation.metrics import all_curves, metrics_of

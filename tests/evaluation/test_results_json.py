@@ -5,14 +5,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from generated_split import Size, generate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labeldistill.errors import InputError
 from labeldistill.evaluation import json_stream
-from labeldistill.evaluation.generate import Size, generate
 from labeldistill.evaluation.json_stream import JsonStream
-from labeldistill.evaluation.predictions import Predictions
+from labeldistill.evaluation.results_json import read_results, write_results
 
 META = {"use_lidar": False, "use_camera": True, "use_radar": False, "use_map": False, "use_external": False}
 
@@ -62,15 +62,15 @@ BAD_BOXES = {
 def test_a_bad_box_is_named_with_file_and_token(tmp_path: Path, name: str) -> None:
     bad, words = BAD_BOXES[name]
     with pytest.raises(InputError, match=r"results_nusc\.json: tok1: ") as caught:
-        Predictions.from_json(write(tmp_path, [box(), bad]))
+        read_results(write(tmp_path, [box(), bad]))
     assert words in str(caught.value)
     assert caught.value.exit_code == 2
 
 
 def test_five_hundred_boxes_are_allowed_and_one_more_is_not(tmp_path: Path) -> None:
-    assert len(Predictions.from_json(write(tmp_path, [box()] * 500))) == 500
+    assert len(read_results(write(tmp_path, [box()] * 500))) == 500
     with pytest.raises(InputError, match="tok1: 501 boxes"):
-        Predictions.from_json(write(tmp_path, [box()] * 501))
+        read_results(write(tmp_path, [box()] * 501))
 
 
 @pytest.mark.parametrize(
@@ -86,22 +86,22 @@ def test_five_hundred_boxes_are_allowed_and_one_more_is_not(tmp_path: Path) -> N
 )
 def test_a_wrong_top_level_is_named(tmp_path: Path, top: dict[str, Any], words: str) -> None:
     with pytest.raises(InputError, match=words):
-        Predictions.from_json(write(tmp_path, [], **top))
+        read_results(write(tmp_path, [], **top))
 
 
 def test_a_repeated_sample_is_named_although_json_libraries_hide_it(tmp_path: Path) -> None:
     file = tmp_path / "results_nusc.json"
     file.write_text(f'{{"meta": {json.dumps(META)}, "results": {{"tok1": [], "tok2": [], "tok1": []}}}}')
     with pytest.raises(InputError, match="tok1: sample occurs twice"):
-        Predictions.from_json(file)
+        read_results(file)
 
 
 def test_unknown_and_missing_samples_are_named(tmp_path: Path) -> None:
     file = write(tmp_path, [box()])
     with pytest.raises(InputError, match="tok1: unknown sample"):
-        Predictions.from_json(file, known_tokens=["tok0"])
+        read_results(file, known_tokens=["tok0"])
     with pytest.raises(InputError, match="tok2: sample has no entry"):
-        Predictions.from_json(file, known_tokens=["tok0", "tok1", "tok2"])
+        read_results(file, known_tokens=["tok0", "tok1", "tok2"])
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.9, 0.999])
@@ -110,7 +110,7 @@ def test_a_truncated_file_is_named(tmp_path: Path, share: float) -> None:
     text = file.read_text()
     file.write_text(text[: int(share * len(text))])
     with pytest.raises(InputError, match=r"results_nusc\.json.*(truncated|file ends)"):
-        Predictions.from_json(file)
+        read_results(file)
 
 
 @pytest.mark.parametrize("text", ["not json", "[]", '{"meta": {}} {}', '{"meta" {}}', '{"meta": {},}'])
@@ -118,11 +118,11 @@ def test_other_text_is_refused(tmp_path: Path, text: str) -> None:
     file = tmp_path / "results_nusc.json"
     file.write_text(text)
     with pytest.raises(InputError, match=r"results_nusc\.json"):
-        Predictions.from_json(file)
+        read_results(file)
 
 
 def test_boxes_that_claim_to_have_no_points_are_left_out_like_in_the_devkit(tmp_path: Path) -> None:
-    got = Predictions.from_json(write(tmp_path, [box(num_pts=0), box(num_pts=-1), box()]))
+    got = read_results(write(tmp_path, [box(num_pts=0), box(num_pts=-1), box()]))
     assert len(got) == 2
     assert got.metadata == {"left_out_num_pts_zero": 1}
 
@@ -130,18 +130,18 @@ def test_boxes_that_claim_to_have_no_points_are_left_out_like_in_the_devkit(tmp_
 def test_a_wrong_key_at_the_end_of_a_long_file_is_found_and_nothing_is_returned(tmp_path: Path) -> None:
     predictions, _ = generate(Size(samples=40, scenes=4, boxes_per_sample=100))
     file = tmp_path / "results_nusc.json"
-    predictions.to_json(file)
+    write_results(predictions, file)
     text = file.read_text()
     at = text.rindex('"detection_score"')
     file.write_text(text[:at] + '"detection_skore"' + text[at + len('"detection_score"') :])
     with pytest.raises(InputError, match=f"{predictions.tokens[-1]}: a box has no key 'detection_score'"):
-        Predictions.from_json(file)
+        read_results(file)
 
 
 def test_round_trip_keeps_every_bit(tmp_path: Path) -> None:
     before, _ = generate(Size(samples=30, scenes=3, boxes_per_sample=20))
-    before.to_json(tmp_path / "p.json")
-    after = Predictions.from_json(tmp_path / "p.json", known_tokens=before.tokens)
+    write_results(before, tmp_path / "p.json")
+    after = read_results(tmp_path / "p.json", known_tokens=before.tokens)
     assert after.tokens == before.tokens
     for name in ("sample", "translation", "size", "rotation", "velocity", "label", "score", "attribute"):
         np.testing.assert_array_equal(getattr(before, name), getattr(after, name))

@@ -14,7 +14,9 @@ from small_nuscenes import SAMPLES, SCENES, Track, ego_position, write_folder
 from labeldistill.errors import InputError
 from labeldistill.evaluation.ingest import Origin, ingest
 from labeldistill.evaluation.predictions import Predictions
+from labeldistill.evaluation.results_json import write_results
 from labeldistill.evaluation.score_run import score_run
+from labeldistill.evaluation.scoring_task import ScoringOptions, ScoringTask
 
 TRACKS = [
     Track("vehicle.car", 0, ((10.0, 0.0, 0.0), (12.0, 0.0, 0.0)), attribute="vehicle.moving", visibility="4"),
@@ -44,8 +46,13 @@ def _predictions(file: Path, **changes: Any) -> Path:
     return file
 
 
+def mini_val(dataroot: Path) -> ScoringTask:
+    return ScoringTask(dataroot, "v1.0-mini", "mini_val")
+
+
 def _score(dataroot: Path, out: Path, files: dict[str, Path], **more: Any) -> dict[str, Any]:
-    score_run(files, dataroot, "v1.0-mini", "mini_val", out, run_key="k", split_name="val", **more)
+    more = {"arbiter": True, **more}
+    score_run(files, mini_val(dataroot), out, ScoringOptions(split_name="val", **more), run_key="k")
     found: dict[str, Any] = json.loads(
         (out / "metrics.json").read_text(), parse_constant=lambda name: pytest.fail(name)
     )
@@ -90,20 +97,27 @@ def test_predictions_of_a_diverged_network_are_scored_as_nothing_found(
 def test_another_codes_file_of_nan_is_still_refused(dataroot: Path, tmp_path: Path) -> None:
     columns = Predictions.read(_predictions(tmp_path / "p.parquet"))
     official = tmp_path / "results_nusc.json"
-    replace(columns, score=np.array([0.9, math.nan])).to_json(official)
+    write_results(replace(columns, score=np.array([0.9, math.nan])), official)
     with pytest.raises(InputError, match="score"):
-        ingest(official, Origin("s", "full", 7, "ema", ""), tmp_path / "run", dataroot, "v1.0-mini", "mini_val")
+        ingest(
+            official,
+            Origin("s", "full", 7, "ema", ""),
+            tmp_path / "run",
+            mini_val(dataroot),
+        )
     assert not list(tmp_path.glob("run/ingested-*"))
 
 
 def test_an_ingested_file_scores_as_the_run_it_was_written_from(dataroot: Path, tmp_path: Path) -> None:
     file, official = _predictions(tmp_path / "p.parquet"), tmp_path / "results_nusc.json"
     own = _score(dataroot, tmp_path / "own", {"ema": file}, slices=("visibility",))
-    Predictions.read(file).to_json(official)
+    write_results(Predictions.read(file), official)
     folder, _ = ingest(
-        *(official, Origin("s", "full", 7, "ema", "ours"), tmp_path / "run", dataroot, "v1.0-mini", "mini_val"),
-        split_name="val",
-        slices=("visibility",),
+        official,
+        Origin("s", "full", 7, "ema", "ours"),
+        tmp_path / "run",
+        mini_val(dataroot),
+        ScoringOptions(split_name="val", slices=("visibility",)),
         scores="metrics-x",
     )
     taken = json.loads((folder / "metrics-x" / "metrics.json").read_text())

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from generated_split import Size, generate
 
 from labeldistill.errors import InputError
 from labeldistill.evaluation.eligible import ego_distance
-from labeldistill.evaluation.generate import Size, generate
 from labeldistill.evaluation.ground_truth import GroundTruth
 from labeldistill.evaluation.matches import IGNORED, NOTHING
 from labeldistill.evaluation.matching import match

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
+from generated_split import Size, generate
 
-from labeldistill.evaluation.generate import Size, generate
 from labeldistill.evaluation.matches import Matches
 from labeldistill.evaluation.matching import match
 from labeldistill.evaluation.metrics import all_curves, metrics_of

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from generated_split import Size, generate
 
 from labeldistill.errors import InputError
-from labeldistill.evaluation.generate import Size, generate
 from labeldistill.evaluation.matches import Matches
 from labeldistill.evaluation.matching import match
 from labeldistill.evaluation.metrics import all_curves, metrics_of

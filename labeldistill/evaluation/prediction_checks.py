@@ -1,6 +1,9 @@
-"""What must hold for predictions that come as columns; the official JSON is checked while it is read."""
+"""What must hold of predictions: they cover the samples of a split, no more and no less, and hold boxes that can be.
 
-from collections.abc import Iterator
+The values of an official JSON are checked while it is read (`box_columns`).
+"""
+
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,19 +16,44 @@ from labeldistill.evaluation.protocol import PROTOCOL
 Mask = NDArray[np.bool_]
 
 
+def check_samples(
+    predicted: Iterable[str], expected: Iterable[str], *, file: str | Path | None = None, split: Iterable[str] = ()
+) -> None:
+    """Compare sample tokens.
+
+    Args:
+        predicted: tokens that have an entry in the predictions (possibly without boxes).
+        expected: tokens that are evaluated.
+        file: the predictions' file, for the message.
+        split: further tokens that may have an entry (the whole split, where only a part is evaluated).
+
+    Raises:
+        InputError: an unknown or a missing sample; names the file and the token.
+    """
+    have, need = set(predicted), set(expected)
+    unknown = have.difference(need, split)
+    if unknown:
+        message = f"unknown sample token: the evaluated split has no such sample ({len(unknown)} unknown in all)"
+        raise InputError(message, file=file, key=min(unknown))
+    missing = need - have
+    if missing:
+        message = f"sample has no entry ({len(missing)} of {len(need)} are missing); samples without boxes need one too"
+        raise InputError(message, file=file, key=min(missing))
+
+
 def check_columns(predictions: Predictions, file: str | Path) -> None:
     """Refuse what the devkit refuses.
 
     Raises:
-        InputError: repeated samples, more than 500 boxes a sample, NaN, infinite or non-positive sizes, NaN or infinite
-            centres, rotations or scores, a zero quaternion; names the file and the token.
+        InputError: repeated samples, more than 500 boxes in a sample, sizes that are NaN, infinite or not
+            positive, centres, rotations or scores that are NaN or infinite, a zero quaternion; names file and token.
     """
     if len(set(predictions.tokens)) < len(predictions.tokens) or (np.diff(predictions.sample) < 0).any():
         raise InputError("rows are not grouped by sample, or a sample occurs twice", file=file)
     counts = np.diff(predictions.starts)
     if counts.max(initial=0) > PROTOCOL.max_boxes_per_sample:
         token, most = predictions.tokens[int(np.argmax(counts))], PROTOCOL.max_boxes_per_sample
-        raise InputError(f"{counts.max()} boxes; at most {most} a sample are allowed", file=file, key=token)
+        raise InputError(f"{counts.max()} boxes; at most {most} per sample are allowed", file=file, key=token)
     for bad, why in _broken(predictions):
         if bad.any():
             token = predictions.tokens[predictions.sample[int(np.argmax(bad))]]
