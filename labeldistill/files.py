@@ -47,14 +47,16 @@ def read_json(path: str | Path) -> Any:
     """Read JSON.
 
     Raises:
-        InputError: the file is missing or is not JSON; the message names it.
+        InputError: the file is missing, can't be read or is not JSON; the message names it.
     """
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise InputError("no such file", file=path) from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # ValueError: bad JSON, bad UTF-8, a number of thousands of digits
         raise InputError(f"not valid JSON ({error})", file=path) from error
+    except OSError as error:
+        raise InputError(f"can't be read: {error.strerror or error}", file=path) from error
 
 
 def without_nan(value: Any) -> Any:

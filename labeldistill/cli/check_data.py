@@ -27,7 +27,7 @@ def check_data(
 
     plan = StudyPlan.load(study, results)
     with bar("check data") as progress:
-        report = look(plan.study.data, plan.dataroot, cache=plan.cache, progress=progress)
+        report = look(plan.study.data, plan.dataroot, cache=plan.table_cache, progress=progress, devkit=True)
     if not report.whole:
         for problem in report.problems[:SHOWN]:
             typer.echo(f"{plan.dataroot / problem.file}: {problem.what}", err=True)

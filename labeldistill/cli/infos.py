@@ -18,4 +18,4 @@ def infos(study: StudyOption, results: ResultsOption = Path("results")) -> None:
     if plan.infos_index.is_file():
         return
     with bar("infos") as progress:
-        build_infos(plan.study.data, plan.dataroot, plan.infos, cache=plan.cache, progress=progress)
+        build_infos(plan.study.data, plan.dataroot, plan.infos, cache=plan.table_cache, progress=progress)

@@ -29,7 +29,7 @@ def manifest(
     if data.synth is not None:
         found = {"version": data.version, "synth": data.synth.model_dump(mode="json"), "data_key": plan.data_key}
     else:
-        found = build_manifest(data, plan.dataroot, plan.cache)
+        found = build_manifest(data, plan.dataroot, plan.table_cache)
     if out is None:
         typer.echo(json.dumps(found, indent=1))
     else:

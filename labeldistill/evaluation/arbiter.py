@@ -21,6 +21,7 @@ from labeldistill.evaluation.protocol import PREDEFINED_SPLITS
 from labeldistill.evaluation.result import Agreement, Evaluation, Score
 from labeldistill.evaluation.results_json import write_results
 from labeldistill.evaluation.scoring_task import ScoringTask
+from labeldistill.nuscenes.devkit import devkit_errors, load_devkit
 
 AGREEMENT = 1e-9
 """Largest absolute difference that counts as agreement."""
@@ -34,10 +35,9 @@ class Arbiter:
     """The devkit with the tables of one nuScenes folder loaded (seconds; a minute for trainval)."""
 
     def __init__(self, dataroot: str | Path, version: str) -> None:
-        from nuscenes import NuScenes
         from nuscenes.eval.common.config import config_factory
 
-        self._nusc = NuScenes(version=version, dataroot=str(dataroot), verbose=False)
+        self._nusc = load_devkit(dataroot, version)
         self._config = config_factory("detection_cvpr_2019")
         self.devkit_version = package_version("nuscenes-devkit")
 
@@ -50,8 +50,12 @@ class Arbiter:
             tokens: the samples to evaluate, those of `split` or a part of them; their order breaks ties of scores
                 where the devkit does not load the whole of a split that it knows.
             empty: predictions or ground truth hold no box at all, which the devkit's constructor can't take.
+
+        Raises:
+            InputError: the devkit can't score the file.
         """
-        with contextlib.redirect_stderr(io.StringIO()):  # the devkit's progress bars
+        quiet = contextlib.redirect_stderr(io.StringIO())  # the devkit's progress bars
+        with quiet, devkit_errors("score this file", results):
             evaluation = self._evaluation(str(results), split, list(tokens), empty)
             metrics, curves = evaluation.evaluate()
         return Score(_plain(metrics.serialize()), _plain(curves.serialize()))

@@ -96,6 +96,8 @@ class BoxColumns:
 
     def _checked(self, token: str, name: str, values: Floats) -> Floats:
         if name == "velocity":  # nuScenes itself has NaN velocities; the devkit leaves them out of the mean
+            if np.isinf(values).any():
+                raise self._bad(token, "velocity is infinite")
             return values
         if not math.isfinite(values.sum()) and not np.isfinite(values).all():
             raise self._bad(token, f"{name} holds NaN or infinity")

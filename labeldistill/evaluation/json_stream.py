@@ -13,6 +13,7 @@ _NEAR_THE_END = 1 << 12
 _NUMBER_MAY_GO_ON = 3
 """`1` is a whole number where the text goes on with other characters, but `1e+` may be cut short."""
 _SPACE = " \t\r\n"
+BYTE_ORDER_MARK = "\ufeff"
 
 
 class JsonStream:
@@ -57,6 +58,8 @@ class JsonStream:
                 cut = len(self._text) - error.pos < _NEAR_THE_END or error.msg.startswith("Unterminated")
                 if self._ended or not cut:
                     raise self._broken(f"not valid JSON ({error.msg})", inside) from error
+            except (RecursionError, ValueError) as error:  # nested too deep; a number of thousands of digits
+                raise self._broken(f"not JSON that can be read ({error})", inside) from error
             else:
                 if end + _NUMBER_MAY_GO_ON < len(self._text) or self._ended:
                     self._at = end
@@ -86,6 +89,9 @@ class JsonStream:
 
     def _expect(self, character: str, what: str, inside: str | None = None) -> None:
         found = self._peek()
+        if found == BYTE_ORDER_MARK:
+            message = "starts with a byte order mark, which the devkit can't read either; save it as plain UTF-8"
+            raise self._broken(message, None)
         if found != character:
             raise self._broken(f"expected {what}" + ("" if found else ", but the file ends (truncated?)"), inside)
         self._at += 1

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from labeldistill.errors import InputError
 from labeldistill.evaluation.predictions import Predictions
 from labeldistill.evaluation.protocol import PROTOCOL
+from labeldistill.geometry.classes import CLASSES
 
 Mask = NDArray[np.bool_]
 
@@ -45,8 +46,9 @@ def check_columns(predictions: Predictions, file: str | Path) -> None:
     """Refuse what the devkit refuses.
 
     Raises:
-        InputError: repeated samples, more than 500 boxes in a sample, sizes that are NaN, infinite or not
-            positive, centres, rotations or scores that are NaN or infinite, a zero quaternion; names file and token.
+        InputError: repeated samples, more than 500 boxes in a sample, sizes that are NaN, infinite or not positive,
+            centres, rotations or scores that are NaN or infinite, infinite velocities, a zero quaternion, scores
+            outside 0..1; names file and token.
     """
     if len(set(predictions.tokens)) < len(predictions.tokens) or (np.diff(predictions.sample) < 0).any():
         raise InputError("rows are not grouped by sample, or a sample occurs twice", file=file)
@@ -58,6 +60,26 @@ def check_columns(predictions: Predictions, file: str | Path) -> None:
         if bad.any():
             token = predictions.tokens[predictions.sample[int(np.argmax(bad))]]
             raise InputError(f"{why} ({int(bad.sum())} boxes)", file=file, key=token)
+    check_scores(predictions, file)
+
+
+def check_scores(predictions: Predictions, file: str | Path) -> None:
+    """Refuse scores outside 0..1: the devkit sorts by them, but its curves over confidence are void.
+
+    Raises:
+        InputError: names the file, the class and the range of its scores.
+    """
+    outside = (predictions.score < 0) | (predictions.score > 1)
+    if not outside.any():
+        return
+    classes = np.unique(predictions.label[outside])
+    ranges = []
+    for label in classes:
+        own = predictions.score[predictions.label == label]
+        ranges.append(f"{CLASSES[label]} ({own.min():.4g} to {own.max():.4g})")
+    cause = "percent?" if predictions.score.min() >= 0 and predictions.score.max() <= 100 else "logits?"
+    message = f"scores outside 0..1, which the devkit can't score, of {', '.join(ranges)}; {cause}"
+    raise InputError(message, file=file, key="detection_score")
 
 
 def broken_numbers(predictions: Predictions) -> str:
@@ -65,14 +87,15 @@ def broken_numbers(predictions: Predictions) -> str:
 
     A network whose weights or activations are no longer finite predicts such boxes.
     """
-    # nuScenes' own velocities may be NaN, none is infinite
-    kinds = (*_broken(predictions), (np.isinf(predictions.velocity).any(axis=1), "velocity is infinite"))
-    return "; ".join(f"{why} ({int(bad.sum())} of {len(predictions)} boxes)" for bad, why in kinds if bad.any())
+    found = ((bad, why) for bad, why in _broken(predictions) if bad.any())
+    return "; ".join(f"{why} ({int(bad.sum())} of {len(predictions)} boxes)" for bad, why in found)
 
 
 def _broken(predictions: Predictions) -> Iterator[tuple[Mask, str]]:
     for name in ("translation", "size", "rotation"):
         yield ~np.isfinite(getattr(predictions, name)).all(axis=1), f"{name} holds NaN or infinity"
+    # nuScenes' own velocities may be NaN, none is infinite
+    yield np.isinf(predictions.velocity).any(axis=1), "velocity is infinite"
     yield ~np.isfinite(predictions.score), "score is NaN or infinite"
     yield (predictions.size <= 0).any(axis=1), "size holds a number that is not positive"
     yield ~predictions.rotation.any(axis=1), "rotation is a zero quaternion"

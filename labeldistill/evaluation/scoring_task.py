@@ -11,7 +11,7 @@ from labeldistill.evaluation.ground_truth import GroundTruth
 from labeldistill.evaluation.ground_truth_cache import open_ground_truth
 from labeldistill.evaluation.ground_truth_part import part_of
 from labeldistill.evaluation.matches import Matches
-from labeldistill.evaluation.prediction_checks import broken_numbers, check_columns, check_samples
+from labeldistill.evaluation.prediction_checks import broken_numbers, check_columns, check_samples, check_scores
 from labeldistill.evaluation.predictions import Floats, Predictions
 from labeldistill.evaluation.protocol import PREDEFINED_SPLITS
 from labeldistill.evaluation.results_json import read_results
@@ -98,6 +98,7 @@ def read_predictions(
     whole = task.partial is None
     if path.suffix == ".json":
         predictions = read_results(path, known_tokens=allowed if whole else None)
+        check_scores(predictions, path)
     else:
         predictions = Predictions.read(path)
         if broken == "drop" and (why := broken_numbers(predictions)):

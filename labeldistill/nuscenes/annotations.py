@@ -38,7 +38,7 @@ def read_annotations(tables: Tables, sample_tokens: Any) -> Annotations:
     """Annotations of the samples whose tokens are given (a pyarrow array); `sample` counts in that array.
 
     Raises:
-        InputError: a dangling key, or a box with a size that is not positive.
+        InputError: a dangling key, or a box of the ten classes with more than one attribute.
     """
     table = tables["sample_annotation"]
     sample = pc.index_in(table["sample_token"], value_set=sample_tokens)
@@ -46,12 +46,9 @@ def read_annotations(tables: Tables, sample_tokens: Any) -> Annotations:
     order = wanted[np.argsort(pc.take(sample, wanted).to_numpy(), kind="stable")]
     velocity = _velocities(tables, order)
     chosen = table.take(order).combine_chunks()
-    size = vectors(chosen["size"])
-    if (size <= 0).any():
-        token = chosen["token"][int(np.flatnonzero((size <= 0).any(axis=1))[0])].as_py()
-        raise InputError(f"`{token}` has a size that is not positive", file=tables.file("sample_annotation"))
     category = _categories(tables, chosen["instance_token"])
     label = pc.index_in(_classes(category), value_set=pa.array(CLASSES)).fill_null(-1)
+    _check_attributes(tables, chosen, label)
     return Annotations(
         sample=pc.take(sample, order).to_numpy().astype(np.int64),
         token=flat(chosen["token"]),
@@ -61,12 +58,22 @@ def read_annotations(tables: Tables, sample_tokens: Any) -> Annotations:
         visibility=flat(chosen["visibility_token"]),
         label=label.to_numpy().astype(np.int64),
         centre=vectors(chosen["translation"]),
-        wlh=size,
+        wlh=vectors(chosen["size"]),
         rotation=vectors(chosen["rotation"], 4),
         velocity=velocity,
         num_lidar_pts=chosen["num_lidar_pts"].to_numpy(),
         num_radar_pts=chosen["num_radar_pts"].to_numpy(),
     )
+
+
+def _check_attributes(tables: Tables, chosen: Any, label: Any) -> None:
+    """The devkit scores no box of its ten classes that has several attributes."""
+    count = pc.list_value_length(chosen["attribute_tokens"])
+    several = pc.and_(pc.greater(count, 1), pc.greater_equal(label, 0))
+    if pc.any(several).as_py():
+        at = pc.index(several, True).as_py()
+        message = f"`{chosen['token'][at].as_py()}` has {count[at].as_py()} attributes, at most one is allowed"
+        raise InputError(message, file=tables.file("sample_annotation"), key="attribute_tokens")
 
 
 def vectors(column: Any, width: int = 3) -> Array:

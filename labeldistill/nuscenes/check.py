@@ -10,14 +10,19 @@ from labeldistill.config.data import DataSettings
 from labeldistill.errors import InputError
 from labeldistill.geometry.classes import CLASSES
 from labeldistill.nuscenes.annotations import read_annotations
-from labeldistill.nuscenes.columns import Integers
-from labeldistill.nuscenes.sensor_files import read_cloud, read_image
+from labeldistill.nuscenes.columns import Annotations, Integers
+from labeldistill.nuscenes.devkit import load_devkit
+from labeldistill.nuscenes.placement_checks import far_boxes
+from labeldistill.nuscenes.sensor_checks import cloud_problem, image_problem, short_clouds
+from labeldistill.nuscenes.sensor_files import POINT_VALUES
 from labeldistill.nuscenes.study_files import StudyFiles, sampled, sizes_of, study_files
 from labeldistill.nuscenes.tables import Tables
 
-DECODED_FILES = 96
-"""Images, and as many clouds, that are read whole."""
-_POINT_BYTES = 20
+DECODED_BYTES = 128 * 2**20
+"""Images, and as many bytes of clouds, that are read whole: all of a small data set, an even choice of a large one."""
+_POINT_BYTES = 4 * POINT_VALUES
+PLACED_KEY_FRAMES = 24
+"""Key frames whose boxes are compared with their cloud."""
 _END_OF_JPEG = b"\xff\xd9"
 Progress = Callable[[int, int], None]
 """Called with (files looked at, files in all)."""
@@ -77,42 +82,66 @@ def check_data(
     *,
     cache: str | Path | None = None,
     progress: Progress | None = None,
+    devkit: bool = False,
 ) -> DataReport:
     """Look at every file of the samples in the study's splits; other samples' files may be missing.
 
-    Every file must be there; every cloud a whole number of points; every image end where a JPEG ends. Some of both
-    (DECODED_FILES each, always the same) are read whole, and images compared with the size in the tables.
+    Every file must be there; every cloud a whole number of points, and not far fewer than the others; every image end
+    where a JPEG ends. Some of both (DECODED_BYTES each, always the same) are read whole: images decoded and compared
+    with the tables, clouds looked at point by point, and boxes of some key frames must have LiDAR points near them.
+
+    Args:
+        data: version, splits, sweeps.
+        dataroot: the nuScenes folder.
+        cache: folder for table copies; None reads the JSON each time.
+        progress: called now and then with files looked at and files in all.
+        devkit: also let nuscenes-devkit load the folder, as it will have to when it scores.
 
     Raises:
-        InputError: a problem of the tables themselves (see `study_files`); problems of sensor files are reported.
+        InputError: a problem of the tables themselves (see `Tables` and `study_files`), or one of the devkit's;
+            problems of sensor files are reported.
     """
     root, tables = Path(dataroot), Tables(dataroot, data.version, cache)
     files = study_files(tables, data)
+    if devkit:
+        load_devkit(root, data.version)
     names = [*files.images, *files.clouds]
     sizes = sizes_of(root, names)
+    image_sizes, cloud_sizes = np.split(sizes, [len(files.images)])
     problems = {name: "no such file" for name, size in zip(names, sizes, strict=True) if size < 0}
-    problems |= _cut_clouds(files.clouds, sizes[len(files.images) :])
+    problems |= _cut_clouds(files.clouds, cloud_sizes)
     for row, name in enumerate(files.images):
-        if name not in problems and not _ends_as_jpeg(root / name):
-            problems |= _decoding(root, name, files.sizes_px[row])
+        doubtful = name not in problems and not _ends_as_jpeg(root / name)  # bytes after a JPEG's end do no harm
+        if doubtful and (what := image_problem(root / name, files.sizes_px[row])):
+            problems[name] = what
         if progress is not None and row % 256 == 0:
             progress(row, len(names))
-    looked = [row for row in sampled(files.images, DECODED_FILES) if files.images[row] not in problems]
-    for row in looked:
-        problems |= _decoding(root, files.images[row], files.sizes_px[row])
-    clouds = [row for row in sampled(files.clouds, DECODED_FILES) if files.clouds[row] not in problems]
+    images = _whole(files.images, image_sizes, problems)
+    for row in images:
+        if what := image_problem(root / files.images[row], files.sizes_px[row]):
+            problems[files.images[row]] = what
+    clouds = _whole(files.clouds, cloud_sizes, problems)
     for row in clouds:
-        problems |= _reading(root, files.clouds[row])
+        if what := cloud_problem(root / files.clouds[row]):
+            problems[files.clouds[row]] = what
+    boxes = read_annotations(tables, files.samples.token)
+    placed = sampled(files.samples.token.to_pylist(), PLACED_KEY_FRAMES)
+    problems = {**far_boxes(root, files.sweeps, boxes, np.array(placed, dtype=np.int64)), **problems}
     if progress is not None:
         progress(len(names), len(names))
     found = tuple(Problem(name, problems[name]) for name in names if name in problems)
-    return _report(tables, files, sizes, len(looked) + len(clouds), found)
+    return _report(files, boxes, sizes, len(images) + len(clouds), found)
+
+
+def _whole(names: list[str], sizes: Integers, problems: dict[str, str]) -> list[int]:
+    """Rows of the files that are read whole: an even choice of DECODED_BYTES among those without a problem."""
+    mean = max(float(sizes[sizes > 0].mean()), 1.0) if (sizes > 0).any() else 1.0
+    return [row for row in sampled(names, int(DECODED_BYTES / mean) + 1) if names[row] not in problems]
 
 
 def _report(
-    tables: Tables, files: StudyFiles, sizes: Integers, decoded: int, problems: tuple[Problem, ...]
+    files: StudyFiles, boxes: Annotations, sizes: Integers, decoded: int, problems: tuple[Problem, ...]
 ) -> DataReport:
-    boxes = read_annotations(tables, files.samples.token)
     known = boxes.label >= 0
     unknown_velocity = np.isnan(boxes.velocity).any(axis=1)
     return DataReport(
@@ -129,7 +158,16 @@ def _report(
 
 def _cut_clouds(names: list[str], sizes: Integers) -> dict[str, str]:
     wrong = np.flatnonzero((sizes >= 0) & ((sizes % _POINT_BYTES != 0) | (sizes == 0)))
-    return {names[row]: f"{sizes[row]} bytes is not a whole number of points of 20 bytes" for row in wrong}
+    problems = {names[row]: f"{sizes[row]} bytes is not a whole number of points of 20 bytes" for row in wrong}
+    few = short_clouds(sizes)
+    few[wrong] = False
+    if few.any():
+        usual = int(np.median(sizes[sizes > 0]) // _POINT_BYTES)
+        problems |= {
+            names[row]: f"only {sizes[row] // _POINT_BYTES} points, the others have about {usual}"
+            for row in np.flatnonzero(few)
+        }
+    return problems
 
 
 def _ends_as_jpeg(path: Path) -> bool:
@@ -140,21 +178,3 @@ def _ends_as_jpeg(path: Path) -> bool:
             return stream.read(2) == _END_OF_JPEG
     except OSError:
         return False
-
-
-def _decoding(root: Path, name: str, size_px: Integers) -> dict[str, str]:
-    try:
-        image = read_image(root / name)
-    except InputError as error:
-        return {name: error.message}
-    if (image.height, image.width) != tuple(size_px):
-        return {name: f"{image.height} x {image.width} pixels, the tables say {size_px[0]} x {size_px[1]}"}
-    return {}
-
-
-def _reading(root: Path, name: str) -> dict[str, str]:
-    try:
-        cloud = read_cloud(root / name)
-    except InputError as error:
-        return {name: error.message}
-    return {} if np.isfinite(cloud[:, :4]).all() else {name: "holds coordinates that are not finite"}

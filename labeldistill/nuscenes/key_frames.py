@@ -40,7 +40,7 @@ def read_samples(tables: Tables, scenes: Scenes) -> Samples:
     """Key frames of the scenes, by scene and then by time.
 
     Raises:
-        InputError: a scene without a key frame.
+        InputError: a scene without a key frame, or key frames whose `next` does not lead forwards in time.
     """
     table = tables["sample"]
     scene = pc.index_in(table["scene_token"], value_set=scenes.token)
@@ -54,14 +54,30 @@ def read_samples(tables: Tables, scenes: Scenes) -> Samples:
         name = scenes.name[int(np.argmin(count))].as_py()
         raise InputError(f"{name} has no key frame", file=tables.file("sample"))
     first = np.concatenate([[0], np.cumsum(count)])[of_scene]
-    return Samples(flat(pc.take(table["token"], rows)), of_scene, np.arange(len(rows)) - first, time)
+    samples = Samples(flat(pc.take(table["token"], rows)), of_scene, np.arange(len(rows)) - first, time)
+    _check_chain(tables, samples, flat(pc.take(table["next"], rows)))
+    return samples
+
+
+def _check_chain(tables: Tables, samples: Samples, following: Any) -> None:
+    """Each key frame's `next` must be the one that comes next in time in its scene, and the last one's empty."""
+    same_scene = np.append(samples.scene[1:] == samples.scene[:-1], False)
+    wanted = np.append(samples.token.to_numpy(zero_copy_only=False)[1:], "")
+    wanted[~same_scene] = ""
+    later = np.append(np.diff(samples.timestamp_us) > 0, True) | ~same_scene
+    good = (following.to_numpy(zero_copy_only=False) == wanted) & later
+    if not good.all():
+        token = samples.token[int(np.argmin(good))].as_py()
+        message = f"`{token}`: `next` is not the scene's next key frame in time; do times run backwards?"
+        raise InputError(message, file=tables.file("sample"), key="next")
 
 
 def read_cameras(tables: Tables, samples: Samples) -> Cameras:
     """The six key-frame images of every sample.
 
     Raises:
-        InputError: a sample without one of the cameras (named), an image row without a pinhole matrix or size.
+        InputError: a sample without one of the cameras (named), an image row without a pinhole matrix or size, or
+            whose matrix is of another image size.
     """
     data = _sensor_rows(tables, samples, key_frames_only=True)
     channel = pc.index_in(data["channel"], value_set=pa.array(CAMERAS))
@@ -73,9 +89,11 @@ def read_cameras(tables: Tables, samples: Samples) -> Cameras:
     data = data.take(order)
     sensor_rotation, sensor_translation, intrinsics = _calibration(tables, data, cameras=True)
     ego_rotation, ego_translation = _ego_poses(tables, data)
+    size_px = np.stack([data["height"].to_numpy(), data["width"].to_numpy()], axis=1)
+    _check_centres(tables, data, intrinsics, size_px)
     return Cameras(
         file=flat(data["filename"]),
-        size_px=np.stack([data["height"].to_numpy(), data["width"].to_numpy()], axis=1),
+        size_px=size_px,
         intrinsics=intrinsics,
         sensor_rotation=sensor_rotation,
         sensor_translation=sensor_translation,
@@ -85,13 +103,25 @@ def read_cameras(tables: Tables, samples: Samples) -> Cameras:
     )
 
 
+def _check_centres(tables: Tables, data: Any, intrinsics: Array, size_px: Integers) -> None:
+    """A lens looks near the middle of its image (even a cropped one), or the matrix is of an image of another size."""
+    place = intrinsics[:, [5, 2]] / np.maximum(size_px, 1)
+    off = ((place < 0.2) | (place > 0.8)).any(axis=1)
+    if off.any():
+        row = int(np.argmax(off))
+        centre, size = intrinsics[row, [2, 5]].round(1).tolist(), size_px[row, ::-1].tolist()
+        token = data["calibrated_sensor_token"][row].as_py()
+        message = f"`{token}`: the principal point {centre} is far from the middle of an image of {size} pixels"
+        raise InputError(message, file=tables.file("calibrated_sensor"), key="camera_intrinsic")
+
+
 def read_sweeps(tables: Tables, samples: Samples, past: int, future: int) -> Sweeps:
     """The key frame's LiDAR cloud of every sample, up to `past` clouds before it and `future` after it.
 
     The walk follows `prev` and `next` as far as they lead inside the scene; earlier and later key frames count too.
 
     Raises:
-        InputError: a sample without a LiDAR key frame, or a dangling `prev` or `next`.
+        InputError: a sample without a LiDAR key frame, a dangling `prev` or `next`, clouds that run backwards in time.
     """
     data = _sensor_rows(tables, samples, key_frames_only=False)
     data = data.filter(pc.equal(data["channel"], LIDAR)).combine_chunks()
@@ -99,6 +129,7 @@ def read_sweeps(tables: Tables, samples: Samples, past: int, future: int) -> Swe
     of_sample = data["sample"].to_numpy()
     start = _key_rows(tables, samples, np.flatnonzero(key), of_sample[key])
     previous, following = (_links(tables, data, name) for name in ("prev", "next"))
+    _check_forwards(tables, data, following)
     scene = samples.scene[of_sample]
     slots, rows = [np.zeros(len(start), np.int64)], [start]
     for link, steps, sign in ((previous, past, -1), (following, future, 1)):
@@ -163,6 +194,15 @@ def _key_rows(tables: Tables, samples: Samples, rows: Integers, of_sample: Integ
         message = f"sample `{samples.token[at].as_py()}` has {count[at]} key-frame clouds of {LIDAR}, expected 1"
         raise InputError(message, file=tables.file("sample_data"), key="is_key_frame")
     return rows[np.argsort(of_sample, kind="stable")]
+
+
+def _check_forwards(tables: Tables, data: Any, following: Integers) -> None:
+    time = data["timestamp"].to_numpy()
+    backwards = (following >= 0) & (time[following] <= time)
+    if backwards.any():
+        token = data["token"][int(np.argmax(backwards))].as_py()
+        message = f"`{token}`: the cloud after it is not later in time"
+        raise InputError(message, file=tables.file("sample_data"), key="next")
 
 
 def _links(tables: Tables, data: Any, name: str) -> Integers:

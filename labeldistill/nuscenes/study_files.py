@@ -23,7 +23,7 @@ class StudyFiles:
         splits: scene names of each split.
         scenes, samples: columns.
         images: image files; sizes_px: [n, 2] their height and width by the tables.
-        clouds: point clouds of key frames and indexed sweeps.
+        clouds: point clouds of key frames and indexed sweeps; sweeps: what the tables say of them.
     """
 
     splits: Mapping[Split, Sequence[str]]
@@ -32,6 +32,7 @@ class StudyFiles:
     images: list[str]
     sizes_px: Integers
     clouds: list[str]
+    sweeps: Sweeps
 
     def key_frames(self, split: Split) -> int:
         """Number of key frames of a split."""
@@ -50,7 +51,7 @@ def study_files(tables: Tables, data: DataSettings) -> StudyFiles:
     cameras: Cameras = read_cameras(tables, samples)
     sweeps: Sweeps = read_sweeps(tables, samples, data.past_sweeps, data.future_sweeps)
     clouds = sorted(set(sweeps.file.to_pylist()))
-    return StudyFiles(splits, scenes, samples, cameras.file.to_pylist(), cameras.size_px, clouds)
+    return StudyFiles(splits, scenes, samples, cameras.file.to_pylist(), cameras.size_px, clouds, sweeps)
 
 
 def sampled(names: Sequence[str], most: int) -> list[int]:

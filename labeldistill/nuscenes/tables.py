@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from labeldistill.errors import InputError
 from labeldistill.files import written_whole
 from labeldistill.nuscenes.checksums import Checksums
+from labeldistill.nuscenes.table_values import check_tokens, check_values
 
 TEXT, INTEGER, BOOLEAN, TEXTS, NUMBERS = (
     pa.string(),
@@ -75,7 +76,8 @@ SCHEMA: dict[str, dict[str, Any]] = {
 
 _PIECE_CHARACTERS = 1 << 24
 _BATCH_ROWS = 20_000
-_CACHE_FORMAT = 1
+_CACHE_FORMAT = 2
+"""Counts the versions of what is kept, and of what was checked of it."""
 
 
 class Tables:
@@ -155,14 +157,18 @@ def read_table(file: Path, columns: dict[str, Any]) -> pa.Table:
     """Read one JSON array of objects into columns.
 
     Raises:
-        InputError: truncated or invalid JSON (says after which row), a row without a key, a value of another type.
+        InputError: truncated or invalid JSON (says after which row), a row without a key, a value of another type or
+            out of range (see `table_values`), a token that stands for two rows.
     """
     rows, batches, seen = _rows(file), [], 0
     while batch := list(islice(rows, _BATCH_ROWS)):
         arrays = [_column(file, batch, key, kind, seen) for key, kind in columns.items()]
         batches.append(pa.RecordBatch.from_arrays(arrays, names=list(columns)))
+        check_values(file, file.stem, batches[-1])
         seen += len(batch)
-    return pa.Table.from_batches(batches, schema=pa.schema(columns.items()))
+    table = pa.Table.from_batches(batches, schema=pa.schema(columns.items()))
+    check_tokens(file, table["token"])
+    return table
 
 
 def _column(file: Path, rows: list[dict[str, Any]], key: str, kind: Any, first: int) -> pa.Array:
@@ -174,6 +180,8 @@ def _column(file: Path, rows: list[dict[str, Any]], key: str, kind: Any, first: 
     try:
         if kind is NUMBERS:  # camera_intrinsic: nine numbers in three rows, or nothing
             values = [[number for row in matrix for number in row] for matrix in values]
+        if kind is INTEGER:
+            values = _whole_numbers(rows, values)
         array = pa.array(values, type=kind)
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
         raise InputError(f"expected {kind}: {str(error)[:200]}", file=file, key=key) from error
@@ -181,6 +189,14 @@ def _column(file: Path, rows: list[dict[str, Any]], key: str, kind: Any, first: 
         at = pc.index(array.is_null(), True).as_py()
         raise InputError(f"row {first + at} is null, expected {kind}", file=file, key=key)
     return array
+
+
+def _whole_numbers(rows: list[dict[str, Any]], values: list[Any]) -> list[Any]:
+    """The values with 3.0 as 3; pyarrow would cut off a fraction in silence."""
+    for row, value in zip(rows, values, strict=True):
+        if type(value) is float and not value.is_integer():
+            raise ValueError(f"`{row.get('token')}` has {value}, no whole number")
+    return [int(value) if type(value) is float else value for value in values]
 
 
 def _rows(file: Path) -> Iterator[dict[str, Any]]:
@@ -210,6 +226,8 @@ def _rows(file: Path) -> Iterator[dict[str, Any]]:
                     text = text[at:] + more
                     at = _skip(text, 0)
                     continue
+                except (RecursionError, ValueError) as error:  # nested too deep; a number of thousands of digits
+                    raise InputError(f"row {count} is no JSON that can be read ({error})", file=file) from error
                 yield row
                 count += 1
                 at = after

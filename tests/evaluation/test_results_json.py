@@ -52,6 +52,7 @@ BAD_BOXES = {
     "NaN score": (box(detection_score=math.nan), "detection_score"),
     "text score": (box(detection_score="high"), "detection_score"),
     "missing key": ({key: value for key, value in box().items() if key != "detection_name"}, "detection_name"),
+    "infinite velocity": (box(velocity=[math.inf, 0.0]), "velocity is infinite"),
     "another sample": (box(sample_token="tok0"), "'tok0'"),
     "no object": (3, "not an object"),
     "unhashable class": (box(detection_name=["car"]), "wrong type"),
@@ -78,7 +79,7 @@ def test_five_hundred_boxes_are_allowed_and_one_more_is_not(tmp_path: Path) -> N
     [
         ({"results": None}, "results: is missing"),
         ({"meta": None}, "meta: is missing"),
-        ({"meta": None, "metta": META}, "metta: unknown key"),
+        ({"meta": None, "metta": META}, "meta: is missing"),
         ({"meta": 3}, "meta: expected an object"),
         ({"results": {"tok1": {}}}, "tok1: expected a list"),
         ({"results": []}, "expected an object"),
@@ -167,3 +168,22 @@ def test_any_cutting_into_pieces_reads_the_same(
         got = {key: stream.value(inside=key) for key in stream.members()}
         stream.end()
     assert got == value
+
+
+def test_other_keys_at_the_top_are_left_alone_as_the_devkit_does(tmp_path: Path) -> None:
+    assert len(read_results(write(tmp_path, [box()], version="detr3d", config={"a": [1, {"b": None}]}))) == 1
+
+
+def test_a_byte_order_mark_is_called_by_its_name(tmp_path: Path) -> None:
+    file = write(tmp_path, [box()])
+    file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
+    with pytest.raises(InputError, match="byte order mark"):
+        read_results(file)
+
+
+@pytest.mark.parametrize("text", ['{"results": ' + "[" * 100_000, '{"meta": ' + "9" * 5_000 + "}"])
+def test_what_no_json_reader_can_take_is_one_message(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "results_nusc.json"
+    file.write_text(text)
+    with pytest.raises(InputError, match=r"results_nusc\.json"):
+        read_results(file)

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import numpy as np
@@ -5,11 +6,12 @@ import pytest
 from PIL import Image
 from tiny_nuscenes import HEIGHT, VERSION, WIDTH, TinyWorld
 
-from labeldistill.config.data import DataSettings
+from labeldistill.config.data import DataSettings, SynthSettings
 from labeldistill.errors import InputError
 from labeldistill.nuscenes.check import check_data
 from labeldistill.nuscenes.manifest import build_manifest, manifest_hash
 from labeldistill.nuscenes.study_files import sampled
+from labeldistill.synthetic.write import write_world
 
 DATA = DataSettings(
     dataroot="world", version=VERSION, splits={"train": ("scene-0001",), "val": ("scene-0001", "scene-0003")}
@@ -44,7 +46,7 @@ def test_a_whole_folder_is_whole(tiny: TinyWorld):
 
 @pytest.mark.parametrize("kept", [0, 1, 100, -40, -2, -1])
 def test_a_truncated_image_is_found(own: Path, kept, monkeypatch):
-    monkeypatch.setattr("labeldistill.nuscenes.check.DECODED_FILES", 0)  # found without luck in sampling
+    monkeypatch.setattr("labeldistill.nuscenes.check.DECODED_BYTES", 0)  # found without luck in sampling
     image = some_image(own)
     image.write_bytes(image.read_bytes()[:kept])
     problems = found(own)
@@ -86,6 +88,47 @@ def test_a_cloud_with_nan_is_found(own: Path):
     points[7] = np.nan
     points.tofile(cloud)
     assert "not finite" in found(own)[cloud.relative_to(own).as_posix()]
+
+
+def test_clouds_that_are_no_clouds_are_named(own: Path):
+    cloud = next((own / "samples").rglob("scene-0001_8.pcd.bin"))
+    points = np.fromfile(cloud, dtype=np.float32).reshape(-1, 5)
+    name = cloud.relative_to(own).as_posix()
+    for changed, words in (
+        (points * 0, "at the sensor itself"),
+        (np.delete(points, 4, axis=1)[: len(points) // 5 * 5], "no ring indices"),
+        (points[: len(points) // 8], "only 30 points, the others have about 240"),
+    ):
+        changed.tofile(cloud)
+        assert words in found(own)[name]
+
+
+def test_a_hole_in_an_image_is_found_although_it_decodes(own: Path):
+    image = some_image(own)
+    noise = np.random.default_rng(0).integers(0, 255, (HEIGHT, WIDTH, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(image, quality=95)
+    data = image.read_bytes()
+    assert found(own) == {}
+    image.write_bytes(data[: len(data) // 2] + bytes(len(data) // 2 - 2) + b"\xff\xd9")
+    assert "hole of zero bytes" in found(own)[image.relative_to(own).as_posix()]
+
+
+def test_boxes_in_another_frame_than_the_points_are_found(tmp_path: Path):
+    """A real world, ray-cast, whose boxes are moved: the counts in the tables no longer fit the clouds."""
+    world = tmp_path / "synthetic"
+    write_world(SynthSettings(scenes={"train": 1, "val": 1}, key_frames_per_scene=2, sweeps_per_key_frame=0), world)
+    data = DataSettings(
+        dataroot="x", splits={"train": "synth_train", "val": "synth_val"}, past_sweeps=0, future_sweeps=0
+    )
+    assert check_data(data, world).whole
+    file = world / "v1.0-trainval" / "sample_annotation.json"
+    rows = json.loads(file.read_text())
+    for row in rows:
+        row["translation"][0] += 60.0
+    file.write_text(json.dumps(rows))
+    problems = check_data(data, world).problems
+    assert len(problems) == 4
+    assert all("boxes or points in another frame" in problem.what for problem in problems)
 
 
 def test_files_of_scenes_outside_the_study_may_be_missing(own: Path):

@@ -200,7 +200,7 @@ def test_a_dangling_attribute_and_an_empty_box_are_named(own: Path):
         read_annotations(tables, samples.token)
     rows[0] |= {"attribute_tokens": [], "size": [1.0, 0.0, 1.0]}
     file.write_text(json.dumps(rows))
-    with pytest.raises(InputError, match=rf"`{rows[0]['token']}` has a size"):
+    with pytest.raises(InputError, match=rf"`{rows[0]['token']}` holds a number that is not positive"):
         read_annotations(Tables(own, VERSION), samples.token)
 
 

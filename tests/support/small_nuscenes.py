@@ -82,7 +82,7 @@ def _world() -> dict[str, list[dict[str, Any]]]:
 
 
 def _sample(tables: dict[str, list[Any]], scene: str, token: str, tokens: tuple[str, ...], index: int) -> None:
-    time = 1_000_000 + 500_000 * index
+    time = 1_500_000_000_000_000 + 500_000 * index
     previous = tokens[index - 1] if index else ""
     following = tokens[index + 1] if index + 1 < len(tokens) else ""
     links = {"prev": previous, "next": following}

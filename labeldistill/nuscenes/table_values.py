@@ -1,0 +1,125 @@
+"""What the values of nuScenes' tables must be: finite, in range, each token once; the first bad row is named.
+
+Checked while a table's JSON becomes columns, so that nothing that reads a table can meet what is refused here, and a
+table whose columns are kept is not checked again.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from labeldistill.errors import InputError
+
+Mask = NDArray[np.bool_]
+Rule = tuple[Callable[[Any], Mask], str]
+"""From a column to the rows that break the rule [n], and what is wrong with them in words."""
+
+_MICROSECONDS = (10**14, 10**16)
+"""Unix times between 1973 and 2286; seconds, milliseconds and nanoseconds of our days all lie outside."""
+
+
+def _per_row(values: NDArray[Any], lengths: NDArray[Any]) -> Mask:
+    """Rows whose list holds a true value, from the flattened lists and their lengths."""
+    rows = np.repeat(np.arange(len(lengths)), lengths)
+    return np.asarray(np.bincount(rows, weights=values, minlength=len(lengths)) > 0)
+
+
+def _lists(column: Any) -> tuple[NDArray[Any], NDArray[Any]]:
+    values = column.flatten().to_numpy(zero_copy_only=False)
+    return values, pc.list_value_length(column).to_numpy(zero_copy_only=False)
+
+
+def _not_finite(column: Any) -> Mask:
+    values, lengths = _lists(column)
+    return _per_row(~np.isfinite(values), lengths)
+
+
+def _not_positive(column: Any) -> Mask:
+    values, lengths = _lists(column)
+    return _per_row(~(values > 0), lengths)
+
+
+def _no_rotation(column: Any) -> Mask:
+    norm = np.linalg.norm(_lists(column)[0].reshape(-1, 4), axis=1)  # of any length but zero, as in the devkit
+    return np.asarray(~(norm > 1e-6))
+
+
+def _no_time(column: Any) -> Mask:
+    values = column.to_numpy()
+    return np.asarray((values < _MICROSECONDS[0]) | (values > _MICROSECONDS[1]))
+
+
+def _negative(column: Any) -> Mask:
+    return np.asarray(column.to_numpy() < 0)
+
+
+def _leaves_folder(column: Any) -> Mask:
+    outside = pc.match_substring_regex(column, r"^/|^[A-Za-z]:|(^|[/\\])\.\.([/\\]|$)|\x00")
+    return np.asarray(outside.to_numpy(zero_copy_only=False), dtype=bool)
+
+
+FINITE: Rule = (_not_finite, "holds NaN or infinity")
+POSITIVE: Rule = (_not_positive, "holds a number that is not positive")
+ROTATION: Rule = (_no_rotation, "is a zero quaternion")
+TIME: Rule = (_no_time, "is no Unix time in microseconds")
+COUNT: Rule = (_negative, "is negative")
+INSIDE: Rule = (_leaves_folder, "leads out of the data root")
+
+RULES: dict[str, dict[str, tuple[Rule, ...]]] = {
+    "sample": {"timestamp": (TIME,)},
+    "sample_data": {"timestamp": (TIME,), "height": (COUNT,), "width": (COUNT,), "filename": (INSIDE,)},
+    "ego_pose": {"rotation": (FINITE, ROTATION), "translation": (FINITE,)},
+    "calibrated_sensor": {
+        "rotation": (FINITE, ROTATION),
+        "translation": (FINITE,),
+        "camera_intrinsic": (FINITE,),
+    },
+    "sample_annotation": {
+        "translation": (FINITE,),
+        "size": (FINITE, POSITIVE),
+        "rotation": (FINITE, ROTATION),
+        "num_lidar_pts": (COUNT,),
+        "num_radar_pts": (COUNT,),
+    },
+}
+"""Table -> column -> rules, in the order in which they are tried."""
+
+
+def check_values(file: Path, table: str, rows: pa.RecordBatch) -> None:
+    """Refuse values that no nuScenes table holds.
+
+    Args:
+        file: the table's JSON file, for the message.
+        table: its name.
+        rows: some of its rows, with a column `token`.
+
+    Raises:
+        InputError: names the file, the token of the first bad row, the field and the value.
+    """
+    for name, rules in RULES.get(table, {}).items():
+        if name not in rows.schema.names:
+            continue
+        for broken, what in rules:
+            bad = np.flatnonzero(broken(rows[name]))
+            if len(bad):
+                value, token = rows[name][int(bad[0])].as_py(), rows["token"][int(bad[0])].as_py()
+                message = f"`{token}` {what}: {value!r} (at least {len(bad)} such rows)"
+                raise InputError(message, file=file, key=name)
+
+
+def check_tokens(file: Path, tokens: Any) -> None:
+    """Refuse a token that stands for two rows.
+
+    Raises:
+        InputError: names the file and the token.
+    """
+    if pc.count_distinct(tokens).as_py() == len(tokens):
+        return
+    counts = pc.value_counts(tokens)
+    twice = pc.filter(counts, pc.greater(pc.struct_field(counts, [1]), 1))[0].as_py()
+    raise InputError(f"token `{twice['values']}` stands for {twice['counts']} rows", file=file, key="token")
