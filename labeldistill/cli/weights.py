@@ -37,6 +37,16 @@ class LayoutChoice(StrEnum):
     spconv2 = "spconv2"
 
 
+class WhichWeights(StrEnum):
+    """Which weights of a file that may hold two sets."""
+
+    raw = "raw"
+    ema = "ema"
+
+
+WhichOption = Annotated[
+    WhichWeights | None, typer.Option("--weights", help="raw or ema; needed where the file holds both.")
+]
 KindOption = Annotated[KindChoice, typer.Option("--kind", help="What the checkpoint holds; auto goes by its names.")]
 LayoutOption = Annotated[
     LayoutChoice, typer.Option("--sparse-layout", help="mmcv 1.x: (kz, ky, kx, in, out); spconv 2.x: out first.")
@@ -52,6 +62,7 @@ def import_(
         str | None, typer.Option("--study", "-s", help="The study whose model it must fit; else a released one.")
     ] = None,
     sparse_layout: LayoutOption = LayoutChoice.auto,
+    weights: WhichOption = None,
 ) -> None:
     """Read a checkpoint without running its code; every name and shape must match, or nothing is written.
 
@@ -70,6 +81,7 @@ def import_(
             kind=None if kind.value == "auto" else Kind(kind.value),
             study=study,
             layout=None if sparse_layout.value == "auto" else Layout(sparse_layout.value),
+            which=None if weights is None else weights.value,
         )
     except UnmatchedError as error:
         for problem in error.problems:

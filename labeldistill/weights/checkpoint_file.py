@@ -3,7 +3,7 @@
 import pickle
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,13 @@ from torch import Tensor
 
 from labeldistill.errors import InputError
 from labeldistill.files import written_whole
-from labeldistill.weights.key_map import LIGHTNING, Container
+from labeldistill.weights.key_map import Container
+from labeldistill.weights.not_a_checkpoint import refuse_what_is_none
+from labeldistill.weights.weight_sets import EMA_ENTRIES, STATE_ENTRIES, WeightsName, chosen, weight_sets
+from labeldistill.weights.wrappers import unwrapped
+
+COUNTERS = ("n_averaged", "num_updates", "steps", "updates")
+"""How often an averaged model was updated: some codes store it among the weights."""
 
 
 @dataclass(frozen=True)
@@ -21,42 +27,57 @@ class Checkpoint:
 
     Attributes:
         file: where it was read.
-        state: name (without the container's prefix) -> tensor, in the file's order.
+        state: name (without the container's prefix and inner wrappers) -> tensor, in the file's order.
         container: how the file wraps them.
         others: what else the file holds (optimiser, epoch, ...); it is not taken over.
+        weights: which weights these are by the file; None where it does not say.
+        note: what is to be known of them.
+        wrapped: name -> the file's name behind the prefix, where a wrapper stood inside it.
     """
 
     file: Path
     state: dict[str, Tensor]
     container: Container
     others: tuple[str, ...]
+    weights: WeightsName | None = None
+    note: str = ""
+    wrapped: dict[str, str] = field(default_factory=dict)
 
 
-def read_checkpoint(file: Path) -> Checkpoint:
+def read_checkpoint(file: Path, which: WeightsName | None = None) -> Checkpoint:
     """Read a `.pth` / `.ckpt` file with `weights_only=True`.
 
+    Args:
+        file: the checkpoint.
+        which: raw or EMA weights; None: the only ones that it holds.
+
     Raises:
-        InputError: missing, truncated, wants to run code, or holds no state dict; names the file and the key.
+        InputError: missing, truncated, no checkpoint, wants to run code, holds no state dict, holds raw and EMA weights
+            and none was asked for; names the file and the key.
     """
     loaded = _loaded(file)
     if not isinstance(loaded, Mapping):
         raise InputError(f"holds a {type(loaded).__name__}, not a state dict", file=file)
-    entry = LIGHTNING.entry if isinstance(loaded.get(LIGHTNING.entry), Mapping) else None
-    state = loaded[entry] if entry is not None else loaded
-    others = tuple(str(name) for name in loaded if name != entry) if entry is not None else ()
+    found = chosen(weight_sets(loaded, file), which, file)
+    state = {name: value for name, value in found.state.items() if name not in COUNTERS}
     for name, value in state.items():
         if not isinstance(value, Tensor) or value.layout is not torch.strided or value.is_quantized:
             raise InputError(f"not a tensor but a {type(value).__name__}", file=file, key=str(name))
     if not state:
-        raise InputError("holds no tensors", file=file, key=entry)
-    prefix = LIGHTNING.prefix if all(name.startswith(LIGHTNING.prefix) for name in state) else ""
-    bare = {name.removeprefix(prefix): value.detach() for name, value in state.items()}
-    return Checkpoint(file, bare, Container(entry, prefix), others)
+        raise InputError("holds no tensors", file=file, key=found.entry)
+    root = (found.entry or "").partition(":")[0]
+    others = tuple(str(name) for name in loaded if name != root) if found.entry is not None else ()
+    names = unwrapped(state)
+    bare = dict(zip(names.names, (value.detach() for value in state.values()), strict=True))
+    plain = found.entry is None or found.entry in (*STATE_ENTRIES, *EMA_ENTRIES)
+    container = Container(found.entry if plain else STATE_ENTRIES[0], names.prefix)
+    return Checkpoint(file, bare, container, others, found.name, found.note, names.changed)
 
 
 def _loaded(file: Path) -> Any:
     if not file.is_file():
         raise InputError("no such file", file=file)
+    refuse_what_is_none(file)
     try:
         try:
             return torch.load(file, map_location="cpu", weights_only=True, mmap=True)
@@ -76,7 +97,11 @@ def _refused(file: Path, message: str) -> InputError:
     if wanted is None:
         return InputError("can't be read as a checkpoint: truncated, damaged or not one", file=file)
     return InputError(
-        "the file wants to run code to be read, which is refused; save its state dict alone", file=file, key=wanted[1]
+        "the file wants to run code to be read, which is refused; where you trust it, save its tensors alone: "
+        f"python -c \"import torch; a = torch.load('{file.name}', weights_only=False); "
+        "torch.save({k: v for k, v in a.items() if 'state_dict' in k}, 'state.pth')\"",
+        file=file,
+        key=wanted[1],
     )
 
 

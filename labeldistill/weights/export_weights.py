@@ -42,9 +42,10 @@ def export_weights(file: Path, out: Path, *, kind: Kind | None = None, layout: L
         raise InputError("an export is a checkpoint; give a name such as x.pth", file=out, key="--out")
     tensors, about = read_safetensors(file)
     imported: dict[str, Any] = about.get("imported", {})
+    wrapped: dict[str, str] = {}
     if imported and kind in (None, Kind(imported["kind"])):
         kind, container = Kind(imported["kind"]), Container(**imported["container"])
-        names = _recorded_names(file, kind, tensors, imported)
+        names, wrapped = _recorded_names(file, kind, tensors, imported), imported.get("wrapped", {})
     else:
         kind = kind or KIND_OF_STAGE[_stage(file, about)]
         container, names = CONTAINERS[kind], _mapped_names(file, kind, tensors)
@@ -52,7 +53,7 @@ def export_weights(file: Path, out: Path, *, kind: Kind | None = None, layout: L
     if sparse and layout is None:
         layout = Layout(imported.get("sparse_layout", Layout.mmcv))
     state = theirs(tensors, names, layout if sparse else None)
-    write_checkpoint(out, state, container)
+    write_checkpoint(out, {wrapped.get(name, name): value for name, value in state.items()}, container)
     left_out = sorted(set(tensors) - set(names.values()))
     return {
         "kind": kind.value,

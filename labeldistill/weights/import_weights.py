@@ -10,10 +10,12 @@ from labeldistill.errors import InputError
 from labeldistill.files import write_json
 from labeldistill.weights.checkpoint_file import Checkpoint, read_checkpoint
 from labeldistill.weights.convert import Match, UnmatchedError, best_match, ours, theirs
-from labeldistill.weights.expected import expected
+from labeldistill.weights.expected import Expected, expected
 from labeldistill.weights.imported_file import tensors_hash, write_imported
 from labeldistill.weights.key_map import COUNTER, UNUSED, Kind, kind_of
 from labeldistill.weights.layouts import Layout
+from labeldistill.weights.not_a_checkpoint import check_hash_in_name
+from labeldistill.weights.weight_sets import WeightsName
 
 BUFFERS = ("running_mean", "running_var", COUNTER, "voxel_size", "voxel_coord", "voxel_num", "frustum")
 """Last parts of names that are no parameters."""
@@ -27,7 +29,13 @@ def report_path(out: Path) -> Path:
 
 
 def import_weights(
-    file: Path, out: Path, *, kind: Kind | None = None, study: str | None = None, layout: Layout | None = None
+    file: Path,
+    out: Path,
+    *,
+    kind: Kind | None = None,
+    study: str | None = None,
+    layout: Layout | None = None,
+    which: WeightsName | None = None,
 ) -> dict[str, Any]:
     """Read a released checkpoint strictly, write it as safetensors with a parity report, return the report.
 
@@ -37,6 +45,7 @@ def import_weights(
         kind: of the checkpoint; None finds it out by its names.
         study: the study whose model it must fit; None: any model that was released.
         layout: of its sparse weights; None finds it out by their shapes.
+        which: raw or EMA weights; None: the only ones that it holds.
 
     Raises:
         UnmatchedError: names or shapes that do not match; nothing is written.
@@ -44,25 +53,48 @@ def import_weights(
     """
     if out.suffix != ".safetensors":
         raise InputError("give a name that ends in .safetensors", file=out, key="--out")
-    checkpoint = read_checkpoint(file)
-    kind = kind or kind_of(checkpoint.state)
-    if kind is None:
-        first = next(iter(checkpoint.state))
-        raise InputError(f"the names are of no known kind of checkpoint ({', '.join(Kind)})", file=file, key=first)
-    shapes = {name: tuple(value.shape) for name, value in checkpoint.state.items()}
-    found = best_match(kind, shapes, expected(kind, study), layout)
-    if found.problems:
-        raise _unmatched(checkpoint, found)
+    checkpoint = read_checkpoint(file, which)
+    sha256 = file_sha256(file)
+    check_hash_in_name(file, sha256)
+    kind = kind or known_kind(checkpoint)
+    found = matched(checkpoint, kind, expected(kind, study), layout)
     tensors = ours(checkpoint.state, found)
-    report = _report(checkpoint, kind, found, tensors)
-    about = {key: report[key] for key in ("kind", "model", "container", "sparse_layout", "filled", "source")}
-    write_imported(out, tensors, {"imported": {**about, "names": list(found.names)}})
+    report = _report(checkpoint, sha256, kind, found, tensors)
+    about = {key: report[key] for key in ("kind", "model", "weights", "container", "sparse_layout", "filled", "source")}
+    write_imported(out, tensors, {"imported": {**about, "names": list(found.names), "wrapped": checkpoint.wrapped}})
     try:
         write_json(report_path(out), report)
     except InputError:
         out.unlink(missing_ok=True)
         raise
     return report
+
+
+def known_kind(checkpoint: Checkpoint) -> Kind:
+    """The kind of a checkpoint by its names.
+
+    Raises:
+        InputError: none that we know; the first name is given.
+    """
+    kind = kind_of(checkpoint.state)
+    if kind is None:
+        first = next(iter(checkpoint.state))
+        message = f"the names are of no known kind of checkpoint ({', '.join(Kind)})"
+        raise InputError(message, file=checkpoint.file, key=first)
+    return kind
+
+
+def matched(checkpoint: Checkpoint, kind: Kind, candidates: list[Expected], layout: Layout | None) -> Match:
+    """The candidate that a checkpoint fits.
+
+    Raises:
+        UnmatchedError: it fits none; the problems are those of the closest.
+    """
+    shapes = {name: tuple(value.shape) for name, value in checkpoint.state.items()}
+    found = best_match(kind, shapes, candidates, layout)
+    if found.problems:
+        raise _unmatched(checkpoint, found)
+    return found
 
 
 def _unmatched(checkpoint: Checkpoint, found: Match) -> UnmatchedError:
@@ -76,13 +108,16 @@ def _unmatched(checkpoint: Checkpoint, found: Match) -> UnmatchedError:
     return error
 
 
-def _report(checkpoint: Checkpoint, kind: Kind, found: Match, tensors: dict[str, Tensor]) -> dict[str, Any]:
+def _report(
+    checkpoint: Checkpoint, sha256: str, kind: Kind, found: Match, tensors: dict[str, Tensor]
+) -> dict[str, Any]:
     source = tensors_hash(checkpoint.state)
     back = tensors_hash(theirs(tensors, found.names, found.layout))
     return {
         "kind": kind.value,
         "model": found.expected.model,
-        "source": {"file": checkpoint.file.name, "sha256": _sha256(checkpoint.file)},
+        "weights": checkpoint.weights,
+        "source": {"file": checkpoint.file.name, "sha256": sha256},
         "container": {"entry": checkpoint.container.entry, "prefix": checkpoint.container.prefix},
         "sparse_layout": None if found.layout is None else found.layout.value,
         "counts": _counts(found, tensors),
@@ -117,6 +152,7 @@ def _dtype(value: Tensor) -> str:
     return str(value.dtype).removeprefix("torch.")
 
 
-def _sha256(file: Path) -> str:
+def file_sha256(file: Path) -> str:
+    """SHA-256 of a file's bytes."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

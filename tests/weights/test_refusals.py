@@ -85,11 +85,11 @@ def test_every_unmatched_name_is_listed_even_when_there_are_many(tmp_path: Path,
 
 def test_another_model_s_checkpoint(tmp_path: Path, out: Path) -> None:
     torch.save({"model": {"transformer.encoder.weight": torch.ones(2)}}, tmp_path / "detr.pth")
-    assert "model" in _refused(tmp_path / "detr.pth", out)
+    first = _refused(tmp_path / "detr.pth", out)
     torch.save({"state_dict": {"transformer.encoder.weight": torch.ones(2)}}, tmp_path / "detr.pth")
-    message = _refused(tmp_path / "detr.pth", out)
-    assert "transformer.encoder.weight" in message
-    assert "no known kind" in message
+    for message in (first, _refused(tmp_path / "detr.pth", out)):
+        assert "transformer.encoder.weight" in message
+        assert "no known kind" in message
 
 
 def test_pickled_code_is_not_run(tmp_path: Path, out: Path) -> None:
