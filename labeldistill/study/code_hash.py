@@ -1,12 +1,15 @@
-"""A hash of the code that a stage executes: its modules and all they import from this package, comments aside.
+"""A hash of the code that a stage computes with: its modules and all they import from this package.
 
-The page of a report is made from a template, which counts as its code.
+Of each module counts what can change a number (see `canonical_code`); of the package's modules all but those that
+compute none. The page of a report is made from a template, which counts as its code.
 """
 
 import ast
 import hashlib
 from functools import cache
 from pathlib import Path
+
+from labeldistill.study.canonical_code import canonical, imported
 
 PACKAGE = "labeldistill"
 _ROOT = Path(__file__).resolve().parents[1]
@@ -38,7 +41,17 @@ _STOPS: dict[str, tuple[str, ...]] = {
 }
 
 # What a stage reads beside its modules: the page of a report
-_TEMPLATES = {"report": _ROOT / "reporting" / "templates"}
+_TEMPLATES = {"report": "reporting/templates"}
+
+# Modules through which no number passes, whatever stage imports them: they and what only they import don't count.
+COMPUTE_NOTHING: dict[str, str] = {
+    "labeldistill.errors": "messages",
+    "labeldistill.training.lock": "who may write into a folder",
+    "labeldistill.training.progress": "the bar on a terminal",
+    "labeldistill.training.curves": "points for TensorBoard, read by people",
+    "labeldistill.training.event_log": "what happened when, read by `status`",
+    "labeldistill.training.usage": "seconds, bytes and joules of a run",
+}
 
 # Settings that no stage computes with; a report holds their values (the resolved study is part of its version).
 # Scoring alone computes with slices: the module is one of its entries, which lifts the stop.
@@ -57,73 +70,43 @@ def _file(module: str) -> Path | None:
     return None
 
 
-def _without_docstrings(tree: ast.Module) -> ast.Module:
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
-            # docstrings and attribute docstrings: bare string expressions compute nothing
-            bare = [s for s in node.body if isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant)]
-            node.body = [s for s in node.body if s not in bare] or [ast.Pass()]
-    return tree
+@cache
+def _module(module: str) -> tuple[str, frozenset[str]]:
+    """Hash of what counts in one module, and its imports from the package.
 
-
-def _names(statement: ast.stmt) -> set[str]:
-    """Names that an import or an annotated assignment binds; none for any other statement."""
-    if isinstance(statement, ast.ImportFrom):
-        return {alias.asname or alias.name for alias in statement.names}
-    if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-        return {statement.target.id}
-    return set()
-
-
-def _without_names(tree: ast.Module, names: set[str]) -> ast.Module:
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.Module, ast.ClassDef)):
-            node.body = [s for s in node.body if not (bound := _names(s)) or not bound <= names]
-    return tree
-
-
-def _imports(tree: ast.Module) -> set[str]:
-    found: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            found.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module)
-            found.update(f"{node.module}.{alias.name}" for alias in node.names)
-    return {name for name in found if name == PACKAGE or name.startswith(f"{PACKAGE}.")}
+    Raises:
+        ModuleNotFoundError: there is no such module; a stage without its code would keep its key whatever happens.
+    """
+    file = _file(module)
+    if file is None:
+        raise ModuleNotFoundError(f"no module {module} for the hash of code")
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    imports = imported(tree)
+    text = canonical(tree, imports, without=_SCORING.get(module, ()))
+    ours = {name for name in imports if name.startswith(f"{PACKAGE}.") and _file(name) is not None}
+    return hashlib.sha256(text.encode()).hexdigest(), frozenset(ours)
 
 
 @cache
-def _module(module: str) -> tuple[str, frozenset[str]]:
-    """Content hash and package imports of one module; comments, docstrings and layout do not count."""
-    file = _file(module)
-    if file is None:
-        return "", frozenset()
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    imports = frozenset(name for name in _imports(tree) if _file(name) is not None)
-    tree = _without_names(_without_docstrings(tree), _SCORING.get(module, set()))
-    text = ast.dump(tree, include_attributes=False)
-    return hashlib.sha256(text.encode()).hexdigest(), imports
-
-
 def modules_of(stage: str) -> tuple[str, ...]:
-    """Names of the package's modules that `stage` depends on, sorted."""
+    """Names of the package's modules that `stage` computes with, sorted."""
     stops = {*_STOPS.get(stage, ()), *_NO_STAGE} - set(_ENTRIES[stage])
-    seen: set[str] = set()
+    seen = {*stops, *COMPUTE_NOTHING}
     todo = list(_ENTRIES[stage])
+    found: set[str] = set()
     while todo:
         module = todo.pop()
-        if module in seen or module in stops:
-            continue
-        seen.add(module)
-        todo.extend(_module(module)[1])
-    return tuple(sorted(seen))
+        if module not in seen:
+            seen.add(module)
+            found.add(module)
+            todo.extend(_module(module)[1])
+    return tuple(sorted(found))
 
 
 @cache
 def code_hash(stage: str) -> str:
-    """SHA-256 over the modules of `stage` (names and content without comments), as hex."""
+    """SHA-256 over the modules of `stage` (names and what counts in them), as hex."""
     lines = [f"{name} {_module(name)[0]}" for name in modules_of(stage)]
-    for template in sorted(_TEMPLATES[stage].iterdir()) if stage in _TEMPLATES else ():
+    for template in sorted((_ROOT / _TEMPLATES[stage]).iterdir()) if stage in _TEMPLATES else ():
         lines.append(f"{template.name} {hashlib.sha256(template.read_bytes()).hexdigest()}")
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -7,7 +7,6 @@ import yaml
 
 from labeldistill.config.load import studies_folder
 from labeldistill.errors import InputError
-from labeldistill.study import code_hash as hashing
 from labeldistill.study.plan import StudyPlan
 
 
@@ -92,29 +91,3 @@ def test_an_unknown_unit_or_seed_is_refused(studies: Path) -> None:
         plan.run("nobody", 0)
     with pytest.raises(InputError, match="seeds: 0, 1"):
         plan.run("full", 99)
-
-
-def _hash_of(source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    (tmp_path / "toy.py").write_text(source)
-    monkeypatch.setattr(hashing, "_ROOT", tmp_path)
-    hashing._module.cache_clear()
-    try:
-        return hashing._module("labeldistill.toy")[0]
-    finally:
-        hashing._module.cache_clear()
-
-
-def test_comments_docstrings_and_layout_change_no_code_hash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    plain = 'def f(x):\n    """Says this."""\n    return x + 1\n'
-    dressed = '"""A module."""\n\n\ndef f(x):\n    """Says that."""\n    # why\n    return (x\n            + 1)\n'
-    other = "def f(x):\n    return x + 2\n"
-    assert _hash_of(plain, tmp_path, monkeypatch) == _hash_of(dressed, tmp_path, monkeypatch)
-    assert _hash_of(plain, tmp_path, monkeypatch) != _hash_of(other, tmp_path, monkeypatch)
-
-
-def test_stages_depend_on_their_own_code_only() -> None:
-    assert "labeldistill.synthetic.write" not in hashing.modules_of("student")
-    assert "labeldistill.distillation.model" not in hashing.modules_of("teacher")
-    assert not any(
-        ".reporting" in m or ".cli" in m for stage in ("teacher", "student") for m in hashing.modules_of(stage)
-    )
