@@ -1,4 +1,5 @@
-# make study: the whole chain on the embedded data, to a verdict.   make test: every test.   Both set up .venv once.
+# make study: the whole chain on the embedded data, to a verdict.   make test: every test.
+# make check: lint, types and the quick tests (minutes).            All of them set up .venv once.
 STUDY ?= smoke
 PYTHON ?= python3
 CORES ?= all
@@ -10,7 +11,10 @@ READY = .venv/.ready
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: study test lint clean
+# One process per core; a file's tests stay together, so that what they share is made once.
+PYTEST = pytest -q -n logical --dist loadfile
+
+.PHONY: study test check lint clean
 
 study: $(READY)
 	snakemake --cores $(CORES) --quiet --config study=$(STUDY)
@@ -18,7 +22,11 @@ study: $(READY)
 
 test: $(READY)
 	ruff check . && ruff format --check . && mypy
-	pytest -q
+	$(PYTEST)
+
+check: $(READY)
+	ruff check . && ruff format --check . && mypy
+	$(PYTEST) -m "not slow"
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' || \
