@@ -15,7 +15,7 @@ def gather(
     write: Annotated[bool, typer.Option("--write", help="Write parquet and CSV into the results folder.")] = False,
     results: ResultsOption = Path("results"),
 ) -> None:
-    """Gather a finished study, and what was taken into it, into one table: a row a run, metric, class and slice.
+    """Gather a finished study, and what was taken into it, into one table: one row per run, metric, class, slice.
 
     Example: labeldistill gather smoke --format csv
     """

@@ -1,4 +1,4 @@
-"""The `labeldistill` command: one verb a file, imported only when called; errors become one line and an exit code."""
+"""The `labeldistill` command: one file per verb, imported only when called; errors become one line and an exit code."""
 
 import functools
 import importlib

@@ -35,7 +35,7 @@ _OPTIONS = {
 def machines(nodes: int, gpus: int) -> dict[str, Any]:
     """Resources of a training on `nodes` machines with `gpus` GPUs on each.
 
-    On several, `mpi` leaves the start of one task a machine to the command (see `launcher`), and GPUs are counted by
+    On several, `mpi` leaves the start of one task per machine to the command (see `launcher`), and GPUs are counted by
     machine, for Slurm would take a sum of them as it likes.
     """
     if nodes == 1:

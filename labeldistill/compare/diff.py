@@ -91,7 +91,7 @@ def compare_sides(
     """Compare all runs that both sides have.
 
     Scores are paired by seed. Speed is compared from the records of the paired runs (samples a second of CPU or GPU
-    time over the whole training) and from the studies' benchmarks, which hold one measurement a variant.
+    time over the whole training) and from the studies' benchmarks, which hold one measurement per variant.
 
     Args:
         a, b: B is judged against A.

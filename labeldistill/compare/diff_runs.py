@@ -26,7 +26,7 @@ class Run:
 
     Attributes:
         scores: (weights, metric) -> value over all classes; empty for a run that diverged.
-        speed: what the study's benchmark measured of it; only one seed a variant is measured.
+        speed: what the study's benchmark measured of it; only one seed per variant is measured.
     """
 
     study: str

@@ -10,7 +10,7 @@ from labeldistill.ops.distributed import reduce_mean, world_size
 
 
 def object_masks(heatmaps: Sequence[Tensor], sizes: Sequence[tuple[int, int]], *, summed: bool) -> list[Tensor]:
-    """Ground-truth heatmaps of all classes as one map a scale, resized bilinearly with aligned corners.
+    """Ground-truth heatmaps of all classes as one map per scale, resized bilinearly with aligned corners.
 
     Args:
         heatmaps: one [B, classes, H, W] a task, in 0..1.

@@ -1,7 +1,7 @@
 """From a head's boxes (ego frame) to nuScenes' boxes (global frame), with the released rules for attributes.
 
-Rules: det_evaluators.py of the released code, quirk 46: width and length swap places, one attribute a class, chosen by
-whether the global xy speed exceeds 0.2 m/s.
+Rules: det_evaluators.py of the released code, quirk 46: width and length swap places, one attribute per class, chosen
+by whether the global xy speed exceeds 0.2 m/s.
 """
 
 from collections.abc import Sequence

@@ -29,7 +29,7 @@ class Second(nn.Module):
         self.blocks = nn.ModuleList(stages)
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """[B, in_channels, Y, X] to one map a stage, each smaller by its stride."""
+        """[B, in_channels, Y, X] to one map per stage, each smaller by its stride."""
         scales = []
         for block in self.blocks:
             x = block(x)

@@ -33,7 +33,7 @@ class MeanVoxelEncoder(nn.Module):
     """Mean of a voxel's points (mmdetection3d's HardSimpleVFE), each channel times its factor; has no parameters.
 
     Args:
-        scale: a factor a channel; the release has none (all 1).
+        scale: one factor per channel; the release has none (all 1).
     """
 
     def __init__(self, scale: tuple[float, ...] | None = None) -> None:

@@ -20,7 +20,7 @@ class StudyStatus:
         study: its name.
         time: of the look, seconds since 1970.
         unknown: why no run key could be worked out (no data root); empty normally.
-        runs: one row a run.
+        runs: one row per run.
     """
 
     study: str

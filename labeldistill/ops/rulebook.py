@@ -37,7 +37,7 @@ class Sites:
 
     @cached_property
     def keys(self) -> Tensor:
-        """[N] int64, ascending: one number a cell. Axes have a margin of a cell, so no neighbour's key wraps around."""
+        """[N] int64, ascending: one number per cell. A margin of one cell keeps neighbours from wrapping around."""
         return pack(self.coordinates, self.shape)
 
 

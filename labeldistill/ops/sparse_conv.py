@@ -96,7 +96,7 @@ def reference_convolve(features: Tensor, weight: Tensor, rulebook: Rulebook) -> 
     Half precision is widened to float32 (as is anything under autocast), so that the result depends on no cast policy.
 
     Args:
-        features: [N, in] one row a voxel, in the order of the rulebook's input rows.
+        features: [N, in] one row per voxel, in the order of the rulebook's input rows.
         weight: [kz, ky, kx, in, out].
         rulebook: from `submanifold_rulebook` or `strided_rulebook`, of the same kernel size.
 

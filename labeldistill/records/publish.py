@@ -50,7 +50,7 @@ def _summary(runs: pd.DataFrame) -> dict[str, Any]:
 
 
 def publish(plan: StudyPlan, out: Path) -> None:
-    """Write metrics.json (means of each unit), runs.csv (a row a run), figures and keys.json into `out`, all or none.
+    """Write metrics.json (means per unit), runs.csv (one row per run), figures and keys.json into `out`, all or none.
 
     The keys say which artefacts the rest came from.
 

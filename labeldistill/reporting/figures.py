@@ -110,7 +110,7 @@ def slices(tables: StudyTables, path: Path) -> Path:
 
 
 def loss_curves(losses: pd.DataFrame, path: Path) -> Path:
-    """Each loss term over steps (weighted, smoothed over 5 % of the run), mean over seeds; a panel a term."""
+    """Each loss term over steps (weighted, smoothed over 5 % of the run), mean over seeds; one panel per term."""
     terms = list(dict.fromkeys(losses["term"]))
     fig, axes = figure(3.1 * len(terms), 3.1, ncols=len(terms), squeeze=False)
     tint = colours(list(dict.fromkeys(losses["variant"])))

@@ -1,4 +1,4 @@
-"""The paper's main table beside ours, a row a variant and metric: published, reproduced, difference, verdict."""
+"""The paper's main table beside ours, one row per variant and metric: published, reproduced, difference, verdict."""
 
 import pandas as pd
 

@@ -84,7 +84,7 @@ class StudyTables:
         return rows
 
     def per_class(self, metric: str = "AP") -> pd.DataFrame:
-        """Mean over seeds of a per-class metric: a row a class, a column a unit."""
+        """Mean over seeds of a per-class metric: one row per class, one column per unit."""
         rows = self.table[
             (self.table["metric"] == metric)
             & (self.table["class"] != "all")

@@ -71,7 +71,7 @@ def test_cameras_are_the_devkits_records(tiny: TinyWorld, devkit: NuScenes):
             assert cameras.intrinsics[row].reshape(3, 3).tolist() == sensor["camera_intrinsic"]
             assert cameras.sensor_rotation[row].tolist() == sensor["rotation"]
             assert cameras.sensor_translation[row].tolist() == sensor["translation"]
-            assert np.abs(cameras.ego_rotation[row]).tolist() == np.abs(ego["rotation"]).tolist()  # one sign a sample
+            assert np.abs(cameras.ego_rotation[row]).tolist() == np.abs(ego["rotation"]).tolist()  # one sign per sample
             assert cameras.ego_translation[row].tolist() == ego["translation"]
             assert cameras.timestamp_us[row] == data["timestamp"]
             row += 1

@@ -1,4 +1,4 @@
-# one rule a stage; what a run builds on follows from the plan
+# one rule per stage; what a run builds on follows from the plan
 # `exec`: a signal that asks for a checkpoint (time limit, preemption) must not end a shell above the training
 
 RUN = f"{plan.folder}/{{unit}}/seed-{{seed}}/{{key}}"
