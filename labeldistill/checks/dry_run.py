@@ -11,9 +11,9 @@ from labeldistill.config.grid import Axis, GridSettings
 from labeldistill.config.study import RunSettings
 from labeldistill.config.training import TrainingSettings
 from labeldistill.training.job import Device, TrainingItems, TrainingJob
-from labeldistill.training.recipe import FROZEN, build_model, training_items
+from labeldistill.training.recipe import FROZEN, GEOMETRY, build_model, load_state, training_items
 from labeldistill.training.seeding import derived_seed
-from labeldistill.training.weights_file import weights_path
+from labeldistill.training.weights_file import read_weights, weights_path
 
 SMALL_IMAGE_PX = (32, 96)
 SMALL_CELLS = 16
@@ -28,11 +28,13 @@ class Places:
         infos: folder of the columnar index.
         teacher: run folder of the teacher.
         label_encoder: run folder of the label encoder.
+        weights: weights file of the run itself, such as an adopted checkpoint's; None: fresh weights.
     """
 
     infos: Path | None = None
     teacher: Path | None = None
     label_encoder: Path | None = None
+    weights: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ def prepare(
     """Build model and items of a run: its own where they are there, made up where they are not.
 
     Args:
-        run: resolved settings, or what `small` made of them (give no `places` then: they fit other shapes).
+        run: resolved settings, or what `small` made of them (give no index or parents then: they fit other shapes).
         places: index and parents.
         batch: key frames of a step.
         device: auto, cpu or cuda.
@@ -82,6 +84,8 @@ def prepare(
     """
     notes: list[str] = []
     model, items = _model(run, places, notes), _items(run, places, notes)
+    if places.weights is not None:
+        notes.append(_loaded(model, run, places.weights))
     changes = {"batch": batch, "batch_per_device": None, **({} if level is None else {"deterministic": level})}
     training = TrainingSettings.model_validate(run.training.model_dump() | changes)
     job = TrainingJob(
@@ -97,6 +101,15 @@ def prepare(
         device=device,
     )
     return DryRun(run, job, tuple(notes))
+
+
+def _loaded(model: nn.Module, run: RunSettings, file: Path) -> str:
+    """Load a run's weights into a model whose image and grid may have been made smaller: its geometry stays."""
+    state, about = read_weights(file)
+    own = model.state_dict()
+    kept = {**state, **{name: own[name] for name in state if name.endswith(GEOMETRY)}}
+    load_state(model, kept, file, frozen=FROZEN[run.stage])
+    return f"weights: {about['weights']} of run {about['run_key']}"
 
 
 def _items(run: RunSettings, places: Places, notes: list[str]) -> TrainingItems:

@@ -10,7 +10,7 @@ from labeldistill.config.load import studies_folder
 from labeldistill.errors import InputError
 from labeldistill.files import write_text
 from labeldistill.statistics.summary import summarise
-from labeldistill.study.ingested import is_ingested, label
+from labeldistill.study.apart import APART, is_apart, label
 
 METRICS = ("mAP", "NDS")
 
@@ -53,7 +53,7 @@ def write_band(study: str, table: pd.DataFrame) -> Path:
     about the spread between seeds; 0.02 keeps units with one run from a band of no width.
     """
     band: dict[str, dict[str, list[float]]] = {}
-    for unit in (unit for unit in dict.fromkeys(table["variant"]) if not is_ingested(unit)):
+    for unit in (unit for unit in dict.fromkeys(table["variant"]) if not is_apart(unit)):
         for metric in METRICS:
             found = summarise(_values(table, unit, metric))
             if found.n == 0:
@@ -68,7 +68,7 @@ def write_band(study: str, table: pd.DataFrame) -> Path:
 
 
 def compare_with_band(study: str, table: pd.DataFrame) -> list[BandRow]:
-    """Each unit's mean beside its band; the ingested runs of a unit have a row of their own.
+    """Each unit's mean beside its band; runs from elsewhere have rows of their own.
 
     Raises:
         InputError: the study has no committed band.
@@ -78,11 +78,11 @@ def compare_with_band(study: str, table: pd.DataFrame) -> list[BandRow]:
         raise InputError(f"study {study} has no reference band; write one with --write", file=file)
     band = yaml.safe_load(file.read_text(encoding="utf-8"))
     there = set(table["variant"])
-    own = not all(map(is_ingested, there))  # without a run of ours only the ingested ones are asked about
+    own = not all(map(is_apart, there))  # without a run of ours only those from elsewhere are asked about
     return [
         BandRow(name, metric, low, high, _mean(table, name, metric))
         for unit, metrics in band.items()
-        for name in (unit, label(unit))
+        for name in (unit, *(label(unit, origin) for origin in APART))
         if name in there or (own and name == unit)
         for metric, (low, high) in metrics.items()
     ]

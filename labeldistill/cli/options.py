@@ -36,3 +36,28 @@ class TableOrJson(StrEnum):
 
 
 TableOrJsonOption = Annotated[TableOrJson, typer.Option("--format", "-f", help="table for people, json for programs.")]
+
+
+class WhichWeights(StrEnum):
+    """Which weights of a file that may hold two sets."""
+
+    raw = "raw"
+    ema = "ema"
+
+
+WhichOption = Annotated[
+    WhichWeights | None, typer.Option("--weights", help="raw or ema; needed where the file holds both.")
+]
+
+
+class LayoutChoice(StrEnum):
+    """Layout of sparse-convolution weights."""
+
+    auto = "auto"
+    mmcv = "mmcv"
+    spconv2 = "spconv2"
+
+
+LayoutOption = Annotated[
+    LayoutChoice, typer.Option("--sparse-layout", help="mmcv 1.x: (kz, ky, kx, in, out); spconv 2.x: out first.")
+]

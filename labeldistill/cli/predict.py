@@ -17,7 +17,7 @@ def predict(
     devices: Annotated[int, typer.Option("--devices", help="Processes, one a device, that share the split.")] = 1,
     results: ResultsOption = Path("results"),
 ) -> None:
-    """Detect on the study's evaluation split with a finished run.
+    """Detect on the study's evaluation split with a finished run, or with an adopted checkpoint by its --key.
 
     Example: labeldistill predict full --study smoke --seed 1
     """
@@ -37,4 +37,5 @@ def predict(
         devices=devices,
         teacher_dir=run.teacher.folder if run.teacher else None,
         label_encoder_dir=run.label_encoder.folder if run.label_encoder else None,
+        weights=run.weights,
     )

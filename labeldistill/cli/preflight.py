@@ -20,6 +20,9 @@ def preflight(
     full_size: Annotated[
         bool, typer.Option("--full-size", help="The study's own shapes, and its key frames and teachers if there.")
     ] = False,
+    key: Annotated[
+        str | None, typer.Option("--key", help="Of an adopted checkpoint: look at it instead of fresh weights.")
+    ] = None,
     batch: Annotated[int, typer.Option("--batch", min=1, help="Key frames a step.")] = 2,
     device: DeviceOption = "auto",
     format: TableOrJsonOption = TableOrJson.table,
@@ -41,7 +44,7 @@ def preflight(
     plan = StudyPlan.load(study, results)
     keyed(plan)
     chosen = device if device != "auto" or not full_size else plan.study.device
-    runs = [plan.run(unit, plan.study.seeds[0]) for unit in _students(plan, variant)]
+    runs = _runs(plan, variant, key)
     found = []
     with bar("preflight") as progress:
         for done, run in enumerate(runs):
@@ -56,6 +59,17 @@ def preflight(
     failed = [f"{each.unit}: {f.about}" for each in found for f in each.findings if f.verdict.value == "FAIL"]
     if failed:
         raise GateError(f"preflight failed: {'; '.join(failed)}")
+
+
+def _runs(plan: "StudyPlan", variants: list[str] | None, key: str | None) -> "list[PlannedRun]":
+    from labeldistill.errors import InputError
+
+    if key is None:
+        return [plan.run(unit, plan.study.seeds[0]) for unit in _students(plan, variants)]
+    found = [run for run in plan.adopted if run.key == key and run.unit in _students(plan, variants)]
+    if not found:
+        raise InputError(f"study {plan.study.name} has adopted no student's checkpoint of this key", key=key)
+    return found
 
 
 def _students(plan: "StudyPlan", wanted: list[str] | None) -> list[str]:
@@ -73,13 +87,16 @@ def _students(plan: "StudyPlan", wanted: list[str] | None) -> list[str]:
 def _checked(plan: "StudyPlan", run: "PlannedRun", *, full_size: bool, batch: int, device: str) -> "Preflight":
     from labeldistill.checks.dry_run import Places, prepare, small
     from labeldistill.checks.preflight import preflight as look
+    from labeldistill.study.apart import label
+    from labeldistill.training.weights_file import weights_path
 
-    settings, places = small(run.settings), Places()
+    weights = weights_path(run.folder, run.weights[0]) if run.origin == "adopted" else None
+    settings, places = small(run.settings), Places(weights=weights)
     if full_size:
-        parents = (run.teacher, run.label_encoder)
         settings = run.settings
-        places = Places(plan.infos, *(parent.folder if parent else None for parent in parents))
-    return look(run.unit, prepare(settings, places, batch=batch, device=device))
+        teacher, encoder = (parent.folder if parent else None for parent in (run.teacher, run.label_encoder))
+        places = Places(plan.infos, teacher, encoder, weights)
+    return look(label(run.unit, run.origin), prepare(settings, places, batch=batch, device=device))
 
 
 def _tree(study: str, found: "list[Preflight]") -> dict[str, Any]:

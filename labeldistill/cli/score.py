@@ -18,7 +18,8 @@ def score(
 ) -> None:
     """Score a run's predictions on the study's evaluation split; exit 1 where we and the devkit differ by over 1e-9.
 
-    Predictions that hold NaN or infinity count as a run that diverged. An ingested run is scored anew by its --key.
+    Predictions that hold NaN or infinity count as a run that diverged. Ingested runs and adopted
+    checkpoints are scored by their --key.
 
     Example: labeldistill score full --study smoke --seed 1
     """
@@ -26,7 +27,6 @@ def score(
     from labeldistill.evaluation.score_run import score_run
     from labeldistill.study.plan import StudyPlan
     from labeldistill.study.scoring import scoring_options, scoring_task
-    from labeldistill.training.weights_file import WEIGHTS
 
     plan = StudyPlan.load(study, results)
     taken = [run for run in plan.ingested if (run.variant, run.seed, run.key) == (unit, seed, key)]
@@ -35,6 +35,6 @@ def score(
         out, run_key = plan.ingested_metrics(taken[0]), taken[0].key
     else:
         run = plan.run(unit, seed, key)
-        files = {weights: predictions_path(plan.predictions(run), weights) for weights in WEIGHTS}
+        files = {weights: predictions_path(plan.predictions(run), weights) for weights in run.weights}
         out, run_key = plan.metrics(run), run.key
     score_run(files, scoring_task(plan), out, scoring_options(plan, arbiter=arbiter), run_key=run_key)

@@ -10,6 +10,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "score": ("labeldistill.cli.score", "score a run's predictions (our evaluator and the devkit)"),
     "evaluate": ("labeldistill.cli.evaluate", "score any predictions file on any nuScenes folder"),
     "ingest": ("labeldistill.cli.ingest", "take in an official results JSON from another code base"),
+    "adopt": ("labeldistill.cli.adopt", "take in a released or foreign checkpoint as a run of a study"),
     "benchmark": ("labeldistill.cli.benchmark", "measure training samples/s, inference latency, peak memory"),
     "gather": ("labeldistill.cli.gather", "one tidy table of every metric of every run"),
     "report": ("labeldistill.cli.report", "write the report of a study"),

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from labeldistill.cli.options import LayoutChoice, LayoutOption, WhichOption
 from labeldistill.weights.key_map import Kind
 
 app = typer.Typer(
@@ -29,28 +30,7 @@ class KindChoice(StrEnum):
     torchvision_resnet = "torchvision-resnet"
 
 
-class LayoutChoice(StrEnum):
-    """Layout of sparse-convolution weights."""
-
-    auto = "auto"
-    mmcv = "mmcv"
-    spconv2 = "spconv2"
-
-
-class WhichWeights(StrEnum):
-    """Which weights of a file that may hold two sets."""
-
-    raw = "raw"
-    ema = "ema"
-
-
-WhichOption = Annotated[
-    WhichWeights | None, typer.Option("--weights", help="raw or ema; needed where the file holds both.")
-]
 KindOption = Annotated[KindChoice, typer.Option("--kind", help="What the checkpoint holds; auto goes by its names.")]
-LayoutOption = Annotated[
-    LayoutChoice, typer.Option("--sparse-layout", help="mmcv 1.x: (kz, ky, kx, in, out); spconv 2.x: out first.")
-]
 
 
 @app.command("import")

@@ -11,8 +11,9 @@ from labeldistill.errors import InputError
 from labeldistill.files import read_json
 from labeldistill.records.gather_rows import DOCUMENTED
 from labeldistill.records.outcome import FINISHED, outcome
+from labeldistill.study.adopted import RECORD as ADOPTED
+from labeldistill.study.apart import label
 from labeldistill.study.ingested import RECORD as INGESTED
-from labeldistill.study.ingested import label
 
 RunId = tuple[str, str, int]
 """Study, variant (or teacher, label-encoder), seed: what runs are paired by."""
@@ -128,8 +129,13 @@ def _result_runs(folder: Path) -> Iterator[Run]:
     for file in sorted(folder.rglob(INGESTED)):
         taken = read_json(file)
         scores, status = _newest_scores(file.parent.glob("metrics-*/metrics.json"), None)
-        about = taken["study"], label(taken["variant"]), int(taken["seed"]), taken["sha256"][:12], status
+        about = taken["study"], label(taken["variant"], "ingested"), int(taken["seed"]), taken["sha256"][:12], status
         yield Run(*about, {}, scores)
+    for file in sorted(folder.rglob(ADOPTED)):
+        taken = read_json(file)
+        scores, status = _newest_scores(file.parent.glob("predictions-*/metrics-*/metrics.json"), None)
+        unit = label(taken["variant"], "adopted")
+        yield Run(taken["study"], unit, int(taken["seed"]), taken["run_key"], status, {}, scores)
 
 
 def _newest_scores(files: Iterable[Path], record: Json | None) -> tuple[dict[tuple[str, str], float], str]:

@@ -12,7 +12,10 @@ from typing import Any
 
 from labeldistill.errors import InputError
 
-SMALL_FILES = ("table.csv", "records.json", "record.json", "ingested.json", "metrics.json", "benchmark-*.json")
+SMALL_FILES = (
+    *("table.csv", "records.json", "record.json", "ingested.json", "adopted.json"),
+    *("metrics.json", "benchmark-*.json"),
+)
 """Everything that a diff reads."""
 
 FOLDERS = ("reports", "results")

@@ -1,6 +1,6 @@
 """Detections of a finished run on a split, with its raw and with its EMA weights."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,9 +47,10 @@ def predict(
     devices: int = 1,
     teacher_dir: Path | None = None,
     label_encoder_dir: Path | None = None,
+    weights: Sequence[WeightsName] = WEIGHTS,
     progress: bool | None = None,
 ) -> None:
-    """Write predictions-raw.parquet and predictions-ema.parquet of `split`; their metadata holds key, weights, split.
+    """Write `predictions-<weights>.parquet` of `split` for each of `weights`; its metadata holds key, weights, split.
 
     A teacher detects in LiDAR, a student in images, a label encoder turns ground truth into boxes (needs
     `teacher_dir`). A run that diverged has no boxes anywhere. With several devices each has a process of its own and
@@ -60,10 +61,10 @@ def predict(
         LabelDistillError: one of several processes was killed.
     """
     accelerator = resolve_device(device, devices)
-    work = _Work(run, run_dir, infos_dir, split, run_key, accelerator, teacher_dir, progress)
+    work = _Work(run, run_dir, infos_dir, split, run_key, accelerator, teacher_dir, tuple(weights), progress)
     parts = in_shares(work, devices)
-    status = read_about(weights_path(run_dir, "ema"))["status"]
-    for name in WEIGHTS:
+    status = read_about(weights_path(run_dir, weights[0]))["status"]
+    for name in weights:
         metadata = {"run_key": run_key, "weights": name, "split": split, "stage": run.stage, "status": status}
         Predictions.concatenate([part[name] for part in parts]).write(predictions_path(out_dir, name), metadata)
 
@@ -79,6 +80,7 @@ class _Work:
     run_key: str
     accelerator: Accelerator
     teacher_dir: Path | None
+    weights: tuple[WeightsName, ...]
     progress: bool | None
 
     def __call__(self, share: Share) -> list[dict[WeightsName, Predictions]]:
@@ -89,7 +91,7 @@ class _Work:
         run = self.run
         dataset = KeyFrameDataset(Infos.open(self.infos_dir), run, self.split, training=False)
         models: dict[WeightsName, nn.Module] = {}
-        for name in WEIGHTS:
+        for name in self.weights:
             loaded, about = load_run(run, self.run_dir, name, run_key=self.run_key, teacher_dir=self.teacher_dir)
             models[name] = loaded.to(device)
         diverged = about["status"] != "finished"

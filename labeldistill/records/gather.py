@@ -10,7 +10,8 @@ from labeldistill.files import read_json, written_whole
 from labeldistill.records.gather_rows import ALL, COLUMNS, rows_of_scores
 from labeldistill.records.outcome import FINISHED, outcome
 from labeldistill.records.run_record import read_record
-from labeldistill.study.ingested import IngestedRun, label, refuse_repeated
+from labeldistill.study.apart import label
+from labeldistill.study.ingested import IngestedRun, refuse_repeated
 from labeldistill.study.plan import PlannedRun, StudyPlan
 
 
@@ -47,7 +48,23 @@ def _ingested_rows(plan: StudyPlan, run: IngestedRun) -> list[dict[str, Any]]:
     scores = read_json(file)
     if scores["run_key"] != run.key:
         raise InputError(f"was made of the file {scores['run_key']}, not of {run.key}", file=file, key="run_key")
-    about = _about(plan, label(run.variant), run.seed, run.key, *outcome(None, scores)) | {"origin": "ingested"}
+    unit = label(run.variant, "ingested")
+    about = _about(plan, unit, run.seed, run.key, *outcome(None, scores)) | {"origin": "ingested"}
+    return rows_of_scores(about, scores)
+
+
+def _adopted_rows(plan: StudyPlan, run: PlannedRun) -> list[dict[str, Any]]:
+    file = plan.metrics(run) / "metrics.json"
+    if not file.is_file():
+        place = f"{run.unit} --seed {run.seed} --key {run.key} --study {plan.study.name}"
+        raise InputError(
+            f"{run.unit} seed {run.seed} was adopted, but not scored by this code under these settings; run "
+            f"labeldistill predict {place} and labeldistill score {place}",
+            file=file,
+        )
+    scores = read_json(file)
+    _refuse_other_key(scores["run_key"], run, file)
+    about = _about(plan, label(run.unit, "adopted"), run.seed, run.key, *outcome(None, scores)) | {"origin": "adopted"}
     return rows_of_scores(about, scores)
 
 
@@ -69,8 +86,8 @@ def _own_rows(plan: StudyPlan) -> list[dict[str, Any]]:
     missing = [run for run in plan.runs if not (plan.metrics(run) / "metrics.json").is_file()]
     if not missing:
         return [row for run in plan.runs for row in _rows_of(plan, run)] + _throughput_rows(plan)
-    if len(missing) == len(plan.runs) and plan.ingested:
-        return []  # other code's runs alone: every row of the table says so
+    if len(missing) == len(plan.runs) and (plan.ingested or plan.adopted):
+        return []  # runs from elsewhere alone: every row of the table says so
     names = ", ".join(f"{run.unit} seed {run.seed}" for run in missing[:4])
     raise InputError(
         f"{len(missing)} of {len(plan.runs)} runs are not scored under this code and these settings "
@@ -91,6 +108,7 @@ def gather(plan: StudyPlan) -> pd.DataFrame:
     own = _own_rows(plan)
     refuse_repeated(plan.ingested, ((row["variant"], row["seed"]) for row in own))
     rows = own + [row for run in plan.ingested for row in _ingested_rows(plan, run)]
+    rows += [row for run in plan.adopted for row in _adopted_rows(plan, run)]
     table = pd.DataFrame(rows, columns=COLUMNS)
     repeated = table.duplicated(["variant", "seed", "run_key", "weights", "split", "metric", "class"])
     if repeated.any():

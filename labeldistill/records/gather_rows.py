@@ -8,12 +8,13 @@ DOCUMENTED = ("study", "variant", "seed", "run_key", "status", "weights", "split
 COLUMNS = [*DOCUMENTED, "slice", "low", "high", "origin", "reason"]
 """One row a number.
 
-variant: `teacher`, `label-encoder`, a variant, or `<variant> (ingested)` for runs of other code bases.
+variant: `teacher`, `label-encoder`, a variant; `<variant> (ingested)` for result files of other code bases and
+`<variant> (adopted)` for checkpoints trained elsewhere.
 metric: of a part of the split it is called `<metric>@<slice>`, so that no sum over whole-split scores catches it.
 class: a detection class or `all`. Throughput rows have weights and split ``-``.
 slice: which part of the split, for example `distance 0-20 m`; `all`: the whole split.
 low, high: interval of this one run's number over scenes (bootstrap); empty where there is none.
-origin: `own` or `ingested`. reason: why the run did not finish; empty otherwise.
+origin: `own`, `ingested` or `adopted`. reason: why the run did not finish; empty otherwise.
 """
 
 ALL = "all"

@@ -1,6 +1,5 @@
 """A study's report: one self-contained folder with the page, its figures, the tidy table and every record."""
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,10 @@ import yaml
 from markupsafe import Markup
 
 from labeldistill.claims.claims import load_claims
-from labeldistill.files import write_json, write_text, written_whole
+from labeldistill.errors import InputError
+from labeldistill.files import read_json, write_json, write_text, written_whole
 from labeldistill.records.outcome import FINISHED
+from labeldistill.records.provenance import code_provenance
 from labeldistill.reporting import figures, numbers, sources
 from labeldistill.reporting.cameras import draw_cameras
 from labeldistill.reporting.intervals import interval_rows, pair_scenes
@@ -22,7 +23,8 @@ from labeldistill.reporting.slice_table import slice_rows
 from labeldistill.reporting.study_tables import OVERALL, UNITS, StudyTables
 from labeldistill.reporting.verdicts import claim_rows
 from labeldistill.statistics.holm import Finding, family_size
-from labeldistill.study.ingested import is_ingested
+from labeldistill.study.adopted import adopted_under
+from labeldistill.study.apart import is_apart
 from labeldistill.study.plan import StudyPlan
 
 CAMERA_THRESHOLD = 0.3
@@ -31,6 +33,8 @@ CAMERA_THRESHOLD = 0.3
 def tables_of(plan: StudyPlan) -> StudyTables:
     """The study's tables from its gathered parquet."""
     study = plan.study
+    if not plan.table.is_file():
+        raise InputError(f"no such table; run labeldistill gather {study.name} --write", file=plan.table)
     table = pd.read_parquet(plan.table)
     return StudyTables(table, tuple(study.variants), study.baseline, confidence=study.verdict.confidence)
 
@@ -59,8 +63,8 @@ def _page(plan: StudyPlan, tables: StudyTables, records: list[dict[str, Any]], c
     )
     filters = ("number", "spread", "interval", "signed", "bounds", "p_value")
     environment.filters.update({name: getattr(numbers, name) for name in filters})
-    environment.tests["apart"] = is_ingested
-    study, code = plan.study, records[0]["code"]
+    environment.tests["apart"] = is_apart
+    study, code = plan.study, records[0]["code"] if records else code_provenance()
     return environment.get_template("report.html").render(
         study=study,
         tables=tables,
@@ -75,7 +79,7 @@ def _page(plan: StudyPlan, tables: StudyTables, records: list[dict[str, Any]], c
         cameras=cameras,
         camera_threshold=CAMERA_THRESHOLD,
         throughput=Markup(_frame(tables.throughput())),
-        device=json.loads(plan.benchmark.read_text()).get("device", "this machine"),
+        device=read_json(plan.benchmark).get("device", "this machine") if plan.benchmark.is_file() else None,
         runs=Markup(_frame(tables.runs())),
         settings=yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False),
         **_statistics(plan, tables),
@@ -97,6 +101,7 @@ def _statistics(plan: StudyPlan, tables: StudyTables) -> dict[str, Any]:
         "findings": [run for run in scored if run.findings],
         "unfinished": [run for run in scored if run.status != FINISHED],
         "ingested": bool(plan.ingested),
+        "adopted": [run.record for run in adopted_under(plan.folder, ("teacher", *plan.study.variants))],
         "pairs": pairs,
         "family": family_size([row.p_holm for row, _ in pairs]),
         # a p value says why no difference is shown; every other finding has its reason below the table

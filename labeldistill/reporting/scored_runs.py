@@ -13,7 +13,7 @@ from labeldistill.files import read_json
 from labeldistill.records.outcome import FINISHED, outcome
 from labeldistill.records.run_record import read_record
 from labeldistill.statistics.bootstrap import Floats
-from labeldistill.study.ingested import label
+from labeldistill.study.apart import label
 from labeldistill.study.plan import StudyPlan
 
 
@@ -38,7 +38,7 @@ class ScoredRun:
 
 
 def scored_runs(plan: StudyPlan, weights: str = "ema") -> list[ScoredRun]:
-    """Every run, ours and ingested, in the order of the table; without ours where none is scored.
+    """Every run, ours and those taken in, in the order of the table; without ours where none is scored.
 
     Raises:
         InputError: a record or scores that can't be read.
@@ -49,7 +49,9 @@ def scored_runs(plan: StudyPlan, weights: str = "ema") -> list[ScoredRun]:
         if (plan.metrics(run) / "metrics.json").is_file()
     ]
     for taken in plan.ingested:
-        runs.append(_scored(label(taken.variant), taken.seed, None, plan.ingested_metrics(taken), weights))
+        runs.append(_scored(label(taken.variant, "ingested"), taken.seed, None, plan.ingested_metrics(taken), weights))
+    for run in plan.adopted:
+        runs.append(_scored(label(run.unit, "adopted"), run.seed, None, plan.metrics(run), weights))
     return runs
 
 

@@ -10,8 +10,9 @@ from labeldistill.study.plan import StudyPlan
 
 
 def records(plan: StudyPlan) -> list[dict[str, Any]]:
-    """The record of every run of the study."""
-    return [read_record(run.record) for run in plan.runs]
+    """The record of every run of the study; none where all its runs come from elsewhere."""
+    there = [run for run in plan.runs if run.record.is_file()]
+    return [read_record(run.record) for run in (plan.runs if there else ())]
 
 
 def looks(plan: StudyPlan) -> list[dict[str, Any]]:

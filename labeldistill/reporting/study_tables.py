@@ -8,7 +8,7 @@ import pandas as pd
 
 from labeldistill.records.gather_rows import ALL, TRUTHS
 from labeldistill.statistics.summary import Summary, paired_differences, summarise
-from labeldistill.study.ingested import is_ingested, label
+from labeldistill.study.apart import APART, is_apart, label, origin_of
 
 OVERALL = ("mAP", "NDS", "mATE", "mASE", "mAOE", "mAVE", "mAAE")
 HIGHER_IS_BETTER = {"mAP", "NDS", "AP", "train_samples_per_s"}
@@ -45,29 +45,31 @@ class StudyTables:
         return summarise(list(self.values(variant, metric, class_, weights).values()), confidence=self.confidence)
 
     def deltas(self, variant: str, metric: str, class_: str = "all") -> dict[int, float]:
-        """Difference to the baseline per shared seed; ingested runs to the ingested baseline."""
+        """Difference to the baseline per shared seed; runs from elsewhere to a baseline from there."""
         baseline = self.baseline_of(variant)
         return paired_differences(self.values(variant, metric, class_), self.values(baseline, metric, class_))
 
     def baseline_of(self, unit: str) -> str:
         """What a unit is compared with: seeds of another code base pair with nothing but their own."""
-        return label(self.baseline) if is_ingested(unit) else self.baseline
+        return label(self.baseline, origin_of(unit))
 
     def units_present(self) -> list[str]:
-        """Teacher and label encoder (where scored), variants in the study's order, then their ingested runs."""
+        """Teacher and label encoder (where scored), the variants in their order, then runs from elsewhere."""
         there = set(self.table["variant"])
-        units = ("teacher", "label-encoder", *self.variants, *map(label, self.variants))
-        return [unit for unit in units if unit in there]
+        units = ("teacher", "label-encoder", *self.variants)
+        apart = (label(unit, origin) for origin in APART for unit in units)
+        return [unit for unit in (*units, *apart) if unit in there]
 
     def judged(self) -> list[str]:
-        """The study's variants, run or not, and those with ingested runs; the latter alone where nothing was run."""
+        """The study's variants, run or not, and those with runs from elsewhere; these alone where nothing was run."""
         there = set(self.table["variant"])
-        own = self.variants if not there or not all(map(is_ingested, there)) else ()
-        return [*own, *(label(variant) for variant in self.variants if label(variant) in there)]
+        own = self.variants if not there or not all(map(is_apart, there)) else ()
+        apart = (label(variant, origin) for origin in APART for variant in self.variants)
+        return [*own, *(unit for unit in apart if unit in there)]
 
     def compared(self) -> list[str]:
-        """Those of `judged` that have a baseline to be compared with and are none."""
-        units = self.judged()
+        """Those of `judged` with a baseline to be compared with; adopted checkpoints share no seed and have none."""
+        units = [unit for unit in self.judged() if origin_of(unit) != "adopted"]
         return [unit for unit in units if (baseline := self.baseline_of(unit)) in units and unit != baseline]
 
     def main(self, metrics: Sequence[str] = OVERALL) -> list[dict[str, object]]:

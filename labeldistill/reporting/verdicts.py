@@ -11,10 +11,13 @@ from labeldistill.errors import InputError
 from labeldistill.reporting.study_tables import HIGHER_IS_BETTER, UNITS, StudyTables
 from labeldistill.statistics.equivalence import Judgement, Levels, Verdict, judge
 from labeldistill.statistics.summary import Summary, summarise
-from labeldistill.study.ingested import is_ingested, label, variant_of
+from labeldistill.study.apart import APART, Origin, label, origin_of, variant_of
 
 STAGES = ("teacher", "label-encoder")
-INGESTED_NOTE = "files of another code base: that they were made in this configuration is not checked"
+APART_NOTES: dict[Origin, str] = {
+    "ingested": "files of another code base: that they were made in this configuration is not checked",
+    "adopted": "a checkpoint trained elsewhere: its shapes fit, how it was trained is not checked",
+}
 
 
 @dataclass(frozen=True)
@@ -77,12 +80,14 @@ def claim_rows(study: StudySettings, tables: StudyTables, claims: dict[str, Clai
 
 
 def _claimed(study: StudySettings, tables: StudyTables, claims: dict[str, Claim]) -> Iterator[tuple[str, Claim]]:
-    """Each unit of the study with its claim, and then the ingested runs of the same variant, where there are any."""
+    """Each unit of the study with its claim, and then the runs from elsewhere of the same unit, where there are any."""
     judged = tables.judged()
     for unit, claim_id in study.claims.items():
         claim = _claim_of(study, unit, claim_id, claims)
-        own = unit in STAGES or unit in judged
-        yield from ((name, claim) for name, is_there in ((unit, own), (label(unit), label(unit) in judged)) if is_there)
+        own = unit in judged or (unit in STAGES and study.baseline in judged)
+        apart = [label(unit, origin) for origin in APART]
+        names = [*([unit] if own else []), *(name for name in apart if name in tables.units_present())]
+        yield from ((name, claim) for name in names)
 
 
 def _claim_of(study: StudySettings, unit: str, claim_id: str, claims: dict[str, Claim]) -> Claim:
@@ -126,6 +131,6 @@ def _row(
         levels=Levels(rules.alpha, rules.alpha),
         unit="points" if metric in POINTS else UNITS[metric],
     )
-    notes = (*reservations(study, claim), *([INGESTED_NOTE] if is_ingested(unit) else []))
+    notes = (*reservations(study, claim), *([APART_NOTES[origin_of(unit)]] if origin_of(unit) != "own" else []))
     words = "; ".join((judgement.reason, *notes))
     return ClaimRow(unit, claim, name, published, summary, replace(judgement, reason=words))

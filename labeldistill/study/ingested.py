@@ -1,6 +1,6 @@
 """Runs of other code bases that `labeldistill ingest` took into a study: where they lie and what they are called.
 
-They never count as runs of ours: tables call them `<variant> (ingested)`, so that nothing averages the two together.
+They never count as runs of ours: tables call them `<variant> (ingested)` (see `study.apart`).
 """
 
 from collections.abc import Iterable
@@ -12,22 +12,6 @@ from labeldistill.errors import InputError
 from labeldistill.files import read_json
 
 RECORD = "ingested.json"
-_SUFFIX = " (ingested)"
-
-
-def label(variant: str) -> str:
-    """What tables call the ingested runs of a variant."""
-    return f"{variant}{_SUFFIX}"
-
-
-def is_ingested(unit: str) -> bool:
-    """Whether a unit of a table is made of ingested runs."""
-    return unit.endswith(_SUFFIX)
-
-
-def variant_of(unit: str) -> str:
-    """The variant that a unit of a table belongs to."""
-    return unit.removesuffix(_SUFFIX)
 
 
 @dataclass(frozen=True)

@@ -8,18 +8,23 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any, Literal
 
 from labeldistill import __version__
 from labeldistill.config.load import load_study
 from labeldistill.config.runs import run_settings
 from labeldistill.config.study import RunSettings, Stage, StudySettings
 from labeldistill.errors import InputError
+from labeldistill.study.adopted import AdoptedRun, adopted_under
+from labeldistill.study.apart import Origin
 from labeldistill.study.code_hash import code_hash
 from labeldistill.study.data_key import data_key
 from labeldistill.study.ingested import IngestedRun, ingested_under
-from labeldistill.study.run_key import digest, run_key
+from labeldistill.study.run_key import digest, hashed_settings, run_key
 
 RECORD = "record.json"
+WeightsName = Literal["raw", "ema"]
+STAGES: dict[str, Stage] = {"teacher": "teacher", "label-encoder": "label-encoder"}
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,9 @@ class PlannedRun:
     folder: Path
     teacher: "PlannedRun | None" = None
     label_encoder: "PlannedRun | None" = None
+    origin: Origin = "own"
+    weights: tuple[WeightsName, ...] = ("raw", "ema")
+    """Which weights it has; an adopted checkpoint has one kind."""
 
     @property
     def record(self) -> Path:
@@ -166,6 +174,9 @@ class StudyPlan:
         Raises:
             InputError: no such run in this study, or its key is another one (settings, data or code changed).
         """
+        taken = next((run for run in self.adopted if (run.unit, run.seed, run.key) == (unit, seed, key)), None)
+        if taken is not None:
+            return taken
         found = [run for run in self.runs if run.unit == unit and run.seed == seed]
         if not found:
             units = list(dict.fromkeys(run.unit for run in self.runs))
@@ -188,8 +199,11 @@ class StudyPlan:
     # -- what is made of a run ----------------------------------------------------------------------------------------
 
     def predictions(self, run: PlannedRun) -> Path:
-        """Folder of a run's predictions on the evaluation split (raw and EMA weights)."""
-        key = digest({"code": code_hash("predict"), "split": self.study.evaluation_split})
+        """Folder of a run's predictions on the evaluation split, one file per kind of weights."""
+        parts: dict[str, Any] = {"code": code_hash("predict"), "split": self.study.evaluation_split}
+        if run.origin == "adopted":  # its key says nothing of the settings that it detects under
+            parts |= {"settings": hashed_settings(run.settings), "infos": self.infos_key, "model": code_hash(run.stage)}
+        key = digest(parts)
         return run.folder / f"predictions-{self.study.evaluation_split}-{key}" / "detections"
 
     @property
@@ -217,6 +231,29 @@ class StudyPlan:
         return run.folder / f"metrics-{self.scorer}"
 
     @cached_property
+    def adopted(self) -> list[PlannedRun]:
+        """Checkpoints trained elsewhere that were taken into this study, as runs with folders of their own.
+
+        Raises:
+            InputError: a record that can't be read, or one seed of a variant twice.
+        """
+        units = ("teacher", *self.study.variants)
+        return [self._adopted(run) for run in adopted_under(self.folder, units)]
+
+    def _adopted(self, run: AdoptedRun) -> PlannedRun:
+        settings = self.adoptable(run.unit, run.seed)
+        about = {"origin": "adopted", "weights": (run.weights,)}
+        return PlannedRun(settings.stage, run.unit, run.seed, settings, run.key, run.folder, **about)  # type: ignore[arg-type]
+
+    def adoptable(self, unit: str, seed: int) -> RunSettings:
+        """Settings under which a checkpoint of a variant or of the teacher detects: nothing starts from any weights."""
+        stage = STAGES.get(unit, "student")
+        run = run_settings(self.study, stage, unit if stage == "student" else None, seed)
+        student = run.student and run.student.model_copy(update={"pretrained_backbone": None})
+        teacher = run.teacher and run.teacher.model_copy(update={"pretrained": None})
+        return run.model_copy(update={"student": student, "teacher": teacher})
+
+    @cached_property
     def benchmarked(self) -> list[PlannedRun]:
         """The runs whose throughput is measured: the study's teacher and each variant's first seed."""
         return [self._teacher_of(None), *(run for run in self.students if run.seed == self.study.seeds[0])]
@@ -231,7 +268,8 @@ class StudyPlan:
     @cached_property
     def table_key(self) -> str:
         """Hash of everything that the tidy table is made of."""
-        folders = [self.metrics(run) for run in self.runs] + [self.ingested_metrics(run) for run in self.ingested]
+        folders = [self.metrics(run) for run in (*self.runs, *self.adopted)]
+        folders += [self.ingested_metrics(run) for run in self.ingested]
         sources = [str(folder.relative_to(self.results)) for folder in folders]
         return digest({"sources": sources, "benchmark": self.benchmark.name, "code": code_hash("gather")})
 

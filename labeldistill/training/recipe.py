@@ -28,6 +28,9 @@ FROZEN: dict[Stage, tuple[str, ...]] = {
 }
 """What a stage's model holds but does not train: name prefixes of its state."""
 
+GEOMETRY = ("voxel_size", "voxel_coord", "voxel_num", "frustum")
+"""Last parts of buffers that hold no weight but the image, depth bins and BEV grid that a model was built for."""
+
 UNUSED = "unused."
 """Prefix of what an imported file holds for the way back only: classifiers, heads that merely lent their losses."""
 

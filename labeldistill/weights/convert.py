@@ -70,7 +70,7 @@ def match(kind: Kind, shapes: Mapping[str, Shape], expected: Expected, layout: L
     layout = None if best is None else layout or best
     wanted = {n: laid_out(s, layout) if layout and is_sparse(n, s) else s for n, s in expected.shapes.items()}
     filled = _counters(kind, found, wanted)
-    absent = _absent_parts(found, wanted)
+    absent = _absent_parts(found, wanted, expected.optional)
     problems = [
         Problem("missing", to_theirs(kind, n) or n, f"expected {list(s)}")
         for n, s in wanted.items()
@@ -91,9 +91,11 @@ def _counters(kind: Kind, found: Mapping[str, Shape], wanted: Mapping[str, Shape
     return tuple(name for name in wanted if name.endswith(COUNTER))
 
 
-def _absent_parts(found: Mapping[str, Shape], wanted: Mapping[str, Shape]) -> tuple[str, ...]:
-    """Unused parts of which the checkpoint holds nothing at all: `unused.head.`, `unused.fc.`."""
-    parts = {f"{UNUSED}{name.split('.')[1]}." for name in wanted if name.startswith(UNUSED)}
+def _absent_parts(
+    found: Mapping[str, Shape], wanted: Mapping[str, Shape], optional: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Unused and optional parts of which the checkpoint holds nothing at all: `unused.head.`, `unused.fc.`."""
+    parts = {f"{UNUSED}{name.split('.')[1]}." for name in wanted if name.startswith(UNUSED)} | set(optional)
     return tuple(part for part in parts if not any(name.startswith(part) for name in found))
 
 

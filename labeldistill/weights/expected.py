@@ -11,6 +11,7 @@ from labeldistill.config.runs import run_settings
 from labeldistill.config.study import RunSettings, Stage, StudySettings
 from labeldistill.errors import InputError
 from labeldistill.models.resnet import BLOCKS, ResNet, stage_channels
+from labeldistill.training.recipe import FROZEN
 from labeldistill.weights.key_map import Kind
 from labeldistill.weights.layouts import Shape
 
@@ -32,10 +33,12 @@ class Expected:
     Attributes:
         model: what it is, in words.
         shapes: our name -> shape.
+        optional: prefixes of parts that may be absent as a whole.
     """
 
     model: str
     shapes: dict[str, Shape]
+    optional: tuple[str, ...] = ()
 
 
 def largest_variant(study: StudySettings) -> str:
@@ -57,6 +60,18 @@ def expected(kind: Kind, study: str | None = None) -> list[Expected]:
         return _resnets(None if study is None else load_study(study))
     names = (study,) if study is not None else RELEASED[kind]
     return [_of_study(kind, load_study(name)) for name in names]
+
+
+def expected_of_run(run: RunSettings, model: str) -> Expected:
+    """What a checkpoint that detects like `run` must hold; frozen networks and lent heads may be absent as a whole.
+
+    Args:
+        run: of a student or a teacher.
+        model: what it is, in words.
+    """
+    if run.stage == "student":
+        return Expected(model, shapes_without_memory(lambda: distilled_student(run)), FROZEN["student"])
+    return Expected(model, shapes_without_memory(lambda: _teacher_experiment(run)))
 
 
 def _of_study(kind: Kind, study: StudySettings) -> Expected:
