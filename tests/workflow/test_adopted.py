@@ -10,6 +10,9 @@ import pytest
 from workplace import Workplace
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture
 def place(finished: Workplace) -> Iterator[Workplace]:
     yield finished
