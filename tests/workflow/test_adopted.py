@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from workplace import Workplace
 
-
 pytestmark = pytest.mark.slow
 
 
