@@ -67,7 +67,7 @@ def benchmark(
     model = build_model(run, teacher_dir=teacher_dir, label_encoder_dir=label_encoder_dir)
     model.load_state_dict({**model.state_dict(), **state})
     model.to(accelerator)
-    dataset = KeyFrameDataset(Infos.open(infos_dir), run, split, training=False)
+    dataset = KeyFrameDataset(Infos.open(infos_dir, run.data.dataroot), run, split, training=False)
     latency = _latency(model.eval(), dataset, settings, accelerator)
     inference_memory = peak_memory(accelerator)
     reset_peak_memory(accelerator)

@@ -18,4 +18,11 @@ def infos(study: StudyOption, results: ResultsOption = Path("results")) -> None:
     if plan.infos_index.is_file():
         return
     with bar("infos") as progress:
-        build_infos(plan.study.data, plan.dataroot, plan.infos, cache=plan.table_cache, progress=progress)
+        build_infos(
+            plan.study.data,
+            plan.dataroot,
+            plan.infos,
+            cache=plan.table_cache,
+            sensor_files=plan.sensor_files.fingerprint().sha256,
+            progress=progress,
+        )

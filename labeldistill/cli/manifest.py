@@ -14,12 +14,16 @@ def manifest(
     out: Annotated[Path | None, typer.Option("--out", help="JSON file to write; default: standard output.")] = None,
     results: ResultsOption = Path("results"),
 ) -> None:
-    """Write checksums of the tables, splits, file counts and sampled checksums of a study's nuScenes folder as JSON.
+    """Write what stands for a study's nuScenes folder as JSON.
+
+    That is checksums of the tables, splits, file counts, sampled checksums and the fingerprint of all sensor files.
 
     Equal data give equal text on every machine. A synthetic world is told by its settings and the hash of its code.
 
     Example: labeldistill manifest smoke
     """
+    from dataclasses import asdict
+
     from labeldistill.files import write_json
     from labeldistill.nuscenes.manifest import build_manifest
     from labeldistill.study.plan import StudyPlan
@@ -30,6 +34,7 @@ def manifest(
         found = {"version": data.version, "synth": data.synth.model_dump(mode="json"), "data_key": plan.data_key}
     else:
         found = build_manifest(data, plan.dataroot, plan.table_cache)
+        found["sensor_files"] = asdict(plan.sensor_files.fingerprint(seconds=None))
     if out is None:
         typer.echo(json.dumps(found, indent=1))
     else:

@@ -4,6 +4,7 @@ A folder with scenes, samples, cameras, sweeps and annotations (`nuscenes.column
 every key-frame image (`depth.bin`: float32 u, v, depth) with their count per image, and `index.json`.
 """
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +23,7 @@ from labeldistill.nuscenes.sensor_files import read_cloud
 from labeldistill.nuscenes.splits import SPLITS, resolve_splits
 from labeldistill.nuscenes.tables import Tables
 
-FORMAT = 1
+FORMAT = 2
 Progress = Callable[[int, int], None]
 """Called with (done, total)."""
 
@@ -64,18 +65,25 @@ class Infos:
         object.__setattr__(self, "_annotation_start", np.searchsorted(self.annotations.sample, edges))
 
     @classmethod
-    def open(cls, folder: str | Path, dataroot: str | Path | None = None) -> "Infos":
-        """Open the folder that `build_infos` wrote; `dataroot` overrides the folder the index was built from.
+    def open(cls, folder: str | Path, dataroot: str | Path | None) -> "Infos":
+        """Open the folder that `build_infos` wrote.
+
+        Args:
+            folder: the index.
+            dataroot: the nuScenes folder that the study names, wherever the index was built; None: the synthetic
+                world that the index was built from, which lies beside it.
 
         Raises:
-            InputError: missing or damaged file, or an index of another format.
+            InputError: missing or damaged file, an index of another format, or one of no synthetic world.
         """
         folder = Path(folder)
         facts = read_json(folder / "index.json")
         if not isinstance(facts, dict) or facts.get("format") != FORMAT:
             raise InputError(f"not an index of format {FORMAT}; build it again", file=folder / "index.json")
+        if dataroot is None and facts.get("world") is None:
+            raise InputError("index of a nuScenes folder that was not given", file=folder / "index.json", key="world")
         infos = cls(
-            dataroot=Path(dataroot or facts["dataroot"]),
+            dataroot=folder / facts["world"] if dataroot is None else Path(dataroot).expanduser(),
             scenes=read_columns(folder / "scenes.parquet", Scenes),
             samples=read_columns(folder / "samples.parquet", Samples),
             cameras=read_columns(folder / "cameras.parquet", Cameras),
@@ -127,15 +135,18 @@ def build_infos(
     out_dir: str | Path,
     *,
     cache: str | Path | None = None,
+    sensor_files: str | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """Write the index of the samples of the study's splits to `out_dir`, and return that folder.
 
     Args:
         data: version, splits, and how many past and future sweeps are indexed; its `dataroot` is not looked at.
-        dataroot: the nuScenes folder.
+        dataroot: the nuScenes folder. The index does not hold it: whoever opens it says which folder is read. Only a
+            synthetic world, which is written beside its index, is found from there.
         out_dir: created if missing; `index.json` is written last, so a folder without it is unfinished.
         cache: folder for the Parquet copies of the tables; None reads the JSON tables.
+        sensor_files: fingerprint of the sensor files, for the index to say what it was built from.
         progress: called as samples are projected.
 
     Raises:
@@ -161,7 +172,8 @@ def build_infos(
         write_columns(out / f"{name}.parquet", columns)
     counts = _write_depth(Path(dataroot), cameras, sweeps, out / "depth.bin", progress)
     write_columns(out / "depth.parquet", DepthCounts(counts))
-    facts = {"format": FORMAT, "dataroot": str(Path(dataroot).absolute()), "version": data.version}
+    world = None if data.synth is None else os.path.relpath(Path(dataroot).resolve(), out.resolve())
+    facts = {"format": FORMAT, "version": data.version, "world": world, "sensor_files": sensor_files}
     write_json(out / "index.json", facts | {"samples": len(samples.token), "scenes": scenes.name.to_pylist()})
     return out
 

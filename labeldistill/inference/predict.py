@@ -89,7 +89,7 @@ class _Work:
         if self.accelerator == "cuda":
             torch.cuda.set_device(device)
         run = self.run
-        dataset = KeyFrameDataset(Infos.open(self.infos_dir), run, self.split, training=False)
+        dataset = KeyFrameDataset(Infos.open(self.infos_dir, run.data.dataroot), run, self.split, training=False)
         models: dict[WeightsName, nn.Module] = {}
         for name in self.weights:
             loaded, about = load_run(run, self.run_dir, name, run_key=self.run_key, teacher_dir=self.teacher_dir)

@@ -63,6 +63,7 @@ def data_provenance(infos_dir: Path) -> dict[str, Any]:
         "samples": facts.get("samples"),
         "scenes": len(facts.get("scenes", [])),
         "tables": tables,
+        "sensor_files": facts.get("sensor_files"),
         "depth_bytes": depth.stat().st_size if depth.is_file() else None,
     }
     lines = [f"{name} {value}" for name, value in tables.items()] + [f"depth {found['depth_bytes']}"]

@@ -100,7 +100,7 @@ def draw_cameras(plan: StudyPlan, folder: Path, threshold: float) -> list[str]:
     Returns:
         The units drawn; a run that failed or diverged has no boxes and is left out.
     """
-    infos = Infos.open(plan.infos)
+    infos = Infos.open(plan.infos, plan.dataroot)
     sample = _fullest(infos, plan.study.evaluation_split)
     about = infos.annotations
     rows = infos.annotations_of(sample)

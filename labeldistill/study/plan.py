@@ -15,10 +15,12 @@ from labeldistill.config.load import load_study
 from labeldistill.config.runs import run_settings
 from labeldistill.config.study import RunSettings, Stage, StudySettings
 from labeldistill.errors import InputError
+from labeldistill.files import read_json
+from labeldistill.nuscenes.fingerprint import SensorFiles
 from labeldistill.study.adopted import AdoptedRun, adopted_under
 from labeldistill.study.apart import Origin
 from labeldistill.study.code_hash import code_hash
-from labeldistill.study.data_key import data_key
+from labeldistill.study.data_key import sensor_files, table_sums, world_key
 from labeldistill.study.ingested import IngestedRun, ingested_under
 from labeldistill.study.run_key import digest, hashed_settings, run_key
 
@@ -83,14 +85,53 @@ class StudyPlan:
 
     @cached_property
     def data_key(self) -> str:
-        """Hash of the data: the synthetic world's settings and code, or the content of the folder's tables."""
-        return data_key(self.study.data, code_hash("synth"), self.cache)
+        """Hash of the data: the synthetic world's settings and code, or the folder's tables and sensor files.
+
+        Raises:
+            InputError: no such folder, a table that can't be read, or sensor files that changed (see `SensorFiles`).
+        """
+        data = self.study.data
+        if data.synth is not None:
+            return world_key(data, code_hash("synth"))
+        sensors = self.sensor_files.fingerprint().sha256
+        return digest({"version": data.version, "tables": self._table_sums, "sensors": sensors})
+
+    @cached_property
+    def _table_sums(self) -> dict[str, str]:
+        return table_sums(self.study.data, self.dataroot, self.table_cache)
+
+    @cached_property
+    def sensor_files(self) -> SensorFiles:
+        """The sensor files that the study reads, with what was last seen of them; a synthetic world must be written.
+
+        Raises:
+            InputError: no such folder, or a table that can't be read.
+        """
+        tables, memory = self._table_sums, self.results / "data"
+        return sensor_files(self.study.data, self.dataroot, tables, memory=memory, table_cache=self.table_cache)
 
     @cached_property
     def infos_key(self) -> str:
-        """Hash of the columnar index: data, splits, sweeps and the code that builds it."""
+        """Hash of the columnar index: data, splits, sweeps and the code that builds it.
+
+        Raises:
+            InputError: as `data_key`; or files of the synthetic world are not those that its check found.
+        """
         data = self.study.data.model_dump(mode="json", exclude={"dataroot"})
-        return digest({"data": self.data_key, "settings": data, "code": code_hash("infos")})
+        key = digest({"data": self.data_key, "settings": data, "code": code_hash("infos")})
+        if data["synth"] is not None:
+            self._refuse_changed_world(self.results / "data" / f"check-{key}.json")
+        return key
+
+    def _refuse_changed_world(self, check: Path) -> None:
+        if not check.is_file() or not (self.world / self.study.data.version).is_dir():
+            return
+        found = read_json(check).get("sensor_files", {}).get("sha256")
+        if found != self.sensor_files.fingerprint().sha256:
+            raise InputError(
+                "files of the synthetic world were changed after its check; delete the folder, it is written anew",
+                file=self.world,
+            )
 
     @property
     def world(self) -> Path:

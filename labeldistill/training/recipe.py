@@ -63,7 +63,7 @@ def training_items(run: RunSettings, infos_dir: Path) -> SplitItems:
     Raises:
         InputError: an index that is missing or damaged, or a split it does not hold.
     """
-    infos = Infos.open(infos_dir)
+    infos = Infos.open(infos_dir, run.data.dataroot)
     pixels = int(infos.cameras.size_px.astype("int64").prod(axis=1).sum())
     small = pixels * 3 <= CACHE_BYTES and run.training.loader_workers == 0
     return SplitItems(KeyFrameDataset(infos, run, "train", training=True, cache_images=small))

@@ -100,7 +100,7 @@ def pairs(expected: dict[str, dict[str, set[str]]]) -> list[tuple[str, str]]:
 def infos(tmp_path_factory: pytest.TempPathFactory) -> Infos:
     root = tmp_path_factory.mktemp("switches")
     TinyWorld(root / "world")
-    return Infos.open(build_infos(DATA, root / "world", root / "infos"))
+    return Infos.open(build_infos(DATA, root / "world", root / "infos"), root / "world")
 
 
 @pytest.fixture(scope="module")

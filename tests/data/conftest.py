@@ -72,7 +72,7 @@ def make_run() -> MakeRun:
 
 @pytest.fixture(scope="session")
 def infos(tiny: TinyWorld, tmp_path_factory: pytest.TempPathFactory) -> Infos:
-    return Infos.open(build_infos(DATA, tiny.root, tmp_path_factory.mktemp("infos")))
+    return Infos.open(build_infos(DATA, tiny.root, tmp_path_factory.mktemp("infos")), tiny.root)
 
 
 @pytest.fixture(scope="session")
@@ -81,4 +81,5 @@ def real_infos(real_nuscenes: Path, tmp_path_factory: pytest.TempPathFactory) ->
     data = DATA.model_copy(
         update={"version": "v1.0-mini", "splits": {"train": ("scene-0061",), "val": ("scene-0061",)}}
     )
-    return Infos.open(build_infos(data, real_nuscenes / "nuscenes", tmp_path_factory.mktemp("real-infos")))
+    root = real_nuscenes / "nuscenes"
+    return Infos.open(build_infos(data, root, tmp_path_factory.mktemp("real-infos")), root)

@@ -379,7 +379,7 @@ def test_a_batch_stacks_and_pads(infos, make_run):
 
 
 def test_a_missing_or_truncated_file_is_named(own: Path, tmp_path: Path, make_run):
-    infos = Infos.open(build_infos(make_run().data, own, tmp_path / "infos"))
+    infos = Infos.open(build_infos(make_run().data, own, tmp_path / "infos"), own)
     image = own / infos.cameras.file[8].as_py()
     image.write_bytes(image.read_bytes()[:-200])
     dataset = KeyFrameDataset(infos, make_run(), "train", True)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from tiny_nuscenes import VERSION, TinyWorld
 
-from labeldistill.config.data import DataSettings
+from labeldistill.config.data import DataSettings, SynthSettings
 from labeldistill.data.infos import Infos, build_infos
 from labeldistill.errors import InputError
 from labeldistill.nuscenes.annotations import read_annotations
@@ -71,7 +71,7 @@ def test_a_study_of_one_scene_needs_no_other_scenes_files(own: Path, tmp_path: P
     for path in [*own.rglob("scene-0003*.jpg"), *own.rglob("scene-0003*.bin")]:
         path.unlink()
     data = DATA.model_copy(update={"splits": {"train": ("scene-0001",), "val": ("scene-0001",)}})
-    infos = Infos.open(build_infos(data, own, tmp_path / "infos"))
+    infos = Infos.open(build_infos(data, own, tmp_path / "infos"), own)
     assert len(infos.samples.token) == 4
     with pytest.raises(InputError, match=r"split `tuning` has no sample"):
         infos.split("tuning")
@@ -86,7 +86,7 @@ def test_an_unfinished_index_is_no_index(own: Path, tmp_path: Path):
     with pytest.raises(InputError, match=r"scene-0003_3.pcd.bin: .*not a whole number of points"):
         build_infos(DATA, own, folder)
     with pytest.raises(InputError, match=r"index.json"):
-        Infos.open(folder)
+        Infos.open(folder, own)
 
 
 @pytest.mark.parametrize("name", ["index.json", "cameras.parquet", "depth.bin", "depth.parquet"])
@@ -98,7 +98,7 @@ def test_a_damaged_index_names_the_file(tiny: TinyWorld, tmp_path: Path, name, d
     else:
         file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
     with pytest.raises(InputError, match=name.replace(".", r"\.")):
-        Infos.open(tmp_path)
+        Infos.open(tmp_path, tiny.root)
 
 
 def test_another_format_is_refused(tiny: TinyWorld, tmp_path: Path):
@@ -106,16 +106,28 @@ def test_another_format_is_refused(tiny: TinyWorld, tmp_path: Path):
     facts = json.loads((tmp_path / "index.json").read_text())
     (tmp_path / "index.json").write_text(json.dumps(facts | {"format": 0}))
     with pytest.raises(InputError, match="format"):
-        Infos.open(tmp_path)
+        Infos.open(tmp_path, tiny.root)
 
 
 def test_the_dataroot_can_be_moved(own: Path, tmp_path: Path):
     folder = build_infos(DATA, own, tmp_path / "infos")
-    assert Infos.open(folder).dataroot == own
+    assert str(own) not in (folder / "index.json").read_text()
     assert Infos.open(folder, tmp_path / "elsewhere").dataroot == tmp_path / "elsewhere"
+    with pytest.raises(InputError, match="was not given"):
+        Infos.open(folder, None)
+
+
+def test_a_synthetic_world_is_found_beside_its_index_also_after_both_moved(own: Path, tmp_path: Path):
+    data = DATA.model_copy(update={"synth": SynthSettings(), "dataroot": None})
+    results = tmp_path / "results"
+    results.mkdir()
+    own.rename(results / "world")
+    build_infos(data, results / "world", results / "infos")
+    results.rename(tmp_path / "moved")
+    assert Infos.open(tmp_path / "moved" / "infos", None).dataroot.resolve() == tmp_path / "moved" / "world"
 
 
 def test_no_boxes_are_no_error(own: Path, tmp_path: Path):
     (own / VERSION / "sample_annotation.json").write_text("[]")  # as in the official test version
-    infos = Infos.open(build_infos(DATA, own, tmp_path / "infos"))
+    infos = Infos.open(build_infos(DATA, own, tmp_path / "infos"), own)
     assert infos.annotations_of(3) == slice(0, 0)

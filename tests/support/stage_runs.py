@@ -37,7 +37,7 @@ class Runs:
     def settings(self, unit: str, seed: int = 0, steps: int = 2) -> RunSettings:
         stage = unit if unit in ("teacher", "label-encoder") else "student"
         run = run_settings(load_study("smoke"), stage, unit if stage == "student" else None, seed)  # type: ignore[arg-type]
-        data = DataSettings(dataroot="unused", **DATA)
+        data = DataSettings(dataroot=str(self.infos.parent / "world"), **DATA)
         training = run.training.model_copy(update={"steps": steps, "batch": 2, "warmup_steps": 0})
         return run.model_copy(update={"data": data, "training": training})
 

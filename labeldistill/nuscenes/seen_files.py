@@ -1,0 +1,89 @@
+"""What was last seen of many files: names, sizes, times of change and content, kept in one file that opens quickly."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from array import array
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from labeldistill.errors import InputError
+from labeldistill.files import written_whole
+
+UNREAD = bytes(32)
+"""In place of the SHA-256 of a file whose content was not read."""
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """What stands for a study's sensor files.
+
+    Attributes:
+        sha256: of names, sizes and the content that was read.
+        files: number of files, missing ones included.
+        missing: number of files that are not there.
+        bytes: of all files.
+        read: number of files whose content is part of it.
+    """
+
+    sha256: str
+    files: int
+    missing: int
+    bytes: int
+    read: int
+
+
+@dataclass
+class SeenFiles:
+    """A look at files. Per file: size in bytes (-1: missing), time of change in ns, SHA-256 (zeros: not read)."""
+
+    names: list[str]
+    sizes: array[int]
+    times: array[int]
+    sums: bytearray
+    folders: dict[str, int]
+    """Folder -> its time of change: another one says that files came, went or were replaced."""
+    fingerprint: Fingerprint | None = None
+
+    def counts(self, row: int) -> bool:
+        """Whether the content of a file is part of the fingerprint."""
+        return self.sums[32 * row : 32 * row + 32] != UNREAD
+
+    def told(self) -> Fingerprint:
+        """The fingerprint of what was seen."""
+        total = hashlib.sha256("\0".join(self.names).encode())
+        total.update(self.sizes.tobytes())
+        total.update(self.sums)
+        there = [size for size in self.sizes if size >= 0]
+        read = sum(self.counts(row) for row in range(len(self.names)))
+        return Fingerprint(total.hexdigest(), len(self.names), len(self.names) - len(there), sum(there), read)
+
+    def remember(self, memory: Path) -> Fingerprint:
+        """Write the look to a file, if it can be written, and tell its fingerprint."""
+        told = self.told()
+        names = "\0".join(self.names).encode()
+        head = {"format": _FORMAT, "names": len(names), "folders": self.folders, "fingerprint": asdict(told)}
+        with suppress(InputError), written_whole(memory) as temporary, temporary.open("wb") as stream:
+            stream.write(json.dumps(head).encode() + b"\n" + names)
+            for part in (self.sizes.tobytes(), self.times.tobytes(), self.sums):
+                stream.write(part)
+        return told
+
+    @classmethod
+    def recall(cls, memory: Path) -> SeenFiles | None:
+        """The look that `remember` wrote; None where there is none or the file is damaged."""
+        try:
+            head, rest = memory.read_bytes().split(b"\n", 1)
+            facts = json.loads(head)
+            told, end = Fingerprint(**facts["fingerprint"]), facts["names"]
+            count = told.files
+            if facts["format"] != _FORMAT or len(rest) != end + 48 * count:
+                return None
+            names = rest[:end].decode().split("\0") if count else []
+            sizes, times = array("q", rest[end : end + 8 * count]), array("q", rest[end + 8 * count : end + 16 * count])
+            return cls(names, sizes, times, bytearray(rest[end + 16 * count :]), dict(facts["folders"]), told)
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
