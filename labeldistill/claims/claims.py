@@ -83,7 +83,12 @@ def claims_file() -> Path:
     return studies_folder().parent / "claims" / "labeldistill.yaml"
 
 
-def _tree(file: Path) -> dict[str, Any]:
+def claims_tree(file: Path) -> dict[str, Any]:
+    """The whole file of claims as YAML reads it.
+
+    Raises:
+        InputError: no such file, no YAML, or no list of claims in it.
+    """
     try:
         tree = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:
@@ -110,7 +115,7 @@ def load_claims(file: Path | None = None) -> dict[str, Claim]:
         InputError: no such file, or a claim with a missing, unknown or repeated entry.
     """
     file = file or claims_file()
-    claims = [_claim(entry, number, file) for number, entry in enumerate(_tree(file)["claims"])]
+    claims = [_claim(entry, number, file) for number, entry in enumerate(claims_tree(file)["claims"])]
     by_id = {claim.id: claim for claim in claims}
     if len(by_id) != len(claims):
         raise InputError("an id stands twice", file=file, key="claims.id")
@@ -122,6 +127,6 @@ def known_spreads(metric: str, file: Path | None = None) -> list[tuple[str, int,
 
     Only lists of single runs count: a range or somebody's word is no sd.
     """
-    entries = _tree(file or claims_file()).get("spread", [])
+    entries = claims_tree(file or claims_file()).get("spread", [])
     lists = [(e, e[metric]) for e in entries if isinstance(e.get(metric), list) and len(e[metric]) > 2]
     return [(f"{e['what']} ({e['source']})", len(values), stdev(values)) for e, values in lists]

@@ -15,10 +15,16 @@ class Which(StrEnum):
 
     main = "main"
     pairs = "pairs"
+    hypotheses = "hypotheses"
 
 
 def table(
-    which: Annotated[Which, typer.Argument(help="main: published beside reproduced. pairs: variants to baseline.")],
+    which: Annotated[
+        Which,
+        typer.Argument(
+            help="main: published beside reproduced. pairs: variants to baseline. hypotheses: the paper's conclusions."
+        ),
+    ],
     study: StudyOption,
     format: Annotated[TableFormat, typer.Option("--format", "-f", help="How it is written.")] = TableFormat.markdown,
     weights: Annotated[str, typer.Option("--weights", help="ema or raw.")] = "ema",
@@ -29,9 +35,13 @@ def table(
     Example: labeldistill table main --study smoke --format latex
     """
     from labeldistill.claims.claims import load_claims
+    from labeldistill.claims.hypotheses import load_hypotheses
     from labeldistill.errors import InputError
     from labeldistill.records.gather import gather
+    from labeldistill.reporting.hypothesis_table import hypothesis_rows, hypothesis_table
     from labeldistill.reporting.paper_table import main_table, pairs_table
+    from labeldistill.reporting.scope import data_scope
+    from labeldistill.reporting.scored_runs import scored_runs
     from labeldistill.reporting.study_tables import StudyTables
     from labeldistill.reporting.table_formats import formatted
     from labeldistill.study.plan import StudyPlan
@@ -48,6 +58,11 @@ def table(
         margins = ", ".join(f"{metric} {margin:g}" for metric, margin in rules.margins.items())
         caption = f"Published and reproduced: {about}; {interval}; margins of equivalence: {margins}"
         found = main_table(chosen, tables, load_claims())
+    elif which is Which.hypotheses:
+        caption = f"The paper's conclusions {data_scope(chosen)}, on shared seeds: {about}"
+        runs = scored_runs(plan, weights)
+        rows = hypothesis_rows(chosen, tables, runs, load_hypotheses(), load_claims())
+        found = hypothesis_table(rows, rules.confidence)
     else:
         caption = f"Differences to {chosen.baseline} on shared seeds: {about}; {interval}"
         found = pairs_table(chosen, tables)

@@ -29,9 +29,9 @@ def interval(summary: Summary | None) -> str:
     return f"{summary.mean:+.3f} [{summary.low:+.3f}, {summary.high:+.3f}]"
 
 
-def signed(value: float) -> str:
+def signed(value: float, digits: int = 3) -> str:
     """A difference with its sign."""
-    return NOTHING if math.isnan(value) else f"{value:+.3f}"
+    return NOTHING if math.isnan(value) else f"{value:+.{digits}f}"
 
 
 def bounds(found: Summary | Interval) -> str:

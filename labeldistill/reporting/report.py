@@ -10,12 +10,14 @@ import yaml
 from markupsafe import Markup
 
 from labeldistill.claims.claims import load_claims
+from labeldistill.claims.hypotheses import load_hypotheses
 from labeldistill.errors import InputError
 from labeldistill.files import read_json, write_json, write_text, written_whole
 from labeldistill.records.outcome import FINISHED
 from labeldistill.records.provenance import code_provenance
 from labeldistill.reporting import figures, numbers, sources
 from labeldistill.reporting.cameras import draw_cameras
+from labeldistill.reporting.hypothesis_table import hypothesis_rows
 from labeldistill.reporting.intervals import interval_rows, pair_scenes
 from labeldistill.reporting.pairs import pair_rows
 from labeldistill.reporting.scored_runs import scored_runs
@@ -108,6 +110,7 @@ def _statistics(plan: StudyPlan, tables: StudyTables) -> dict[str, Any]:
         "pair_notes": list(dict.fromkeys(row.reason for row, _ in pairs if row.finding is not Finding.NOT_SHOWN)),
         "pair_caveats": list(dict.fromkeys(s.both.caveat for _, s in pairs if s.both.caveat)),
         "intervals": interval_rows(tables, scored, confidence=confidence),
+        "hypotheses": hypothesis_rows(plan.study, tables, scored, load_hypotheses(), load_claims()),
         "slices": slice_rows(tables, confidence=confidence),
         "looks": sources.looks(plan),
     }

@@ -1,7 +1,7 @@
 """A table of verdicts as Markdown, LaTeX (booktabs) or CSV; the words of reasons become notes below."""
 
 import math
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -85,12 +85,36 @@ def _pair_cells(row: Row) -> list[str]:
     ]
 
 
+def _hypothesis_cells(row: Row) -> list[str]:
+    failed = f" ({row['failed']} failed)" if row["failed"] else ""
+    return [
+        str(row["hypothesis"]),
+        f"{row['better'] or NOTHING} > {row['worse'] or NOTHING}",
+        str(row["metric"]),
+        _interval(row, "difference", "low", "high", "+"),
+        f"{row['n']}{failed}",
+        *(_p_value(row[p]) for p in ("p_supported", "p_contradicted", "p_signs")),
+        str(row["verdict"]),
+        _number(row["published_gain"], 1, "+"),
+    ]
+
+
 _MAIN_HEAD = ["variant", "metric", "published", "reproduced [95 %]", "sd", "n", "runs", "difference", "verdict"]
 _PAIR_HEAD = ["variant", "metric", "difference [95 %]", "sd", "n", "pairs", "p (t)", "p (signs)", "p (Holm)", "finding"]
+_HYPOTHESIS_HEAD = [
+    *("hypothesis", "here", "metric", "difference [95 %]", "pairs"),
+    *("p of no gain", "p of no loss", "p (signs)", "verdict", "published gain"),
+]
+_KINDS: tuple[tuple[str, list[str], Callable[[Row], list[str]]], ...] = (
+    ("p_supported", _HYPOTHESIS_HEAD, _hypothesis_cells),
+    ("verdict", _MAIN_HEAD, _main_cells),
+    ("finding", _PAIR_HEAD, _pair_cells),
+)
+"""A column that only this kind of table has (looked for in this order), its head, its cells."""
 
 
 def formatted(table: pd.DataFrame, format: TableFormat, caption: str, confidence: float = 0.95) -> str:
-    """`main_table` or `pairs_table` as text.
+    """`main_table`, `pairs_table` or `hypothesis_table` as text.
 
     Args:
         table: with its numbers; CSV keeps every one of them.
@@ -100,14 +124,11 @@ def formatted(table: pd.DataFrame, format: TableFormat, caption: str, confidence
     """
     if format is TableFormat.csv:
         return table.to_csv(index=False, float_format="%.6g")
-    main = "verdict" in table
+    head, cells = next((names, write) for column, names, write in _KINDS if column in table)
     percent = f"[{confidence * 100:g} %]"
-    head = [name.replace("[95 %]", percent) for name in (_MAIN_HEAD if main else _PAIR_HEAD)]
+    head = [name.replace("[95 %]", percent) for name in head]
     notes = list(dict.fromkeys(str(reason) for reason in table["reason"]))
-    body = [
-        [*(_main_cells if main else _pair_cells)(row), str(notes.index(row["reason"]) + 1)]
-        for row in table.to_dict("records")
-    ]
+    body = [[*cells(row), str(notes.index(row["reason"]) + 1)] for row in table.to_dict("records")]
     write = _markdown if format is TableFormat.markdown else _latex
     return write([*head, "note"], body, notes, caption)
 

@@ -1,9 +1,9 @@
 """Seeds and scenes together: the interval of a variant's score on other seeds and other scenes."""
 
 import numpy as np
-from scipy import stats
 
 from labeldistill.statistics.bootstrap import FEWEST_SCENES, Floats, Interval, scene_interval, too_few, widened
+from labeldistill.statistics.estimate import Estimate
 from labeldistill.statistics.summary import spread
 
 
@@ -32,14 +32,27 @@ def seeds_and_scenes(scores: Floats, replicates: Floats, scenes: int, *, confide
     mean = float(np.mean(scores))
     if scenes < FEWEST_SCENES:
         return Interval(mean, np.nan, np.nan, "seeds and scenes", too_few(scenes))
+    found = estimate(scores, replicates, scenes)
+    if found.error == 0:
+        return Interval(mean, mean, mean, "seeds and scenes", "all runs equal on all scenes: the interval has no width")
+    caveat = "" if spread(list(scores)) else "all runs equal: the interval is of the scenes alone"
+    return Interval(mean, *found.interval(confidence), "seeds and scenes", caveat)
+
+
+def estimate(scores: Floats, replicates: Floats, scenes: int) -> Estimate:
+    """Mean with the standard error that seeds and scenes give it together (see `seeds_and_scenes`).
+
+    Args:
+        scores: [n] two or more, finite.
+        replicates: [n, R] likewise.
+        scenes: S, at least FEWEST_SCENES.
+    """
+    n = len(scores)
     of_seeds = spread(list(scores)) ** 2 / n
     over_scenes = replicates.mean(axis=0)
     of_scenes = float(np.var(over_scenes)) * widened(scenes) ** 2
     own_luck = float(np.var(replicates - over_scenes, axis=1).mean()) * widened(scenes) ** 2 / (n - 1)
     variance = max(of_seeds + of_scenes - own_luck, of_seeds, of_scenes)
-    if variance == 0:
-        return Interval(mean, mean, mean, "seeds and scenes", "all runs equal on all scenes: the interval has no width")
-    freedom = variance**2 / (of_seeds**2 / (n - 1) + of_scenes**2 / (scenes - 1))
-    half = float(stats.t.ppf(0.5 + confidence / 2, freedom)) * variance**0.5
-    caveat = "" if of_seeds else "all runs equal: the interval is of the scenes alone"
-    return Interval(mean, mean - half, mean + half, "seeds and scenes", caveat)
+    parts = of_seeds**2 / (n - 1) + of_scenes**2 / (scenes - 1)
+    freedom = variance**2 / parts if parts else float(n - 1)
+    return Estimate(float(np.mean(scores)), variance**0.5, freedom, n, basis="seeds and scenes")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, fsum, log2
+from typing import Literal
 
 import numpy as np
 from scipy import special, stats
@@ -31,8 +32,10 @@ def paired_t(differences: Sequence[float], resolution: float = 0.0) -> float:
     return 2 * float(special.stdtr(n - 1, -abs(fsum(differences)) / (sd * n**0.5)))
 
 
-def sign_flip(differences: Sequence[float], *, seed: int = 0) -> SignFlip:
-    """Two-sided sign-flip permutation test of the mean: under "no difference" each pair's sign is a coin toss.
+def sign_flip(
+    differences: Sequence[float], *, seed: int = 0, alternative: Literal["two-sided", "greater"] = "two-sided"
+) -> SignFlip:
+    """Sign-flip permutation test of the mean: under "no difference" each pair's sign is a coin toss.
 
     All 2^n patterns up to EXACT_PAIRS pairs, RESAMPLES random ones beyond; NaN without a pair.
     """
@@ -47,6 +50,7 @@ def sign_flip(differences: Sequence[float], *, seed: int = 0) -> SignFlip:
         np.mean,
         permutation_type="samples",
         vectorized=True,
+        alternative=alternative,
         n_resamples=2**n if exact else RESAMPLES,
         rng=np.random.default_rng(seed),
     )
