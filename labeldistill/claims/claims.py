@@ -16,28 +16,23 @@ POINTS: tuple[Metric, ...] = ("mAP", "NDS")
 """Metrics that claims give in points (0-100) while records hold fractions."""
 
 
-class Configuration(BaseModel):
-    """What is known of the run behind a claim; a comparable study must agree with everything that stands here."""
+class Reference(BaseModel):
+    """The reference study that a claim's numbers belong to, `workflow/claims/references/<study>.yaml`, and its unit."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    backbone: str | None = None
-    """resnet50, resnet101, ..."""
-    image: tuple[int, int] | None = None
-    """Height, width of the network's input, pixels."""
-    frames: tuple[int, ...] | None = None
-    """Key frames that the network sees, relative to the current one."""
-    epochs: int | None = None
-    voxel_m: tuple[float, float, float] | None = None
-    note: str = ""
-
-    def known(self) -> dict[str, Any]:
-        """Everything that can be compared, by name."""
-        return self.model_dump(exclude_none=True, exclude={"note"})
+    study: str
+    unit: str
 
 
 class Claim(BaseModel):
-    """One published claim. Values are in points for mAP and NDS, in nuScenes' units for the TP errors."""
+    """One published claim. Values are in points for mAP and NDS, in nuScenes' units for the TP errors.
+
+    Attributes:
+        reference: the whole configuration behind the numbers; without one no study can be compared with the claim.
+        configuration_confidence: how far that configuration can be trusted.
+        weights: which weights of a training were scored. sensor: what the detector sees.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -56,8 +51,10 @@ class Claim(BaseModel):
     per_class_AP: dict[str, float] = {}
     source: str
     confidence: Literal["primary", "quoted", "secondary", "inferred"]
-    configuration: Configuration = Configuration()
+    reference: Reference | None = None
     configuration_confidence: Literal["primary", "quoted", "secondary", "inferred"] | None = None
+    weights: Literal["ema", "raw"] = "ema"
+    sensor: Literal["camera", "lidar"] = "camera"
     note: str = ""
 
     @model_validator(mode="after")
@@ -81,6 +78,11 @@ class Claim(BaseModel):
 def claims_file() -> Path:
     """The file of the paper's claims, beside the studies."""
     return studies_folder().parent / "claims" / "labeldistill.yaml"
+
+
+def reference_file(study: str, claims: Path | None = None) -> Path:
+    """Where a reference study lies: in the folder `references` beside the file of claims."""
+    return (claims or claims_file()).parent / "references" / f"{study}.yaml"
 
 
 def claims_tree(file: Path) -> dict[str, Any]:
@@ -119,6 +121,10 @@ def load_claims(file: Path | None = None) -> dict[str, Claim]:
     by_id = {claim.id: claim for claim in claims}
     if len(by_id) != len(claims):
         raise InputError("an id stands twice", file=file, key="claims.id")
+    for claim in claims:
+        if claim.reference and not (study := reference_file(claim.reference.study, file)).is_file():
+            key = f"claims.{claim.id}.reference.study"
+            raise InputError(f"there is no reference study {study}", file=file, key=key)
     return by_id
 
 

@@ -1,85 +1,144 @@
-"""Whether a claim is about what a study runs: its data, split and configuration, from a source that can be trusted."""
+"""Whether a claim is about what a study ran: by proof, and where something is not proven, not."""
 
-from typing import Any
+from dataclasses import dataclass
 
 from labeldistill.claims.claims import Claim
-from labeldistill.config.runs import with_overrides
+from labeldistill.claims.differences import differences
+from labeldistill.claims.evidence import Evidence
+from labeldistill.claims.official import load_official, why_not_official
+from labeldistill.claims.references import STAGES, load_reference
 from labeldistill.config.study import StudySettings
+from labeldistill.study.apart import Origin, origin_of, variant_of
 
-FULL_DATA = {"train": "v1.0-trainval", "val": "v1.0-trainval", "test": "v1.0-test"}
-"""nuScenes version that each official split belongs to."""
+TRUSTED = ("primary", "quoted")
+"""Confidence in a source, or in a configuration, that a verdict may rest on."""
+
+FROM_ELSEWHERE: dict[Origin, str] = {
+    "ingested": "files of another code base: nothing proves that they were made in this configuration",
+    "adopted": "a checkpoint trained elsewhere: its shapes fit, nothing proves how it was trained",
+}
 
 
-def why_not_comparable(study: StudySettings, unit: str, claim: Claim) -> str:
-    """Why no verdict can be given on the claim, in words; empty when one can.
+@dataclass(frozen=True)
+class Comparability:
+    """What stands between a study's unit and a verdict on a claim, in words.
+
+    Attributes:
+        refused: reasons for NOT COMPARABLE: every known difference.
+        unproven: reasons for no verdict beyond INCONCLUSIVE.
+        notes: what a reader has to know besides.
+    """
+
+    refused: tuple[str, ...] = ()
+    unproven: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def comparability(study: StudySettings, unit: str, claim: Claim, evidence: Evidence, weights: str) -> Comparability:
+    """Everything that keeps a unit from a verdict on a claim.
 
     Args:
         study: what was run.
-        unit: `teacher`, `label-encoder` or the variant that the claim is set beside.
+        unit: as tables call it: `teacher`, `label-encoder`, a variant, or the ingested runs of one.
         claim: what was published.
+        evidence: what lies beside the numbers.
+        weights: that were scored, `raw` or `ema`.
     """
+    refused = list(_settings(study, variant_of(unit), claim))
+    if weights != claim.weights:
+        refused.append(f"{weights} weights, the claim is of {claim.weights} weights")
+    if not study.data.synth:
+        refused += _data(study, unit, evidence)
+    if others := evidence.sensors.get(unit, frozenset()) - {claim.sensor}:
+        refused.append(f"made with {', '.join(sorted(others))}, the claim is of {claim.sensor} alone")
+    return Comparability(tuple(refused), tuple(_unproven(study, unit, claim, evidence)), tuple(_notes(study, unit)))
+
+
+def why_not_comparable(study: StudySettings, unit: str, claim: Claim) -> str:
+    """Why the settings alone rule out a verdict, in words: all that can be said before anything runs; else empty."""
+    return "; ".join(_settings(study, unit, claim))
+
+
+def _settings(study: StudySettings, unit: str, claim: Claim) -> list[str]:
+    found: list[str] = []
     if not study.comparable:
-        return study.not_comparable_because
-    return _data(study) or _source(claim) or _split(study, claim) or _configuration(study, unit, claim)
-
-
-def _data(study: StudySettings) -> str:
+        found.append(study.not_comparable_because)
     if study.data.synth is not None:
-        return "another data set: a synthetic world"
-    version = study.data.version
-    return "" if version in FULL_DATA.values() else f"another data set: nuScenes {version}"
+        found.append("another data set: a synthetic world")
+    if claim.confidence not in TRUSTED:
+        found.append(f"the claim's source is {claim.confidence} ({claim.source}), which never gives a verdict")
+    found += _split(study, claim)
+    if claim.reference is None:
+        return [*found, "the claim's whole configuration is not known, so nothing can be shown to equal it"]
+    if found:  # a study of other data differs in nearly every setting: naming them all would hide the reason
+        return found
+    reference = load_reference(claim)
+    differing = differences(study, unit, reference, claim.reference.unit)
+    if any(claim.delta(metric) is not None for metric in ("mAP", "NDS")) and unit not in STAGES:
+        differing += differences(study, study.baseline, reference, reference.baseline)
+    if differing:
+        found.append(f"another configuration than {claim.reference.study}: {', '.join(map(str, differing))}")
+    return found
 
 
-def _source(claim: Claim) -> str:
-    if claim.confidence in ("primary", "quoted"):
-        return ""
-    return f"the claim's source is {claim.confidence} ({claim.source}), which never gives a verdict"
-
-
-def _split(study: StudySettings, claim: Claim) -> str:
+def _split(study: StudySettings, claim: Claim) -> list[str]:
     scored = study.data.splits[study.evaluation_split]
     name = scored if isinstance(scored, str) else "a list of scenes"
-    if claim.split is None:
-        return f"the claim does not say on which split; this study is scored on {name}"
-    if claim.split != scored or FULL_DATA.get(claim.split) != study.data.version:
-        return f"another split: the claim is of {claim.split}, this study is scored on {name} of {study.data.version}"
-    return ""
+    official = load_official().get(claim.split or "")
+    if official is None:
+        return [f"the claim does not say on which official split; this study is scored on {name}"]
+    if study.data.version != official.version:
+        return [f"another data set: nuScenes {study.data.version}, the claim is of {official.version}"]
+    if scored != claim.split:
+        return [f"another split: the claim is of {claim.split}, this study is scored on {name}"]
+    return []
 
 
-def resolved(study: StudySettings, unit: str) -> dict[str, Any]:
-    """This study's configuration of a unit under the names that claims use."""
-    if unit not in study.variants:
-        return {"voxel_m": study.teacher.voxel_m, "epochs": study.teacher_training.epochs}
-    seen = with_overrides(study, unit)
-    return {
-        "backbone": f"resnet{seen.student.backbone_depth}",
-        "image": seen.student.image.size_px,
-        "frames": seen.student.frame_offsets,
-        "epochs": seen.student_training.epochs,
-        "voxel_m": seen.teacher.voxel_m,
-    }
-
-
-def _configuration(study: StudySettings, unit: str, claim: Claim) -> str:
-    ours, theirs = resolved(study, unit), claim.configuration.known()
-    other = [name for name, value in theirs.items() if name in ours and ours[name] != value]
-    if not other:
-        return ""
-    said = ", ".join(f"{name} {_plain(theirs[name])} there, {_plain(ours[name])} here" for name in other)
-    return f"another configuration: {said}"
-
-
-def _plain(value: Any) -> str:
-    return str(list(value)) if isinstance(value, tuple) else str(value)
-
-
-def reservations(study: StudySettings, claim: Claim) -> list[str]:
-    """What a reader of the verdict must know besides: an inferred or unknown configuration, assumed settings."""
+def _data(study: StudySettings, unit: str, evidence: Evidence) -> list[str]:
+    """Whether the samples that were trained and scored on are those of the official splits that are named."""
     found: list[str] = []
-    if not claim.configuration.known():
-        found.append("the claim's configuration is not known")
-    elif claim.configuration_confidence not in (None, "primary"):
-        found.append(f"the claim's configuration is {claim.configuration_confidence}, not published")
-    if study.assumed:
-        found.append(f"{len(study.assumed)} settings of this study are assumed")
+    official = load_official()
+    for split in ("train", study.evaluation_split):
+        name = study.data.splits.get(split)
+        facts = evidence.splits.get(split)
+        if not isinstance(name, str) or name not in official:
+            found.append(f"`{split}` is no official split")
+        elif facts is None:
+            found.append(f"what `{name}` holds is not known: there is no index of the data")
+        elif why := why_not_official(name, facts, official[name]):
+            found.append(why)
+    if evidence.overlap:
+        found.append(f"{len(evidence.overlap)} scenes are trained on and scored ({', '.join(evidence.overlap[:3])})")
+    if unit in evidence.partial:
+        found.append("a run was scored on a part of the split")
+    held = evidence.splits.get(study.evaluation_split)
+    expected = None if held is None else (held.samples, held.tokens_sha256)
+    if expected is None or evidence.scored.get(unit) != {expected}:
+        found.append("the scores do not say that they are of all samples of the split")
     return found
+
+
+def _unproven(study: StudySettings, unit: str, claim: Claim, evidence: Evidence) -> list[str]:
+    found = [evidence.registration.reservation] if evidence.registration.reservation else []
+    if claim.reference is not None and claim.configuration_confidence not in TRUSTED:
+        found.append(f"the claim's configuration is {claim.configuration_confidence or 'not sourced'}")
+    if why := FROM_ELSEWHERE.get(origin_of(unit)):
+        found.append(why)
+    official = load_official()
+    names = sorted({str(study.data.splits.get("train")), str(claim.split)} & set(official))
+    if unverified := [name for name in names if official[name].tokens_sha256 is None]:
+        found.append(
+            f"nobody has verified the hash of nuScenes' sample tokens ({', '.join(unverified)}) for "
+            "workflow/claims/nuscenes_splits.yaml, so the data can't be told from an imitation"
+        )
+    if left := evidence.left_out.get(variant_of(unit)):
+        found.append(f"scored seeds are left out: {', '.join(map(str, left))}")
+    if missing := [seed for seed in evidence.planned if seed not in study.seeds]:
+        found.append(f"{len(study.seeds)} of {len(evidence.planned)} planned seeds (without {missing[0]}, ...)")
+    return found
+
+
+def _notes(study: StudySettings, unit: str) -> list[str]:
+    """Assumed settings of the study that the unit, or what it learns from, depends on."""
+    named = [key for key in study.assumed if not key.startswith("variants.") or key.split(".")[1] == variant_of(unit)]
+    return [f"{len(named)} settings are assumed: {', '.join(named)}"] if named else []

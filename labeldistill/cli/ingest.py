@@ -35,10 +35,12 @@ def ingest(
 
     Example: labeldistill ingest results_nusc.json --study paper-r50-3f --variant full --seed 0 --source "released code"
     """
+    from labeldistill.claims.registration import register_first_score
     from labeldistill.cli.evaluation_text import print_evaluation
     from labeldistill.errors import InputError
     from labeldistill.evaluation.ingest import Origin
     from labeldistill.evaluation.ingest import ingest as take_in
+    from labeldistill.records.provenance import code_provenance
     from labeldistill.study.ingested import refuse_taken
     from labeldistill.study.plan import StudyPlan
     from labeldistill.study.scoring import scoring_options, scoring_task
@@ -54,6 +56,8 @@ def ingest(
         scoring_task(plan),
         scoring_options(plan, arbiter=arbiter),
         scores=f"metrics-{plan.scorer}",
+        others={run.key: run.detections for run in plan.ingested},
     )
+    register_first_score(plan, code_provenance()["commit"], made=1)
     print_evaluation(scores[weights.value], format)
     typer.echo(f"kept in {folder}", err=format is not Format.table)

@@ -23,8 +23,10 @@ def score(
 
     Example: labeldistill score full --study smoke --seed 1
     """
+    from labeldistill.claims.registration import register_first_score
     from labeldistill.evaluation.predictions import predictions_path
     from labeldistill.evaluation.score_run import score_run
+    from labeldistill.records.provenance import code_provenance
     from labeldistill.study.plan import StudyPlan
     from labeldistill.study.scoring import scoring_options, scoring_task
 
@@ -37,4 +39,5 @@ def score(
         run = plan.run(unit, seed, key)
         files = {weights: predictions_path(plan.predictions(run), weights) for weights in run.weights}
         out, run_key = plan.metrics(run), run.key
+    register_first_score(plan, code_provenance()["commit"])
     score_run(files, scoring_task(plan), out, scoring_options(plan, arbiter=arbiter), run_key=run_key)

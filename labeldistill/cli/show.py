@@ -23,7 +23,8 @@ def show(
     plan = StudyPlan.load(study, results, reports)
     if not plan.report.is_file():
         raise InputError(f"not there yet; run snakemake --cores all --config study={plan.study.name}", file=plan.report)
+    from labeldistill.claims.evidence import evidence_of
     from labeldistill.reporting.report import tables_of
     from labeldistill.reporting.terminal import show_study
 
-    show_study(plan.study, tables_of(plan), str(plan.report))
+    show_study(plan.study, tables_of(plan), evidence_of(plan), str(plan.report))

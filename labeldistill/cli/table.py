@@ -35,6 +35,7 @@ def table(
     Example: labeldistill table main --study smoke --format latex
     """
     from labeldistill.claims.claims import load_claims
+    from labeldistill.claims.evidence import evidence_of
     from labeldistill.claims.hypotheses import load_hypotheses
     from labeldistill.errors import InputError
     from labeldistill.records.gather import gather
@@ -57,7 +58,7 @@ def table(
     if which is Which.main:
         margins = ", ".join(f"{metric} {margin:g}" for metric, margin in rules.margins.items())
         caption = f"Published and reproduced: {about}; {interval}; margins of equivalence: {margins}"
-        found = main_table(chosen, tables, load_claims())
+        found = main_table(chosen, tables, load_claims(), evidence_of(plan))
     elif which is Which.hypotheses:
         caption = f"The paper's conclusions {data_scope(chosen)}, on shared seeds: {about}"
         runs = scored_runs(plan, weights)

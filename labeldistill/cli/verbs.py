@@ -11,6 +11,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "evaluate": ("labeldistill.cli.evaluate", "score any predictions file on any nuScenes folder"),
     "ingest": ("labeldistill.cli.ingest", "take in an official results JSON from another code base"),
     "adopt": ("labeldistill.cli.adopt", "take in a released or foreign checkpoint as a run of a study"),
+    "register": ("labeldistill.cli.register", "declare claims, margins, seeds and analysis before the first score"),
     "benchmark": ("labeldistill.cli.benchmark", "measure training samples/s, inference latency, peak memory"),
     "gather": ("labeldistill.cli.gather", "one tidy table of every metric of every run"),
     "report": ("labeldistill.cli.report", "write the report of a study"),

@@ -1,5 +1,6 @@
 """How a study is judged: declared margins, the noise granted to published values, error rate, power, looks at seeds."""
 
+from math import isfinite
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -18,7 +19,7 @@ class VerdictSettings(Settings):
     A metric without a margin is never called REPRODUCED."""
     published_sd: dict[Metric, float] = {}
     """Sd of the published value itself, a single run of unknown seed; a metric that is not named is taken as exact."""
-    confidence: float = Field(0.95, gt=0.5, lt=1)
+    confidence: float = Field(0.95, gt=0.8, lt=1)
     """Of intervals; 1 - confidence is the error rate of every test and of every family of tests."""
     power: float = Field(0.8, gt=0.5, lt=1)
     """Wanted chance of a verdict, for planning."""
@@ -31,11 +32,11 @@ class VerdictSettings(Settings):
     def _positive(self) -> "VerdictSettings":
         for name in ("margins", "assumed_sd"):
             for metric, value in getattr(self, name).items():
-                if not value > 0:
-                    raise ValueError(f"`{name}.{metric}` must be positive, got {value}")
+                if not (value > 0 and isfinite(value)):
+                    raise ValueError(f"`{name}.{metric}` must be positive and finite, got {value}")
         for metric, value in self.published_sd.items():
-            if not value >= 0:
-                raise ValueError(f"`published_sd.{metric}` must not be negative, got {value}")
+            if not (value >= 0 and isfinite(value)):
+                raise ValueError(f"`published_sd.{metric}` must be finite and not negative, got {value}")
         return self
 
     @property

@@ -2,11 +2,14 @@
 
 import hashlib
 import tempfile
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from labeldistill.errors import InputError
+from labeldistill.evaluation.predictions import Predictions
 from labeldistill.evaluation.result import Evaluation
+from labeldistill.evaluation.same_boxes import MOST_SHARED, shared_boxes
 from labeldistill.evaluation.score_run import score_run
 from labeldistill.evaluation.scoring_task import ScoringOptions, ScoringTask, read_predictions
 from labeldistill.files import write_json
@@ -39,6 +42,7 @@ def ingest(
     options: ScoringOptions | None = None,
     *,
     scores: str = "metrics",
+    others: Mapping[str, Path] | None = None,
 ) -> tuple[Path, dict[str, Evaluation]]:
     """Check and convert an official JSON, score it, and keep both under `folder`.
 
@@ -51,22 +55,26 @@ def ingest(
         folder: the run's folder, `results/<study>/<variant>/seed-<n>`.
         task, options: as in `score_run`.
         scores: name of the folder of its scores.
+        others: beginning of the SHA-256 -> columns of every file that the study took in before.
 
     Returns:
         The new folder and the scores by weights.
 
     Raises:
-        InputError: bad content (names file and token), or the same file was taken in before; nothing is written.
+        InputError: bad content (names file and token), or the same file, or one with the same boxes, was taken in
+            before; nothing is written.
         GateError: the arbiter disagrees; nothing is written.
     """
     file, folder = Path(file), Path(folder)
     digest = _sha256(file)
     target = folder / f"ingested-{digest[:12]}"
-    if target.exists():
-        raise InputError(f"was taken in before as {target}", file=file)
+    others = others or {}
+    if target.exists() or digest[:12] in others:
+        raise InputError(f"was taken in before as {others.get(digest[:12], target)}: one file is one run", file=file)
     truth, allowed = task.open()
     predictions = read_predictions(file, truth, allowed, task)
-    record = {**asdict(origin), "file": file.name, "sha256": digest}
+    _refuse_same_boxes(file, predictions, others)
+    record = {**asdict(origin), "file": file.name, "sha256": digest, "meta": predictions.meta}
     record |= {"samples": len(predictions.tokens), "boxes": len(predictions)}
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".ingest-") as temporary:
@@ -83,6 +91,15 @@ def ingest(
         write_json(whole / RECORD, record)
         whole.rename(target)
     return target, found
+
+
+def _refuse_same_boxes(file: Path, predictions: Predictions, others: Mapping[str, Path]) -> None:
+    for before in others.values():
+        if (share := shared_boxes(predictions, Predictions.read(before))) > MOST_SHARED:
+            raise InputError(
+                f"has {share:.1%} of its boxes in common with {before}: two trainings share none, this is the same run",
+                file=file,
+            )
 
 
 def _sha256(file: Path) -> str:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from labeldistill.geometry.classes import CLASSES
+from labeldistill.nuscenes.splits import OFFICIAL
 
 ATTRIBUTES: tuple[str, ...] = (
     "",
@@ -94,5 +95,5 @@ UNDEFINED_ERRORS: frozenset[tuple[str, str]] = frozenset(
 )
 """(class, error) pairs that the protocol leaves out of every mean (NaN)."""
 
-PREDEFINED_SPLITS = frozenset({"train", "val", "test", "mini_train", "mini_val", "train_detect", "train_track"})
+PREDEFINED_SPLITS = frozenset(OFFICIAL)
 """Split names that the devkit knows; it keeps their predictions in the file's order, which breaks ties of scores."""

@@ -13,6 +13,7 @@ from labeldistill.evaluation.result import Evaluation, write_evaluation
 from labeldistill.evaluation.scoring import scored
 from labeldistill.evaluation.scoring_task import ScoringOptions, ScoringTask, read_predictions
 from labeldistill.files import write_json, written_whole
+from labeldistill.nuscenes.splits import names_hash
 
 REPLICATES = "replicates.parquet"
 
@@ -30,7 +31,8 @@ def score_run(
     Files: `metrics.json`, `replicates.parquet` (see `write_draws`) where `draws` gives some, and one folder per kind of
     weights with `metrics_summary.json`, `metrics_details.json` and `evaluation.json`. `metrics.json` holds
 
-    - `run_key`, and `scenes`: how many were scored;
+    - `run_key`; `scenes` and `samples`: how many were scored, `tokens_sha256`: which (`nuscenes.splits.names_hash`),
+      `partial`: the stamp of a partial evaluation, else null;
     - `rows` of weights, split, metric, class, value (see `Metrics.rows`), low and high where there is an interval over
       scenes; and one row `boxes` per kind of weights: how many were predicted;
     - `slices`: the same for parts of the split, with slice, part and boxes (how many were to be found);
@@ -73,7 +75,8 @@ def score_run(
         write_draws(
             {weights: options.draws(result.matches) for weights, result in results.items()}, Path(out_dir) / REPLICATES
         )
-    about = {"run_key": run_key, "scenes": len(truth.scene_names)}
+    samples = {"samples": len(truth.tokens), "tokens_sha256": names_hash(truth.tokens), "partial": task.partial}
+    about = {"run_key": run_key, "scenes": len(truth.scene_names), **samples}
     write_json(Path(out_dir) / "metrics.json", {**about, **_found(results, read, name)})
     return results
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from labeldistill.config.data import DataSettings
+from labeldistill.nuscenes.splits import names_hash
 from labeldistill.nuscenes.study_files import StudyFiles, sampled, sizes_of, study_files
 from labeldistill.nuscenes.tables import Tables
 
@@ -19,9 +20,9 @@ SAMPLED_FILES = 32
 def build_manifest(data: DataSettings, dataroot: str | Path, cache: str | Path | None = None) -> dict[str, Any]:
     """The manifest of a study's data; it holds no path of this machine and no date, so equal data give equal text.
 
-    Keys: `version`; `tables`: sha256 and bytes of every JSON file of the version; `splits`: scenes and number of key
-    frames; `files`: per folder, how many files the study reads, how many of them are missing, and their bytes;
-    `sampled_sha256`: checksums of some of them.
+    Keys: `version`; `tables`: sha256 and bytes of every JSON file of the version; `splits`: scenes, number of key
+    frames and hash of their sample tokens; `files`: per folder, how many files the study reads, how many of them are
+    missing, and their bytes; `sampled_sha256`: checksums of some of them.
 
     Args:
         data: version, splits, sweeps.
@@ -41,7 +42,11 @@ def build_manifest(data: DataSettings, dataroot: str | Path, cache: str | Path |
             for file in sorted(tables.folder.glob("*.json"))
         },
         "splits": {
-            split: {"scenes": list(scenes), "key_frames": files.key_frames(split)}
+            split: {
+                "scenes": list(scenes),
+                "key_frames": files.key_frames(split),
+                "tokens_sha256": names_hash(files.tokens(split)),
+            }
             for split, scenes in files.splits.items()
         },
         "files": _counts(root, files),

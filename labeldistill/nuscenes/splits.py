@@ -1,6 +1,7 @@
 """A split of a study as a list of scene names: from the devkit, from the folder's splits.json, or given as a list."""
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from labeldistill.errors import InputError
@@ -9,6 +10,8 @@ from labeldistill.nuscenes.tables import Tables
 
 Split = Literal["train", "val", "tuning"]
 SPLITS: tuple[Split, ...] = ("train", "val", "tuning")
+OFFICIAL = ("train", "val", "test", "mini_train", "mini_val", "train_detect", "train_track")
+"""Names of the devkit's splits: they mean its scenes, whatever a folder says."""
 
 
 def own_splits(tables: Tables) -> dict[str, list[str]]:
@@ -31,15 +34,21 @@ def own_splits(tables: Tables) -> dict[str, list[str]]:
 def scenes_of(asked: str | Sequence[str], tables: Tables, key: str = "data.splits") -> list[str]:
     """Scene names, in the order of scene.json, of a split name or of an explicit list of scene names.
 
-    A name in the folder's splits.json comes before the devkit's split of that name.
-
     Raises:
-        InputError: no such split, a scene that the tables do not hold (both list what is there), or no scene at all.
+        InputError: no such split, a scene that the tables do not hold (both list what is there), no scene at all, or a
+            splits.json that gives an official name to other scenes than the devkit's.
     """
     there = tables["scene"]["name"].to_pylist()
     if isinstance(asked, str):
         own = own_splits(tables)
-        official = {} if asked in own else _official_splits()
+        official = official_splits() if asked in OFFICIAL or asked not in own else {}
+        if asked in own and asked in official and set(own[asked]) != set(official[asked]):
+            raise InputError(
+                f"`{asked}` is an official split of {len(official[asked])} scenes; give these {len(own[asked])} scenes "
+                "another name",
+                file=tables.folder / "splits.json",
+                key=asked,
+            )
         if asked not in own and asked not in official:
             known = ", ".join([*sorted(own), *sorted(set(official) - set(own))])
             raise InputError(f"no split `{asked}`; splits there: {known}", file=tables.folder, key=key)
@@ -56,7 +65,13 @@ def scenes_of(asked: str | Sequence[str], tables: Tables, key: str = "data.split
     return [name for name in there if name in wanted]
 
 
-def _official_splits() -> dict[str, list[str]]:
+def names_hash(names: Iterable[str]) -> str:
+    """SHA-256 of a set of scene names or sample tokens: sorted, each once, one per line."""
+    return hashlib.sha256("\n".join(sorted(set(names))).encode()).hexdigest()
+
+
+def official_splits() -> dict[str, list[str]]:
+    """Scene names of every split of the devkit."""
     from nuscenes.utils.splits import create_splits_scenes  # imports all of the devkit: seconds
 
     return dict(create_splits_scenes())

@@ -36,7 +36,12 @@ class StudyFiles:
 
     def key_frames(self, split: Split) -> int:
         """Number of key frames of a split."""
-        return int(np.count_nonzero(getattr(self.scenes, f"in_{split}")[self.samples.scene]))
+        return len(self.tokens(split))
+
+    def tokens(self, split: Split) -> list[str]:
+        """Sample tokens of the key frames of a split."""
+        rows = np.flatnonzero(getattr(self.scenes, f"in_{split}")[self.samples.scene])
+        return list(self.samples.token.take(rows).to_pylist())
 
 
 def study_files(tables: Tables, data: DataSettings) -> StudyFiles:

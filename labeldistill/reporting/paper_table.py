@@ -3,12 +3,15 @@
 import pandas as pd
 
 from labeldistill.claims.claims import METRICS, POINTS, Claim
+from labeldistill.claims.evidence import Evidence
+from labeldistill.claims.references import STAGES
 from labeldistill.config.study import StudySettings
 from labeldistill.reporting.pairs import pair_rows
 from labeldistill.reporting.study_tables import StudyTables
 from labeldistill.reporting.verdicts import ClaimRow, claim_rows
 from labeldistill.statistics.equivalence import Verdict
 from labeldistill.statistics.summary import Summary, summarise
+from labeldistill.study.apart import variant_of
 
 NO_CLAIM = "no value was published for this variant; headline and gain are different runs and make no baseline"
 
@@ -64,18 +67,21 @@ def _unclaimed(study: StudySettings, tables: StudyTables, variant: str, metric: 
     return {"variant": variant, "metric": metric, **_ours(summary, _factor(metric)), **verdict}
 
 
-def main_table(study: StudySettings, tables: StudyTables, claims: dict[str, Claim]) -> pd.DataFrame:
+def main_table(
+    study: StudySettings, tables: StudyTables, claims: dict[str, Claim], evidence: Evidence | None = None
+) -> pd.DataFrame:
     """A row a variant and metric, mAP and NDS always; columns MAIN.
 
     A variant without a claim of its own has no published value, and none is made up for it. The ingested runs of a
-    variant have rows of their own.
+    variant have rows of their own; teacher and label encoder where the study sets a claim beside them.
 
     Raises:
         InputError: the study names a claim that there is none of.
     """
-    claimed = claim_rows(study, tables, claims)
+    claimed = claim_rows(study, tables, claims, evidence)
     rows: list[dict[str, object]] = []
-    for variant in tables.judged():
+    stages = [unit for unit in tables.units_present() if variant_of(unit) in {*STAGES} & {*study.claims}]
+    for variant in (*stages, *tables.judged()):
         of_variant = [row for row in claimed if row.variant == variant]
         for metric in METRICS:
             found = [row for row in of_variant if row.metric in (metric, f"gain in {metric}")]

@@ -10,6 +10,7 @@ import yaml
 from markupsafe import Markup
 
 from labeldistill.claims.claims import load_claims
+from labeldistill.claims.evidence import evidence_of
 from labeldistill.claims.hypotheses import load_hypotheses
 from labeldistill.errors import InputError
 from labeldistill.files import read_json, write_json, write_text, written_whole
@@ -77,7 +78,7 @@ def _page(plan: StudyPlan, tables: StudyTables, records: list[dict[str, Any]], c
         metrics=OVERALL,
         units=UNITS,
         main=tables.main(),
-        claims=claim_rows(study, tables, load_claims()),
+        claims=claim_rows(study, tables, load_claims(), evidence_of(plan)),
         cameras=cameras,
         camera_threshold=CAMERA_THRESHOLD,
         throughput=Markup(_frame(tables.throughput())),

@@ -6,13 +6,14 @@ from rich.console import Console
 from rich.table import Table
 
 from labeldistill.claims.claims import load_claims
+from labeldistill.claims.evidence import Evidence
 from labeldistill.config.study import StudySettings
 from labeldistill.reporting.numbers import interval, number, spread
 from labeldistill.reporting.study_tables import OVERALL, StudyTables
 from labeldistill.reporting.verdicts import claim_rows
 
 
-def show_study(study: StudySettings, tables: StudyTables, page: str) -> None:
+def show_study(study: StudySettings, tables: StudyTables, evidence: Evidence, page: str) -> None:
     """Print the main table, every claim's verdict with its reason, and the path of the page."""
     console = Console(width=None if sys.stdout.isatty() else 160)
     main = Table(title=f"Study {study.name}: mean ± sd over seeds, {tables.weights} weights", title_justify="left")
@@ -24,7 +25,7 @@ def show_study(study: StudySettings, tables: StudyTables, page: str) -> None:
         differences = [interval(row.get(f"delta_{m}")) for m in ("mAP", "NDS")]  # type: ignore[arg-type]
         main.add_row(str(row["variant"]), n, *cells, *differences)
     console.print(main)
-    for claim in claim_rows(study, tables, load_claims()):
+    for claim in claim_rows(study, tables, load_claims(), evidence):
         console.print(
             f"{claim.claim.id} {claim.metric}: published {number(claim.published)}, {claim.variant} measured "
             f"{number(claim.measured)} (n = {claim.n}): [bold]{claim.verdict}[/bold], {claim.reason}",

@@ -1,23 +1,20 @@
 """Claims beside a study's numbers, each with one verdict and its reason in words."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from labeldistill.claims.claims import METRICS, POINTS, Claim
-from labeldistill.claims.comparability import reservations, why_not_comparable
+from labeldistill.claims.comparability import Comparability, comparability
+from labeldistill.claims.evidence import Evidence
+from labeldistill.claims.margins import check_margins
+from labeldistill.claims.references import STAGES
 from labeldistill.config.study import StudySettings
 from labeldistill.config.verdict import Metric
 from labeldistill.errors import InputError
 from labeldistill.reporting.study_tables import HIGHER_IS_BETTER, UNITS, StudyTables
-from labeldistill.statistics.equivalence import Judgement, Levels, Verdict, judge
+from labeldistill.statistics.equivalence import Judgement, Levels, Verdict, decided, judge
 from labeldistill.statistics.summary import Summary, summarise
-from labeldistill.study.apart import APART, Origin, label, origin_of, variant_of
-
-STAGES = ("teacher", "label-encoder")
-APART_NOTES: dict[Origin, str] = {
-    "ingested": "files of another code base: that they were made in this configuration is not checked",
-    "adopted": "a checkpoint trained elsewhere: its shapes fit, how it was trained is not checked",
-}
+from labeldistill.study.apart import APART, label
 
 
 @dataclass(frozen=True)
@@ -58,25 +55,56 @@ class ClaimRow:
         return self.judgement.reason
 
 
-def claim_rows(study: StudySettings, tables: StudyTables, claims: dict[str, Claim]) -> list[ClaimRow]:
+@dataclass(frozen=True)
+class _Question:
+    """One metric of one claim, and the values that it is asked of; `published` and `values` as records hold them."""
+
+    unit: str
+    claim: Claim
+    metric: Metric
+    published: float
+    values: Mapping[int, float]
+    gain: bool = False
+
+    @property
+    def name(self) -> str:
+        """Of the metric, as tables call it."""
+        return f"gain in {self.metric}" if self.gain else self.metric
+
+
+def claim_rows(
+    study: StudySettings, tables: StudyTables, claims: dict[str, Claim], evidence: Evidence | None = None
+) -> list[ClaimRow]:
     """Every claim that the study names, metric by metric; a claimed gain is held against the paired differences.
 
     mAP and NDS always; an error only where the study declares a margin for it.
 
+    Args:
+        study: what was run.
+        tables: of its scores.
+        claims: by id.
+        evidence: what lies beside the scores; without it nothing is proven.
+
     Raises:
-        InputError: the study names a claim or a unit that there is none of, or a gain for the baseline itself.
+        InputError: the study names a claim or a unit that there is none of, or a gain for the baseline itself; a margin
+            wider than any published difference.
     """
-    rows: list[ClaimRow] = []
-    for unit, claim in _claimed(study, tables, claims):
-        for metric in METRICS:
-            published = claim.value(metric)
-            if published is not None and (metric in POINTS or metric in study.verdict.margins):
-                rows.append(_row(study, unit, claim, metric, published, list(tables.values(unit, metric).values())))
-            gain = claim.delta(metric)
-            if gain is not None:
-                values = list(tables.deltas(unit, metric).values())
-                rows.append(_row(study, unit, claim, metric, gain / 100, values, gain=True))
-    return rows
+    check_margins(study, claims)
+    found = [
+        _row(study, question, evidence or Evidence(), tables.weights)
+        for unit, claim in _claimed(study, tables, claims)
+        for question in _questions(study, tables, unit, claim)
+    ]
+    return found
+
+
+def _questions(study: StudySettings, tables: StudyTables, unit: str, claim: Claim) -> Iterator[_Question]:
+    for metric in METRICS:
+        published, gain = claim.value(metric), claim.delta(metric)
+        if published is not None and (metric in POINTS or metric in study.verdict.margins):
+            yield _Question(unit, claim, metric, published, tables.values(unit, metric))
+        if gain is not None:
+            yield _Question(unit, claim, metric, gain / 100, tables.deltas(unit, metric), gain=True)
 
 
 def _claimed(study: StudySettings, tables: StudyTables, claims: dict[str, Claim]) -> Iterator[tuple[str, Claim]]:
@@ -104,33 +132,52 @@ def _claim_of(study: StudySettings, unit: str, claim_id: str, claims: dict[str, 
     return claim
 
 
-def _row(
-    study: StudySettings,
-    unit: str,
-    claim: Claim,
-    metric: Metric,
-    published: float,
-    values: list[float],
-    *,
-    gain: bool = False,
-) -> ClaimRow:
-    rules = study.verdict
+def _row(study: StudySettings, question: _Question, evidence: Evidence, weights: str) -> ClaimRow:
+    rules, metric, claim = study.verdict, question.metric, question.claim
     factor = 100.0 if metric in POINTS else 1.0
+    values = list(question.values.values())
     summary = summarise(values, confidence=rules.confidence)
-    name = f"gain in {metric}" if gain else metric
-    reason = why_not_comparable(study, variant_of(unit), claim)
-    if reason:
-        judgement = Judgement(Verdict.NOT_COMPARABLE, reason, (summary.mean - published) * factor)
-        return ClaimRow(unit, claim, name, published, summary, judgement)
-    judgement = judge(
-        [value * factor for value in values],
-        published * factor,
-        margin=rules.margins.get(metric),
-        published_sd=rules.published_sd.get(metric, 0.0),
-        higher_is_better=metric in HIGHER_IS_BETTER,
-        levels=Levels(rules.alpha, rules.alpha),
-        unit="points" if metric in POINTS else UNITS[metric],
-    )
-    notes = (*reservations(study, claim), *([APART_NOTES[origin_of(unit)]] if origin_of(unit) != "own" else []))
-    words = "; ".join((judgement.reason, *notes))
-    return ClaimRow(unit, claim, name, published, summary, replace(judgement, reason=words))
+    found = comparability(study, question.unit, claim, evidence, weights)
+    if found.refused:
+        difference = (summary.mean - question.published) * factor
+        judgement = Judgement(Verdict.NOT_COMPARABLE, "; ".join(found.refused), difference)
+    else:
+        judgement = judge(
+            [value * factor for value in values],
+            question.published * factor,
+            margin=rules.margins.get(metric),
+            published_sd=rules.published_sd.get(metric, 0.0),
+            higher_is_better=metric in HIGHER_IS_BETTER,
+            levels=Levels(rules.alpha, rules.alpha),
+            unit="points" if metric in POINTS else UNITS[metric],
+        )
+        judgement = _held_back(judgement, found, _about_runs(question, judgement, summary, evidence))
+    return ClaimRow(question.unit, claim, question.name, question.published, summary, judgement)
+
+
+def _held_back(judgement: Judgement, found: Comparability, about_runs: list[str]) -> Judgement:
+    """The judgement with what speaks against it in front; a settled one becomes INCONCLUSIVE where anything does."""
+    against = [*found.unproven, *about_runs]
+    words = "; ".join((*against, judgement.reason, *found.notes))
+    if against and decided(judgement):
+        return replace(judgement, verdict=Verdict.INCONCLUSIVE, reason=words)
+    return replace(judgement, reason=words)
+
+
+def _about_runs(question: _Question, judgement: Judgement, summary: Summary, evidence: Evidence) -> list[str]:
+    """What the runs themselves leave open: some failed, or the looks of a sequential study are not through."""
+    found: list[str] = []
+    if summary.failed:
+        found.append(f"{summary.failed} of {summary.n + summary.failed} planned runs have no score")
+    if evidence.looks is not None:
+        name = f"{question.unit}: {question.metric} of claim {question.claim.id}"
+        answers = [
+            (int(str(answer["seeds"])), bool(answer["settled"]), str(answer["verdict"]))
+            for look in evidence.looks
+            for answer in look["questions"]  # type: ignore[attr-defined]
+            if answer["question"] == name
+        ]
+        settled = [verdict for seeds, is_settled, verdict in answers if is_settled and seeds <= len(question.values)]
+        if not settled or settled[-1] != str(judgement.verdict):
+            found.append(f"the sequential plan has looked {len(evidence.looks)} times and says undecided")
+    return found

@@ -9,6 +9,9 @@ from scipy import special
 
 from labeldistill.statistics.summary import Summary, summarise
 
+FEWEST_RUNS = 3
+"""With two runs the t interval is 12.7 standard errors wide and rests on the shape of the noise alone: no verdict."""
+
 
 class Verdict(StrEnum):
     """What can be said of a published value. NOT COMPARABLE is given before any number is looked at."""
@@ -90,8 +93,24 @@ def judge(
     p_equivalence = float("nan")
     if margin is not None:
         p_equivalence = float(special.stdtr(freedom, (abs(difference) - margin) / error))
-    verdict = _verdict(p_equivalence, p_difference, (difference > 0) == higher_is_better, levels)
-    words = _reason(verdict, difference, half, margin, published_sd, levels, unit)
+    few = runs.n < FEWEST_RUNS
+    verdict = (
+        Verdict.INCONCLUSIVE
+        if few
+        else _verdict(p_equivalence, p_difference, (difference > 0) == higher_is_better, levels)
+    )
+    side = "better" if (difference > 0) == higher_is_better else "worse"
+    noise = f"the published value taken {f'to vary by {published_sd:g}' if published_sd else 'as exact'}"
+    interval = f"difference {difference:+.3g} {unit} [{difference - half:+.3g}, {difference + half:+.3g}]"
+    if few:
+        words = f"{interval}; {runs.n} runs say next to nothing of the spread, {FEWEST_RUNS} give a verdict; {noise}"
+    elif verdict is Verdict.REPRODUCED:
+        shown = f", {side} by less than the margin" if p_difference <= levels.difference else ""
+        words = f"{interval}, shown to be within the margin of {margin:g}{shown}; {noise}"
+    elif verdict is Verdict.INCONCLUSIVE:
+        words = f"{interval}{_undecided(margin, published_sd, levels)}; {noise}"
+    else:
+        words = f"{side} than the published value: {interval}{_size(difference, half, margin)}; {noise}"
     return Judgement(verdict, words, difference, difference - half, difference + half, p_equivalence, p_difference)
 
 
@@ -114,31 +133,23 @@ def _verdict(p_equivalence: float, p_difference: float, better: bool, levels: Le
     return Verdict.INCONCLUSIVE
 
 
-def _reason(
-    verdict: Verdict,
-    difference: float,
-    half: float,
-    margin: float | None,
-    published_sd: float,
-    levels: Levels,
-    unit: str,
-) -> str:
-    interval = f"{difference:+.3g} {unit} [{difference - half:+.3g}, {difference + half:+.3g}]"
-    noise = f"the published value taken {f'to vary by {published_sd:g}' if published_sd else 'as exact'}"
-    if verdict is Verdict.REPRODUCED:
-        return f"difference {interval}, shown to be within the margin of {margin:g}; {noise}"
-    if verdict is Verdict.INCONCLUSIVE:
-        if margin is None:
-            return f"difference {interval} includes none, and no equivalence margin is declared; {noise}"
-        if margin_is_hopeless(margin, published_sd, levels.equivalence):
-            return f"difference {interval}; {noise}, so no number of seeds can show a margin of {margin:g}"
-        return f"difference {interval}: neither a difference nor one within {margin:g} is shown; {noise}"
-    side = "above" if difference > 0 else "below"
-    beyond = margin is not None and abs(difference) - half > margin
-    size = f", beyond the margin of {margin:g}" if beyond else ""
-    if margin is not None and not beyond:
-        size = f"; whether it exceeds the margin of {margin:g} is not shown"
-    return f"{side} the published value: difference {interval}{size}; {noise}"
+def _undecided(margin: float | None, published_sd: float, levels: Levels) -> str:
+    if margin is None:
+        return " includes none, and no equivalence margin is declared"
+    if margin_is_hopeless(margin, published_sd, levels.equivalence):
+        return f": with that value's own noise no number of seeds can show a margin of {margin:g}"
+    return f": neither a difference nor one within {margin:g} is shown"
+
+
+def _size(difference: float, half: float, margin: float | None) -> str:
+    """How a shown difference stands to the margin; `half`: half the width of its interval."""
+    if margin is None:
+        return ""
+    if abs(difference) - half > margin:
+        return f", by more than the margin of {margin:g}"
+    if abs(difference) < margin:
+        return f", by less than the margin of {margin:g} as measured (not shown: the interval reaches beyond it)"
+    return f"; whether it exceeds the margin of {margin:g} is not shown"
 
 
 def decided(judgement: Judgement) -> bool:

@@ -58,10 +58,14 @@ class PlannedRun:
 
 
 class StudyPlan:
-    """Keys and paths of one study under a results and a reports folder."""
+    """Keys and paths of one study under a results and a reports folder.
+
+    `planned_seeds` are those of the whole study, also where the plan is of its first few alone.
+    """
 
     def __init__(self, study: StudySettings, results: Path = Path("results"), reports: Path = Path("reports")) -> None:
         self.study = study
+        self.planned_seeds = study.seeds
         self.results = results
         self.folder = results / study.name
         self.reports = reports
@@ -77,9 +81,10 @@ class StudyPlan:
         study = load_study(whole)
         if first and not 1 <= int(first) <= len(study.seeds):
             raise InputError(f"the study has {len(study.seeds)} seeds, not {first}", key=name)
+        plan = cls(study, Path(results), Path(reports))
         if first:
-            study = study.model_copy(update={"seeds": study.seeds[: int(first)]})
-        return cls(study, Path(results), Path(reports))
+            plan.study = study.model_copy(update={"seeds": study.seeds[: int(first)]})
+        return plan
 
     # -- data ---------------------------------------------------------------------------------------------------------
 
@@ -201,11 +206,14 @@ class StudyPlan:
 
     @cached_property
     def runs(self) -> list[PlannedRun]:
-        """Every run, each once: teachers and label encoders that some student (or the report) needs, then students."""
+        """Every run, each once: teachers and label encoders that some student (or the report) needs, then students.
+
+        Variants of equal settings have equal run keys and runs of their own: an A/A control.
+        """
         runs: dict[str, PlannedRun] = {}
         for run in (self._teacher_of(None), self._label_encoder_of(None), *self.students):
             for each in (*run.parents, *(g for p in run.parents for g in p.parents), run):
-                runs.setdefault(each.key, each)
+                runs.setdefault(str(each.folder), each)
         order = {"teacher": 0, "label-encoder": 1, "student": 2}
         return sorted(runs.values(), key=lambda run: order[run.stage])
 
@@ -323,6 +331,11 @@ class StudyPlan:
     def looks(self) -> Path:
         """What a sequential study has looked at (see `planning.sequential_looks`); no other study has the file."""
         return self.folder / "sequential.json"
+
+    @property
+    def registered(self) -> Path:
+        """What was declared before or at the study's first score (see `claims.registration`)."""
+        return self.folder / "registered.json"
 
     @property
     def version(self) -> str:

@@ -6,7 +6,13 @@ import pytest
 import yaml
 
 from labeldistill.claims.claims import claims_file, known_spreads, load_claims
+from labeldistill.claims.differences import differences
+from labeldistill.claims.official import load_official
+from labeldistill.claims.references import load_reference
+from labeldistill.config.load import load_study
 from labeldistill.errors import InputError
+from labeldistill.nuscenes.splits import names_hash, scenes_of
+from labeldistill.nuscenes.tables import Tables
 
 GOOD = {"id": "a", "what": "x", "mAP": 45.1, "source": "s", "confidence": "primary"}
 
@@ -20,7 +26,7 @@ def _file(folder: Path, *claims: object) -> Path:
 def test_the_committed_claims_load_with_source_and_confidence() -> None:
     claims = load_claims()
     assert claims["headline"].value("mAP") == pytest.approx(0.451)
-    assert claims["headline"].configuration.backbone == "resnet101"
+    assert load_reference(claims["headline"]).student.backbone_depth == 101
     assert claims["gain"].delta("NDS") == 4.9
     assert claims["r50-3frames"].value("mATE") == pytest.approx(0.6216)
     assert all(claim.source for claim in claims.values())
@@ -47,7 +53,8 @@ def test_a_value_and_a_gain_in_one_claim_are_refused(tmp_path: Path) -> None:
     [
         ({"confidence": "hearsay"}, "claims.a.confidence"),
         ({"MAP": 3}, "claims.a.MAP"),
-        ({"configuration": {"backbon": "resnet50"}}, "claims.a.configuration.backbon"),
+        ({"reference": {"study": "r50"}}, "claims.a.reference.unit"),
+        ({"reference": {"study": "nowhere", "unit": "full"}}, "claims.a.reference.study.*no reference study"),
     ],
 )
 def test_a_wrong_entry_is_named(tmp_path: Path, change: dict[str, object], words: str) -> None:
@@ -73,3 +80,54 @@ def test_known_spreads_are_of_lists_of_runs_only() -> None:
     assert (n, round(sd, 3)) == (3, 0.635)
     assert "BEVDet issue 21" in what
     assert all(n > 2 for _, n, _ in known_spreads("mAP"))
+
+
+STARTS = {"student.pretrained_backbone", "teacher.pretrained"}
+
+
+@pytest.mark.parametrize(
+    ("study", "unit", "claim"),
+    [
+        ("paper-r50-3f", "full", "r50-3frames"),
+        ("paper-r50-5f", "full", "r50"),
+        ("paper-r101-3f", "full", "headline"),
+        ("paper-r50-3f", "teacher", "teacher"),
+    ],
+)
+def test_a_shipped_study_equals_the_reference_of_its_claim(study: str, unit: str, claim: str) -> None:
+    """But for the start weights, whose files are the user's. After a wanted change freeze the reference anew."""
+    found = load_claims()[claim]
+    assert found.reference is not None
+    reference = load_reference(found)
+    differing = differences(load_study(study), unit, reference, found.reference.unit)
+    assert {difference.key for difference in differing} <= STARTS, (
+        f"`labeldistill register {study} --as-reference {found.reference.unit}` prints the reference anew"
+    )
+
+
+def test_every_reference_says_what_it_starts_from() -> None:
+    claims = [claim for claim in load_claims().values() if claim.reference]
+    assert len(claims) >= 5
+    for claim in claims:
+        reference = load_reference(claim)
+        assert str(reference.teacher.pretrained).startswith("sha256:")
+        assert str(reference.student.pretrained_backbone).startswith("sha256:")
+
+
+def test_official_splits_are_those_of_the_devkit() -> None:
+    from nuscenes.utils.splits import create_splits_scenes
+
+    scenes, official = create_splits_scenes(), load_official()
+    assert [official[name].samples for name in ("train", "val", "test")] == [28130, 6019, 6008]
+    for name, split in official.items():
+        assert (split.scenes, split.scenes_sha256) == (len(scenes[name]), names_hash(scenes[name]))
+
+
+def test_the_hash_of_mini_vals_tokens(real_nuscenes: Path) -> None:
+    tables = Tables(real_nuscenes / "nuscenes", "v1.0-mini")
+    wanted = set(scenes_of("mini_val", tables))
+    names = dict(zip(tables["scene"]["token"].to_pylist(), tables["scene"]["name"].to_pylist(), strict=True))
+    rows = zip(tables["sample"]["token"].to_pylist(), tables["sample"]["scene_token"].to_pylist(), strict=True)
+    tokens = [token for token, scene in rows if names[scene] in wanted]
+    official = load_official()["mini_val"]
+    assert (official.samples, official.tokens_sha256) == (len(tokens), names_hash(tokens))

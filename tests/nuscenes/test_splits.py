@@ -14,15 +14,20 @@ def test_a_list_of_scenes_comes_in_the_tables_order(own: Path):
     assert scenes_of(("scene-0003", "scene-0001", "scene-0003"), tables) == ["scene-0001", "scene-0003"]
 
 
-def test_the_folders_own_splits_come_before_the_devkits(own: Path):
-    (own / VERSION / "splits.json").write_text(json.dumps({"val": ["scene-0001"], "mine": ["scene-0003"]}))
-    tables = Tables(own, VERSION)
-    asked = {"train": "mine", "val": "val", "tuning": ("scene-0001",)}
-    assert resolve_splits(asked, tables) == {
+def test_a_folder_names_splits_of_its_own(own: Path):
+    (own / VERSION / "splits.json").write_text(json.dumps({"mine": ["scene-0003"], "yours": ["scene-0001"]}))
+    asked = {"train": "mine", "val": "yours", "tuning": ("scene-0001",)}
+    assert resolve_splits(asked, Tables(own, VERSION)) == {
         "train": ["scene-0003"],
         "val": ["scene-0001"],
         "tuning": ["scene-0001"],
     }
+
+
+def test_a_folder_may_not_give_an_official_name_to_other_scenes(own: Path):
+    (own / VERSION / "splits.json").write_text(json.dumps({"val": ["scene-0001"]}))
+    with pytest.raises(InputError, match=r"splits.json: val: `val` is an official split of 150 scenes"):
+        scenes_of("val", Tables(own, VERSION))
 
 
 def test_a_devkit_split_gives_the_devkits_scenes(real_nuscenes: Path):

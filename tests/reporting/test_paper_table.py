@@ -53,7 +53,7 @@ def test_numbers_are_points_and_every_run_is_there() -> None:
     assert (row["mean"], row["low"], row["high"]) == pytest.approx((expected.mean, expected.low, expected.high))
     assert row["difference"] == pytest.approx(expected.mean - 39.29)
     assert len(row["runs"].split()) == row["n"] == 6
-    assert row["verdict"] == "REPRODUCED"
+    assert row["verdict"] == "NOT COMPARABLE"  # nothing lies beside the scores that would prove where they are from
 
 
 def test_no_baseline_is_made_of_headline_and_gain() -> None:
@@ -109,7 +109,6 @@ def test_paired_differences_are_corrected_over_the_family() -> None:
 
 def test_one_seed_has_no_interval_and_no_finding() -> None:
     text = formatted(_main(1), TableFormat.markdown, "")
-    assert "one run" in text
     assert "nan" not in text
     assert set(pairs_table(STUDY, _tables(1))["finding"]) == {"CAN'T TELL"}
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.weightstats import DescrStatsW
 
-from labeldistill.statistics.equivalence import Levels, Verdict, judge
+from labeldistill.statistics.equivalence import FEWEST_RUNS, Levels, Verdict, judge
 
 RUNS = st.lists(st.floats(40, 50, allow_nan=False), min_size=2, max_size=10).filter(lambda v: np.std(v) > 1e-3)
 
@@ -30,7 +30,9 @@ def test_exactly_one_verdict_and_it_follows_the_p_values(
     found = judge(runs, 45.0, margin=margin, published_sd=noise, higher_is_better=higher)
     assert found.verdict in set(Verdict) - {Verdict.NOT_COMPARABLE}
     assert found.reason
-    if found.p_equivalence <= 0.05:
+    if len(runs) < FEWEST_RUNS:
+        assert found.verdict is Verdict.INCONCLUSIVE
+    elif found.p_equivalence <= 0.05:
         assert found.verdict is Verdict.REPRODUCED
     elif found.p_difference <= 0.05:
         assert found.verdict is (Verdict.BETTER if (found.difference > 0) == higher else Verdict.WORSE)
@@ -50,7 +52,7 @@ def test_the_five_ways() -> None:
 
 
 def test_the_words_say_whether_the_margin_is_exceeded() -> None:
-    assert "beyond the margin" in judge(TIGHT, 43.0, margin=0.5).reason
+    assert "by more than the margin" in judge(TIGHT, 43.0, margin=0.5).reason
     assert "not shown" in judge([44.0, 44.5, 44.2], 45.1, margin=0.5).reason
 
 

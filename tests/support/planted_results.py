@@ -31,7 +31,7 @@ def finish(
 ) -> None:
     """Leave a trained and scored run; `scores` go into metrics.json, `changes` into the record."""
     plan.metrics(run).mkdir(parents=True)
-    run.record.write_text(json.dumps(record(run, **changes)))
+    run.record.write_text(json.dumps({**record(run), **changes}))
     plan.predictions(run).mkdir()
     for weights in ("raw", "ema"):
         predictions_path(plan.predictions(run), weights).touch()

@@ -8,7 +8,7 @@ from typing import Any
 from PIL import Image
 
 SCENES = ("scene-0103", "scene-0916")  # the devkit's mini_val
-SPLITS = {"mini_val": SCENES, "second": SCENES[1:], "train": SCENES}  # "train" means other scenes to the devkit
+SPLITS = {"mini_val": SCENES, "second": SCENES[1:], "own": SCENES}
 SAMPLES_PER_SCENE = 3
 ATTRIBUTES = ("pedestrian.moving", "pedestrian.standing", "cycle.with_rider", "vehicle.moving", "vehicle.parked")
 CATEGORIES = (

@@ -1,0 +1,124 @@
+"""What lies beside a study's numbers: which samples were trained and scored on, which runs exist, what was declared."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from labeldistill.claims.official import SplitFacts
+from labeldistill.claims.registration import Registration, registration_of
+from labeldistill.data.columns import read_columns
+from labeldistill.files import read_json
+from labeldistill.nuscenes.columns import Samples, Scenes
+from labeldistill.nuscenes.splits import names_hash
+from labeldistill.study.apart import APART, label
+from labeldistill.study.plan import StudyPlan
+
+ELSEWHERE = tuple(f"{origin}-" for origin in APART)
+"""How the folder of a run begins that the study did not train."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Facts about a study's data and runs that its settings alone do not prove. The default proves nothing.
+
+    Attributes:
+        splits: `train` and the evaluation split -> what the index holds of them; empty without an index.
+        overlap: scenes that are trained on and scored.
+        scored: unit -> number and hash of the samples of each of its scored runs, None where its scores do not say.
+        partial: units of which a run was scored on a part of its split.
+        planned: seeds of the whole study.
+        left_out: seeds of a variant that are scored, but not reported.
+        sensors: unit -> sensors that its ingested files say they used.
+        registration: what was declared, and what has changed since.
+        looks: of a sequential study, first to last; None: it is none.
+    """
+
+    splits: Mapping[str, SplitFacts] = field(default_factory=dict)
+    overlap: tuple[str, ...] = ()
+    scored: Mapping[str, set[tuple[int, str] | None]] = field(default_factory=dict)
+    partial: frozenset[str] = frozenset()
+    planned: tuple[int, ...] = ()
+    left_out: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    sensors: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    registration: Registration = field(default_factory=Registration)
+    looks: tuple[Mapping[str, object], ...] | None = None
+
+
+def evidence_of(plan: StudyPlan) -> Evidence:
+    """Read it from a study's index, scores and declarations.
+
+    Raises:
+        InputError: a file that can't be read, or claims that changed since they were registered.
+    """
+    splits, overlap = _splits(plan)
+    scored, partial = _scored(plan)
+    return Evidence(
+        splits=splits,
+        overlap=overlap,
+        scored=scored,
+        partial=partial,
+        planned=plan.planned_seeds,
+        left_out=_left_out(plan),
+        sensors=_sensors(plan),
+        registration=registration_of(plan),
+        looks=tuple(read_json(plan.looks)["looks"]) if plan.looks.is_file() else None,
+    )
+
+
+def _splits(plan: StudyPlan) -> tuple[dict[str, SplitFacts], tuple[str, ...]]:
+    if not plan.infos_index.is_file():
+        return {}, ()
+    scenes = read_columns(plan.infos / "scenes.parquet", Scenes)
+    samples = read_columns(plan.infos / "samples.parquet", Samples)
+    names, tokens = np.array(scenes.name.to_pylist()), np.array(samples.token.to_pylist())
+    facts: dict[str, SplitFacts] = {}
+    for split in ("train", plan.study.evaluation_split):
+        inside = getattr(scenes, f"in_{split}")
+        held = tokens[inside[samples.scene]]
+        mine = names[inside]
+        facts[split] = SplitFacts(len(mine), names_hash(mine), len(set(held)), names_hash(held))
+    both = scenes.in_train & getattr(scenes, f"in_{plan.study.evaluation_split}")
+    return facts, tuple(names[both])
+
+
+def _scored(plan: StudyPlan) -> tuple[dict[str, set[tuple[int, str] | None]], frozenset[str]]:
+    files = [(run.unit, plan.metrics(run)) for run in plan.runs]
+    files += [(label(run.unit, "adopted"), plan.metrics(run)) for run in plan.adopted]
+    files += [(label(run.variant, "ingested"), plan.ingested_metrics(run)) for run in plan.ingested]
+    found: dict[str, set[tuple[int, str] | None]] = {}
+    partial: set[str] = set()
+    for unit, folder in files:
+        if not (folder / "metrics.json").is_file():
+            continue
+        scores = read_json(folder / "metrics.json")
+        said = "samples" in scores and "tokens_sha256" in scores
+        found.setdefault(unit, set()).add((scores["samples"], scores["tokens_sha256"]) if said else None)
+        if scores.get("partial"):
+            partial.add(unit)
+    return found, frozenset(partial)
+
+
+def _left_out(plan: StudyPlan) -> dict[str, tuple[int, ...]]:
+    """Scored seeds of each variant that the study, as it is reported, does not name."""
+    found: dict[str, tuple[int, ...]] = {}
+    for variant in plan.study.variants:
+        scored = (plan.folder / variant).glob("seed-*/*/predictions-*/metrics-*/metrics.json")
+        places = [file.relative_to(plan.folder / variant).parts for file in scored]
+        seeds = {int(seed.removeprefix("seed-")) for seed, run, *_ in places if not run.startswith(ELSEWHERE)}
+        if others := sorted(seeds - set(plan.study.seeds)):
+            found[variant] = tuple(others)
+    return found
+
+
+def _sensors(plan: StudyPlan) -> dict[str, frozenset[str]]:
+    found: dict[str, frozenset[str]] = {}
+    for run in plan.ingested:
+        unit = label(run.variant, "ingested")
+        meta = read_json(run.folder / "ingested.json").get("meta")
+        if not isinstance(meta, dict):
+            used = frozenset({"unknown"})
+        else:
+            used = frozenset(str(key).removeprefix("use_") for key, value in meta.items() if value is not False)
+        found[unit] = found.get(unit, frozenset()) | used
+    return found

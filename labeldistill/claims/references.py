@@ -1,0 +1,91 @@
+"""Reference studies: the whole configuration behind a published number, frozen beside the claims.
+
+A reference is a study file of its own that holds every setting, so that neither a change of a shipped study nor of a
+default moves it. `labeldistill register STUDY --as-reference CLAIM` prints one from a study.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from labeldistill.claims.claims import Claim, reference_file
+from labeldistill.config.load import load_study
+from labeldistill.config.study import StudySettings
+from labeldistill.errors import InputError
+
+STAGES = ("teacher", "label-encoder")
+"""Units that are no variants."""
+
+SHA256 = "sha256:"
+"""Before the first digits of the hash of the public file that a reference starts from, in place of a path."""
+
+_NOT_FROZEN = {
+    *("verdict", "claims", "assumed", "comparable", "not_comparable_because", "description", "benchmark"),
+    *("device", "evaluation_slices", "evaluation_replicates", "name"),
+}
+
+
+def load_reference(claim: Claim) -> StudySettings:
+    """The study that a claim's numbers belong to.
+
+    Raises:
+        InputError: the claim has none, the file can't be read, or it has no unit of that name.
+    """
+    if claim.reference is None:
+        raise InputError("names no reference study", key=f"claims.{claim.id}.reference")
+    file = reference_file(claim.reference.study)
+    study = load_study(str(file))
+    if claim.reference.unit not in (*STAGES, *study.variants):
+        raise InputError(f"has no unit `{claim.reference.unit}`", file=file, key=f"claims.{claim.id}.reference.unit")
+    return study
+
+
+def frozen(study: StudySettings, units: tuple[str, ...]) -> str:
+    """The text of a reference study: every setting that can change numbers, of the baseline and these variants."""
+    tree = study.model_dump(mode="json", exclude=_NOT_FROZEN)
+    kept = {study.baseline, *units} & set(study.variants)
+    tree["variants"] = {name: variant for name, variant in tree["variants"].items() if name in kept}
+    tree["description"] = f"frozen from the study {study.name}; every setting stands here, none is inherited"
+    tree["seeds"] = [0]
+    return yaml.dump(tree, Dumper=_Compact, sort_keys=False, width=110)
+
+
+class _Compact(yaml.SafeDumper):
+    """Lists of numbers on one line."""
+
+    def represent_sequence(self, tag: str, sequence: Any, flow_style: bool | None = None) -> Any:
+        return super().represent_sequence(tag, sequence, flow_style=True)
+
+
+def start_weights(value: str | None) -> str:
+    """What a run starts from, in a form that two runs can be compared by.
+
+    Args:
+        value: of `student.pretrained_backbone` or `teacher.pretrained`: a file of `labeldistill weights import`, or in
+            a reference `sha256:` and the first digits of the public file's hash.
+    """
+    if value is None:
+        return "random weights"
+    if value.startswith(SHA256):
+        return value
+    source = _source_hash(Path(value).expanduser())
+    return f"{SHA256}{source}" if source else f"{value}, of unknown origin"
+
+
+def _source_hash(file: Path) -> str:
+    """SHA-256 of the public file that an imported one was made from; empty where it can't be known."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(file, framework="np") as stream:
+            about = json.loads((stream.metadata() or {}).get("labeldistill", "{}"))
+        return str(about["imported"]["source"]["sha256"])
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def same_start(there: str, here: str) -> bool:
+    """Whether two answers of `start_weights` are one file; the reference may know only the first digits."""
+    return here == there or (there.startswith(SHA256) and here.startswith(there) and len(there) >= len(SHA256) + 8)

@@ -1,0 +1,152 @@
+"""What a study declared before its scores were known: `registered.json`, written at its first score or on purpose.
+
+Everything that a verdict depends on and that could be chosen after looking stands there: claims, margins, error rate,
+seeds, weights, variants, every setting, and the analysis. A verdict after any of it changed is not the registered one.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from labeldistill.claims.claims import Claim, claims_file, load_claims
+from labeldistill.claims.differences import flat
+from labeldistill.errors import InputError
+from labeldistill.files import read_json, without_nan, write_json
+from labeldistill.study.plan import StudyPlan
+
+ANALYSIS = {
+    "claims": "two one-sided t tests (equivalence) and a two-sided t test over seeds, mAP and NDS of the whole split",
+    "variants": "paired t tests against the baseline on shared seeds, Holm over all variants, mAP and NDS",
+    "weights": "those of each claim; EMA between variants",
+    "failed runs": "counted, never replaced; a claim with one is not REPRODUCED",
+}
+
+# Where and how a study is carried out and described: no verdict depends on it.
+_NOT_DECLARED = {"description", "device", "benchmark", "name"}
+_WORDS = {"what", "source", "note"}
+"""Of a claim: for readers."""
+_DATAROOT = "study.data.dataroot"
+
+
+@dataclass(frozen=True)
+class Registration:
+    """What is known of a study's declaration.
+
+    Attributes:
+        at: when it was made; empty: there is none.
+        commit: of the code then.
+        changed: what differs now, in words, one entry per setting.
+        scores_before: how many runs had been scored when it was made.
+    """
+
+    at: str = ""
+    commit: str | None = None
+    changed: tuple[str, ...] = ()
+    scores_before: int = 0
+
+    @property
+    def reservation(self) -> str:
+        """What a verdict has to begin with; empty where everything is as it was registered before any score."""
+        if not self.at:
+            return "NOT REGISTERED: nothing was declared before the scores"
+        if self.changed:
+            more = f" and {len(self.changed) - 4} more" if len(self.changed) > 4 else ""
+            return f"CHANGED SINCE IT WAS REGISTERED ({self.at}): {'; '.join(self.changed[:4])}{more}"
+        if self.scores_before:
+            return f"REGISTERED LATE ({self.at}): {self.scores_before} runs had been scored by then"
+        return ""
+
+
+def declaration(plan: StudyPlan, claims: dict[str, Claim] | None = None) -> dict[str, Any]:
+    """Everything that a verdict depends on, as JSON values.
+
+    Raises:
+        InputError: the study names a claim that there is none of.
+    """
+    claims = load_claims() if claims is None else claims
+    study = plan.study.model_copy(update={"seeds": plan.planned_seeds})
+    if unknown := [(unit, name) for unit, name in study.claims.items() if name not in claims]:
+        unit, name = unknown[0]
+        raise InputError(f"no claim `{name}`; there are {', '.join(claims)}", key=f"claims.{unit}")
+    published = {name: claims[name].model_dump(mode="json") for name in sorted(set(study.claims.values()))}
+    tree = study.model_dump(mode="json", exclude=_NOT_DECLARED)
+    found: dict[str, Any] = without_nan({"study": tree, "published": published, "analysis": ANALYSIS})
+    return found
+
+
+def register(plan: StudyPlan, commit: str | None) -> bool:
+    """Write the declaration, unless there is one; returns whether it was written.
+
+    Args:
+        plan: of the study.
+        commit: of the code, as the record of a run has it.
+
+    Raises:
+        InputError: there is one that says otherwise and scores exist, or the folder can't be written.
+    """
+    before = scored_runs(plan)
+    if plan.registered.is_file():
+        if not (changed := registration_of(plan).changed):
+            return False
+        if before:
+            raise InputError(
+                f"was registered otherwise, and {before} runs are scored: {'; '.join(changed[:4])}. A declaration "
+                "after the fact is none; another question is another study, under another name",
+                file=plan.registered,
+            )
+    _write(plan, commit, before)
+    return True
+
+
+def register_first_score(plan: StudyPlan, commit: str | None, made: int = 0) -> None:
+    """Declare what the study says now, unless that was done before; `made`: scores that were written just now."""
+    if not plan.registered.is_file():
+        _write(plan, commit, scored_runs(plan) - made)
+
+
+def scored_runs(plan: StudyPlan) -> int:
+    """How many runs of the study's folder are scored, of whatever seed, key and origin."""
+    return sum(1 for _ in plan.folder.glob("*/seed-*/**/metrics.json"))
+
+
+def _write(plan: StudyPlan, commit: str | None, scores_before: int) -> None:
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    about = {"registered": now, "commit": commit, "scores_before": scores_before}
+    write_json(plan.registered, {**about, **declaration(plan)})
+
+
+def registration_of(plan: StudyPlan) -> Registration:
+    """What was declared, and what differs from it now.
+
+    Raises:
+        InputError: the file is damaged, or the file of claims says other numbers than those that were registered.
+    """
+    if not plan.registered.is_file():
+        return Registration()
+    found = read_json(plan.registered)
+    try:
+        about, before = (str(found["registered"]), found["commit"]), int(found["scores_before"])
+        registered = {key: found[key] for key in ("study", "published", "analysis")}
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"is no registration ({error!r})", file=plan.registered) from error
+    now = declaration(plan)
+    _refuse_other_claims(plan, registered["published"], now["published"])
+    one, other = (dict(flat({key: tree[key] for key in ("study", "analysis")})) for tree in (registered, now))
+    changed = [
+        f"{key.removeprefix('study.')} was {one.get(key)}, is {other.get(key)}"
+        for key in dict.fromkeys([*one, *other])
+        if one.get(key) != other.get(key) and key != _DATAROOT
+    ]
+    return Registration(*about, tuple(changed), before)
+
+
+def _refuse_other_claims(plan: StudyPlan, before: dict[str, Any], now: dict[str, Any]) -> None:
+    for name in sorted(set(before) & set(now)):
+        for key, value in now[name].items():
+            if before[name].get(key) != value and key not in _WORDS:
+                raise InputError(
+                    f"was {before[name].get(key)} when the study {plan.study.name} was registered "
+                    f"({plan.registered}), is {value} now: a published number does not change after the scores",
+                    file=claims_file(),
+                    key=f"claims.{name}.{key}",
+                )

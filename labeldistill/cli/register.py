@@ -1,0 +1,39 @@
+"""Verb `register`: declare what a study asks, before its scores are known."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from labeldistill.cli.options import ResultsOption
+
+
+def register(
+    study: Annotated[str, typer.Argument(help="Name of a study, or a YAML file.")],
+    as_reference: Annotated[
+        str | None,
+        typer.Option("--as-reference", help="Only print the study as a claim's reference, for this unit."),
+    ] = None,
+    results: ResultsOption = Path("results"),
+) -> None:
+    """Write results/STUDY/registered.json: claims, margins, error rate, seeds, weights, variants, analysis, commit.
+
+    The first score does it too. A verdict after any of it changed says so in its first words and settles nothing.
+    Exit 2 where scores exist and the study was registered otherwise.
+
+    Example: labeldistill register paper-r50-3f
+    """
+    from labeldistill.claims.claims import load_claims
+    from labeldistill.claims.margins import check_margins
+    from labeldistill.claims.references import frozen
+    from labeldistill.claims.registration import register as declare
+    from labeldistill.records.provenance import code_provenance
+    from labeldistill.study.plan import StudyPlan
+
+    plan = StudyPlan.load(study, results)
+    if as_reference is not None:
+        typer.echo(frozen(plan.study, (as_reference,)), nl=False)
+        return
+    check_margins(plan.study, load_claims())
+    written = declare(plan, code_provenance()["commit"])
+    typer.echo(f"{plan.registered}: {'registered' if written else 'registered before, and nothing has changed'}")

@@ -1,0 +1,347 @@
+"""Ways to get REPRODUCED for what is not so, found in public: each ends elsewhere, through the CLI's own code."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+from comparable_study import SPLITS, ComparableStudy, as_published
+from typer.testing import CliRunner
+
+from labeldistill.cli.main import build
+from labeldistill.records import gather as gathering
+
+Change = Callable[[ComparableStudy], Any]
+
+
+@pytest.fixture
+def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ComparableStudy:
+    made = ComparableStudy(tmp_path)
+    monkeypatch.setenv("LABELDISTILL_STUDIES", str(tmp_path / "config"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(gathering, "read_record", lambda file: json.loads(file.read_text()))  # toy records
+    return made
+
+
+def table(study: ComparableStudy, name: str = "study", *options: str) -> Any:
+    arguments = ["table", "main", "--study", name, "--results", str(study.results), "--format", "csv", *options]
+    return CliRunner().invoke(build("table"), arguments)
+
+
+def verdicts(study: ComparableStudy, name: str = "study", *options: str) -> dict[str, tuple[str, str]]:
+    """Claimed unit -> verdicts in mAP and NDS, and the reason of the first."""
+    done = table(study, name, *options)
+    assert done.exit_code == 0, done.output
+    (study.folder / "table.csv").write_text(done.stdout)
+    units = pd.read_csv(study.folder / "table.csv").dropna(subset=["claim"]).groupby("variant", sort=False)
+    return {str(unit): ("/".join(rows["verdict"]), str(rows["reason"].iloc[0])) for unit, rows in units}
+
+
+def test_the_published_method_is_reproduced(study: ComparableStudy) -> None:
+    """The positive control: without it every test below would pass for nothing."""
+    study.run()
+    assert verdicts(study)["full"][0] == "REPRODUCED/REPRODUCED"
+
+
+def _set(dotted: str, value: Any) -> Change:
+    def change(study: ComparableStudy) -> None:
+        *path, last = dotted.split(".")
+        node = study.tree
+        for part in path:
+            node = node[part]
+        node[last] = value
+        study.write()
+
+    return change
+
+
+def _override(study: ComparableStudy) -> None:
+    study.tree["variants"]["full"]["overrides"] = {"student.bev_channels": 80}
+    study.write()
+
+
+BASELINE = {"detection": 1.0, "depth": 3.0}
+SETTINGS: dict[str, tuple[Change, str]] = {
+    "trained on val": (_set("data.splits.train", "val"), "data.splits (train) train there, val here"),
+    "no distillation under the name full": (_set("variants.full.terms", BASELINE), "teacher is trained there"),
+    "batch": (_set("student_training.batch", 64), "training.batch 16 there, 64 here"),
+    "learning rate": (_set("student_training.lr", 1e-3), "training.lr 0.0004 there, 0.001 here"),
+    "a loss weight": (_set("variants.full.terms.lidar_feature", 1.0), "terms.lidar_feature 0.3 there, 1.0 here"),
+    "width": (_set("student.bev_channels", 80), "student.bev_channels 150 there, 80 here"),
+    "width by an override": (_override, "student.bev_channels 150 there, 80 here"),
+    "sweeps": (_set("data.past_sweeps", 9), "data.past_sweeps 5 there, 9 here"),
+    "a switch": (_set("switches.partition_axis", "corrected"), "switches.partition_axis released there, corrected"),
+    "the teacher's epochs": (_set("teacher_training.epochs", 40), "teacher training.epochs 20 there, 40 here"),
+    "random start weights": (_set("student.pretrained_backbone", None), "0676ba61 there, random weights here"),
+    "augmentation": (_set("bev_augmentation.rotation_deg", [0, 0]), "bev_augmentation.rotation_deg"),
+    "boxes with no points as truth": (_set("data.min_lidar_points", 0), "data.min_lidar_points 1 there, 0 here"),
+    "fewer devices, wider BatchNorm": (_set("devices_per_run", 1), "batch on one device 4 there, 16 here"),
+    "the claim of full on the baseline": (_set("claims", {"baseline": "r50-3frames"}), "teacher is trained there"),
+    "the claim of full on the teacher": (_set("claims", {"teacher": "r50-3frames"}), "student is trained there"),
+    "ConvNeXt's claim on an R50": (_set("claims", {"full": "test-convnext"}), "nuScenes v1.0-trainval"),
+    "another depth of network": (_set("claims", {"full": "headline"}), "student.backbone_depth 101 there, 50 here"),
+    "evaluated on train": (_set("data.splits.val", "train"), "another split"),
+    "another version": (_set("data.splits.val", ["scene-0101"]), "a list of scenes"),
+}
+
+
+@pytest.mark.parametrize("way", SETTINGS)
+def test_another_configuration_is_not_comparable_and_named(study: ComparableStudy, way: str) -> None:
+    change, words = SETTINGS[way]
+    change(study)
+    study.run()
+    ((said, reason),) = verdicts(study).values()
+    assert set(said.split("/")) == {"NOT COMPARABLE"}
+    assert words in reason
+
+
+def test_other_start_weights_are_not_comparable(study: ComparableStudy) -> None:
+    _set("teacher.pretrained", study.start("centerpoint", "deadbeef"))(study)
+    study.run()
+    said, reason = verdicts(study)["full"]
+    assert said == "NOT COMPARABLE/NOT COMPARABLE"
+    assert "teacher.pretrained sha256:9061688e there, sha256:deadbeef" in reason
+
+
+def test_a_world_dressed_as_nuscenes(study: ComparableStudy) -> None:
+    study.run()
+    for splits, prefix, words in (
+        ({"val": SPLITS["val"][:3]}, "", "`val` has 4 scenes in nuScenes, 3 here"),
+        ({"val": ["a", "b", "c", "d"]}, "", "other scenes"),
+        ({}, "synth-", "other samples"),
+        ({"val": SPLITS["train"][:4]}, "", "4 scenes are trained on and scored"),
+    ):
+        study.index(splits, prefix)
+        said, reason = verdicts(study)["full"]
+        assert said == "NOT COMPARABLE/NOT COMPARABLE"
+        assert words in reason
+
+
+def test_scene_names_alone_are_no_proof(study: ComparableStudy) -> None:
+    file = study.folder / "claims" / "nuscenes_splits.yaml"
+    tree = yaml.safe_load(file.read_text())
+    tree["splits"]["val"]["tokens_sha256"] = None
+    file.write_text(yaml.safe_dump(tree))
+    study.run()
+    study.index({}, "synth-")
+    said, reason = verdicts(study)["full"]
+    assert "REPRODUCED" not in said
+    study.index()
+    said, reason = verdicts(study)["full"]
+    assert said == "INCONCLUSIVE/INCONCLUSIVE"
+    assert "nobody has verified the hash" in reason
+
+
+def test_no_index_proves_nothing(study: ComparableStudy) -> None:
+    study.run()
+    study.plan.infos_index.unlink()
+    said, reason = verdicts(study)["full"]
+    assert said == "NOT COMPARABLE/NOT COMPARABLE"
+    assert "no index of the data" in reason
+
+
+@pytest.mark.parametrize(
+    "scores", [{"partial": {"scenes": ["scene-0101"]}}, {"samples": 5, "tokens_sha256": "0" * 64}, {"samples": 19}]
+)
+def test_a_partial_evaluation(study: ComparableStudy, scores: dict[str, Any]) -> None:
+    study.run(**scores)
+    assert verdicts(study)["full"][0] == "NOT COMPARABLE/NOT COMPARABLE"
+
+
+def test_raw_weights(study: ComparableStudy) -> None:
+    study.run()
+    said, reason = verdicts(study, "study", "--weights", "raw")["full"]
+    assert said == "NOT COMPARABLE/NOT COMPARABLE"
+    assert "raw weights, the claim is of ema weights" in reason
+
+
+def test_files_of_another_code_base_settle_nothing(study: ComparableStudy) -> None:
+    study.run()
+    for seed, digit in ((10, "a"), (11, "b"), (12, "c")):
+        study.take_in(seed, digit, meta={"use_camera": True, "use_lidar": False})
+    found = verdicts(study)
+    assert found["full"][0] == "REPRODUCED/REPRODUCED"
+    assert found["full (ingested)"][0] == "INCONCLUSIVE/INCONCLUSIVE"
+    assert "files of another code base" in found["full (ingested)"][1]
+
+
+@pytest.mark.parametrize(
+    ("meta", "words"),
+    [({"use_camera": False, "use_lidar": True}, "made with lidar"), ({"use_camera": True, "use_map": True}, "map")],
+)
+def test_a_lidar_submission_against_a_camera_claim(study: ComparableStudy, meta: dict[str, bool], words: str) -> None:
+    study.take_in(10, "a", meta=meta)
+    study.run()
+    said, reason = verdicts(study)["full (ingested)"]
+    assert said == "NOT COMPARABLE/NOT COMPARABLE"
+    assert words in reason
+
+
+def test_six_seeds_run_and_three_reported(study: ComparableStudy) -> None:
+    study.run()
+    _set("seeds", [0, 1, 2])(study)
+    said, reason = verdicts(study)["full"]
+    assert said == "INCONCLUSIVE/INCONCLUSIVE"
+    assert reason.startswith("CHANGED SINCE IT WAS REGISTERED")
+    assert "scored seeds are left out: 3, 4, 5" in reason
+
+
+def test_the_first_three_of_six_seeds(study: ComparableStudy) -> None:
+    study.run()
+    said, reason = verdicts(study, "study@3")["full"]
+    assert said == "INCONCLUSIVE/INCONCLUSIVE"
+    assert "3 of 6 planned seeds" in reason
+
+
+def test_three_seeds_after_the_sequential_plan_said_undecided(study: ComparableStudy) -> None:
+    study.run()
+    question = {"question": "full: mAP of claim r50-3frames", "settled": False, "seeds": 6, "verdict": "INCONCLUSIVE"}
+    study.plan.looks.write_text(json.dumps({"looks": [{"questions": [question]}]}))
+    for name in ("study", "study@3"):
+        said, reason = verdicts(study, name)["full"]
+        assert said == "INCONCLUSIVE/INCONCLUSIVE"
+        assert "says undecided" in reason
+    settled = {**question, "settled": True, "verdict": "REPRODUCED"}
+    answers = [settled, {**settled, "question": "full: NDS of claim r50-3frames"}]
+    study.plan.looks.write_text(json.dumps({"looks": [{"questions": answers}]}))
+    assert verdicts(study)["full"][0] == "REPRODUCED/REPRODUCED"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _set("verdict", {"margins": {"mAP": 2.0, "NDS": 2.0}}),
+        _set("verdict", {"confidence": 0.9}),
+        _set("verdict", {"published_sd": {"mAP": 0.01}}),
+        _set("variants.other", {"terms": BASELINE}),
+    ],
+)
+def test_rules_that_changed_after_scores_exist(study: ComparableStudy, change: Change) -> None:
+    study.run()
+    change(study)
+    plan = study.plan
+    for run in plan.students:  # scored anew under the new rules
+        if not plan.metrics(run).is_dir():
+            old = next(study.results.glob(f"study/full/seed-{run.seed}/*/predictions-*/metrics-*"))
+            plan.metrics(run).mkdir(parents=True)
+            scores = json.loads((old / "metrics.json").read_text()) | {"run_key": run.key}
+            (plan.metrics(run) / "metrics.json").write_text(json.dumps(scores))
+            record = json.loads(next(study.results.glob(f"study/full/seed-{run.seed}/*/record.json")).read_text())
+            run.record.write_text(json.dumps({**record, "run_key": run.key, "variant": run.unit}))
+    for run in plan.runs:
+        if not plan.metrics(run).is_dir():
+            plan.metrics(run).mkdir(parents=True)
+            (plan.metrics(run) / "metrics.json").write_text(
+                next(study.results.glob(f"study/{run.unit}/seed-*/*/predictions-*/metrics-*/metrics.json")).read_text()
+            )
+    if not plan.benchmark.is_file():
+        plan.benchmark.write_text(json.dumps({"units": {}}))
+    said, reason = verdicts(study)["full"]
+    assert said == "INCONCLUSIVE/INCONCLUSIVE"
+    assert reason.startswith("CHANGED SINCE IT WAS REGISTERED")
+
+
+def test_nothing_declared_before_the_scores(study: ComparableStudy) -> None:
+    study.run()
+    study.plan.registered.unlink()
+    said, reason = verdicts(study)["full"]
+    assert said == "INCONCLUSIVE/INCONCLUSIVE"
+    assert reason.startswith("NOT REGISTERED")
+    done = CliRunner().invoke(build("register"), ["register", "study", "--results", str(study.results)])
+    assert done.exit_code == 0
+    assert verdicts(study)["full"][1].startswith("REGISTERED LATE")
+
+
+def test_one_of_three_seeds_diverged(study: ComparableStudy) -> None:
+    _set("seeds", [0, 1, 2, 3])(study)
+    study.run(failed=(("full", 1),))
+    said, reason = verdicts(study)["full"]
+    assert said == "INCONCLUSIVE/INCONCLUSIVE"
+    assert "1 of 4 planned runs have no score" in reason
+
+
+def test_two_seeds_give_no_verdict(study: ComparableStudy) -> None:
+    _set("seeds", [0, 1])(study)
+    study.run(lambda unit, metric, seed: 0.2 + seed / 1e5)
+    said, reason = verdicts(study)["full"]
+    assert said == "INCONCLUSIVE/INCONCLUSIVE"
+    assert "2 runs" in reason
+
+
+def test_two_variants_of_equal_terms_are_an_a_a_control(study: ComparableStudy) -> None:
+    _set("variants.again", study.tree["variants"]["full"])(study)
+    study.run()
+    assert {(run.unit, run.seed) for run in study.plan.runs} >= {("again", 5), ("full", 5)}
+    assert verdicts(study)["full"][0] == "REPRODUCED/REPRODUCED"
+    arguments = ["table", "pairs", "--study", "study", "--results", str(study.results), "--format", "csv"]
+    lines = CliRunner().invoke(build("table"), arguments).stdout.splitlines()
+    assert all(",6,0," in line for line in lines if line.startswith("again"))
+
+
+def test_a_claim_without_a_configuration(study: ComparableStudy) -> None:
+    _edit_claim(study, "r50-3frames", reference=None)
+    study.run()
+    said, reason = verdicts(study)["full"]
+    assert said == "NOT COMPARABLE/NOT COMPARABLE"
+    assert "configuration is not known" in reason
+
+
+@pytest.mark.parametrize("confidence", ["inferred", "secondary", None])
+def test_an_inferred_configuration_settles_nothing(study: ComparableStudy, confidence: str | None) -> None:
+    _edit_claim(study, "r50-3frames", configuration_confidence=confidence)
+    study.run()
+    said, reason = verdicts(study)["full"]
+    assert said == "INCONCLUSIVE/INCONCLUSIVE"
+    assert "the claim's configuration is" in reason
+
+
+def _edit_claim(study: ComparableStudy, name: str, **changes: Any) -> None:
+    file = study.folder / "claims" / "labeldistill.yaml"
+    tree = yaml.safe_load(file.read_text())
+    next(claim for claim in tree["claims"] if claim["id"] == name).update(changes)
+    file.write_text(yaml.safe_dump(tree))
+
+
+BAD: dict[str, tuple[Change, str]] = {
+    "claims changed": (lambda s: _edit_claim(s, "r50-3frames", mAP=39.5), "claims.r50-3frames.mAP"),
+    "reference missing": (
+        lambda s: _edit_claim(s, "r50-3frames", reference={"study": "nowhere", "unit": "full"}),
+        "no reference study",
+    ),
+    "negative spread": (_set("verdict", {"published_sd": {"mAP": -1.0}}), "published_sd.mAP"),
+    "spread without end": (_set("verdict", {"published_sd": {"mAP": float("inf")}}), "published_sd.mAP"),
+    "margin without end": (_set("verdict", {"margins": {"mAP": float("inf")}}), "margins.mAP"),
+    "low confidence": (_set("verdict", {"confidence": 0.8}), "confidence"),
+    "a margin beyond every gain": (_set("verdict", {"margins": {"mAP": 5.2}}), "verdict.margins.mAP"),
+}
+
+
+@pytest.mark.parametrize("way", BAD)
+def test_bad_input_is_one_message(study: ComparableStudy, way: str) -> None:
+    study.run()
+    change, words = BAD[way]
+    change(study)
+    done = table(study)
+    assert done.exit_code == 2, done.output
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert words in done.stderr
+
+
+def test_a_second_declaration_is_refused_once_scores_exist(study: ComparableStudy) -> None:
+    command = ["register", "study", "--results", str(study.results)]
+    assert CliRunner().invoke(build("register"), command).exit_code == 0
+    _set("verdict", {"margins": {"mAP": 0.4, "NDS": 0.4}})(study)
+    assert CliRunner().invoke(build("register"), command).exit_code == 0  # nothing is scored: think again
+    study.run()
+    assert verdicts(study)["full"][0] == "REPRODUCED/REPRODUCED"
+    _set("verdict", {"margins": {"mAP": 0.5, "NDS": 0.5}})(study)
+    done = CliRunner().invoke(build("register"), command)
+    assert done.exit_code == 2
+    assert "verdict.margins.mAP was 0.4, is 0.5" in done.output
+
+
+def test_every_metric_is_planted_as_published() -> None:
+    assert abs(sum(as_published("full", "mAP", seed) for seed in range(6)) / 6 - 0.3929) < 1e-4
