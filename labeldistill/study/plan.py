@@ -58,14 +58,11 @@ class PlannedRun:
 
 
 class StudyPlan:
-    """Keys and paths of one study under a results and a reports folder.
-
-    `planned_seeds` are those of the whole study, also where the plan is of its first few alone.
-    """
+    """Keys and paths of one study under a results and a reports folder."""
 
     def __init__(self, study: StudySettings, results: Path = Path("results"), reports: Path = Path("reports")) -> None:
         self.study = study
-        self.planned_seeds = study.seeds
+        self.planned_seeds = study.seeds  # of the whole study, also where the plan is of its first few alone
         self.results = results
         self.folder = results / study.name
         self.reports = reports

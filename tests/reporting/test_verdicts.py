@@ -40,8 +40,7 @@ class Proven:
 @pytest.fixture(scope="module")
 def proven(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proven]:
     with pytest.MonkeyPatch.context() as patch:
-        made = ComparableStudy(tmp_path_factory.mktemp("comparable"))
-        patch.setenv("LABELDISTILL_STUDIES", str(made.folder / "config"))
+        made = ComparableStudy(tmp_path_factory.mktemp("comparable"), patch)
         made.run()
         yield Proven(made.plan.study, evidence_of(made.plan))
 

@@ -19,8 +19,7 @@ Change = Callable[[ComparableStudy], Any]
 
 @pytest.fixture
 def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ComparableStudy:
-    made = ComparableStudy(tmp_path)
-    monkeypatch.setenv("LABELDISTILL_STUDIES", str(tmp_path / "config"))
+    made = ComparableStudy(tmp_path, monkeypatch)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(gathering, "read_record", lambda file: json.loads(file.read_text()))  # toy records
     return made

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pytest
 import torch
 import yaml
 from planted_results import Score, benchmark, finish, take_in
@@ -48,18 +49,17 @@ class ComparableStudy:
         tree: of the study's file; write it again with `write` after a change.
     """
 
-    def __init__(self, folder: Path, seeds: int = 6) -> None:
+    def __init__(self, folder: Path, patch: pytest.MonkeyPatch, seeds: int = 6) -> None:
+        claims = claims_file().parent
+        patch.setenv("LABELDISTILL_STUDIES", str(folder / "config"))
+        patch.setattr(StudyPlan, "data_key", "0" * 12)  # the folder of nuScenes itself is not there
         self.folder = folder
         self.results = folder / "results"
-        claims = claims_file().parent
         (folder / "config").mkdir(parents=True)
         (folder / "claims" / "references").mkdir(parents=True)
         for name in ("labeldistill.yaml", *(f"references/{file.name}" for file in (claims / "references").iterdir())):
             (folder / "claims" / name).write_text((claims / name).read_text())
-        self._official()
-        tables = folder / "nuscenes" / "v1.0-trainval"
-        tables.mkdir(parents=True)
-        (tables / "sample.json").write_text("[]")
+        self._official(claims)
         self.tree: dict[str, Any] = yaml.safe_load((claims / "references" / "r50-3frames.yaml").read_text())
         self.tree |= {"seeds": list(range(seeds)), "comparable": True, "claims": {"full": "r50-3frames"}}
         self.tree |= {"name": "study", "not_comparable_because": "", "evaluation_slices": []}
@@ -68,7 +68,7 @@ class ComparableStudy:
         self.tree["teacher"]["pretrained"] = self.start("centerpoint", "9061688e")
         self.write()
 
-    def _official(self) -> None:
+    def _official(self, claims: Path) -> None:
         splits = {
             name: {
                 "version": "v1.0-trainval",
@@ -79,7 +79,7 @@ class ComparableStudy:
             }
             for name, scenes in SPLITS.items()
         }
-        real = yaml.safe_load((claims_file().parent / "nuscenes_splits.yaml").read_text())["splits"]
+        real = yaml.safe_load((claims / "nuscenes_splits.yaml").read_text())["splits"]
         (self.folder / "claims" / "nuscenes_splits.yaml").write_text(yaml.safe_dump({"splits": real | splits}))
 
     def start(self, name: str, digits: str) -> str:
