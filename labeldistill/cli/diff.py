@@ -25,9 +25,21 @@ def diff(
     b: Annotated[str, typer.Argument(help="The same, judged against A.")],
     weights: Annotated[str, typer.Option("--weights", help="ema or raw.")] = "ema",
     metric: Annotated[list[str] | None, typer.Option("--metric", help="Score to compare; repeat for several.")] = None,
-    confidence: Annotated[float, typer.Option("--confidence", min=0.5, max=0.999, help="Of the intervals.")] = 0.95,
+    confidence: Annotated[float, typer.Option("--confidence", min=0.8, max=0.999, help="Of the intervals.")] = 0.95,
+    speed: Annotated[
+        bool, typer.Option("--speed", help="Compare speed and memory too, as a family of their own.")
+    ] = False,
+    unpaired: Annotated[
+        bool, typer.Option("--unpaired", help="Compare all runs of a variant, whatever their seeds (Welch's test).")
+    ] = False,
     format: Annotated[DiffFormat, typer.Option("--format", "-f", help="table or json.")] = DiffFormat.table,
-    fail_on: Annotated[FailOn | None, typer.Option("--fail-on", help="Exit 1 when B is shown to be worse.")] = None,
+    fail_on: Annotated[
+        FailOn | None,
+        typer.Option("--fail-on", help="Exit 1 when B is worse, lacks variants or scores, or when too few runs tell."),
+    ] = None,
+    allow_undecided: Annotated[
+        bool, typer.Option("--allow-undecided", help="With --fail-on: pass what has too few runs to tell.")
+    ] = False,
 ) -> None:
     """Compare two sets of results run by run (study, variant, seed), with intervals and Holm-corrected findings.
 
@@ -35,19 +47,21 @@ def diff(
     """
     from labeldistill.claims.claims import POINTS
     from labeldistill.compare.diff import compare_sides
+    from labeldistill.compare.diff_rows import DiffOptions
     from labeldistill.compare.diff_runs import read_side
     from labeldistill.compare.diff_sources import opened
+    from labeldistill.compare.gate import objections
     from labeldistill.errors import GateError
 
     with opened(a) as folder_a, opened(b) as folder_b:
         sides = read_side(folder_a, a), read_side(folder_b, b)
-    found = compare_sides(*sides, weights=weights, metrics=metric or POINTS, confidence=confidence)
+    found = compare_sides(*sides, DiffOptions(weights, tuple(metric or POINTS), confidence, speed, unpaired))
     if format is DiffFormat.json:
         typer.echo(json.dumps(found.as_json(), indent=1, default=str))
     else:
         from labeldistill.cli.diff_text import print_diff
 
         print_diff(found)
-    worse = ", ".join(f"{row.study}/{row.variant} {row.metric}" for row in found.regressions)
-    if fail_on is FailOn.regression and worse:
-        raise GateError(f"{b} is worse than {a}: {worse}")
+    against = objections(found, allow_undecided=allow_undecided)
+    if fail_on is FailOn.regression and against:
+        raise GateError(f"{b} does not pass against {a}: {'; '.join(against)}")

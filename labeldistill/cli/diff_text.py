@@ -1,36 +1,42 @@
 """A diff in the terminal."""
 
+import math
 import sys
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from labeldistill.compare.diff import Diff, DiffRow
+from labeldistill.compare.diff import Diff
+from labeldistill.compare.diff_rows import DiffRow
 from labeldistill.reporting.numbers import NOTHING, number
 
 _MOST_CAUSES = 40
 
 
 def _cells(row: DiffRow) -> list[str]:
-    summary = row.pairs.summary
+    summary, n = row.summary, row.pairs.n
     digits = 2 if row.unit in ("points", "%") else 4
     unit = "" if row.unit in ("points", row.metric) else f" {row.unit}"
-    difference = NOTHING if row.pairs.n == 0 else f"{summary.mean:+.{digits}f}{unit}"
+    difference = f"{summary.mean:+.{digits}f}{unit}" if math.isfinite(summary.mean) else NOTHING
     between = NOTHING
-    if row.pairs.n > 1 and summary.sd > 0:
+    if math.isfinite(summary.low) and summary.low < summary.high:
         between = f"[{summary.low:+.{digits}f}, {summary.high:+.{digits}f}]"
     failed = f" ({summary.failed} failed)" if summary.failed else ""
     numbers = [number(row.a, digits), number(row.b, digits), difference, between]
-    return [f"{row.study}/{row.variant}", row.metric, f"{row.pairs.n}{failed}", *numbers, number(row.p_holm, 4)]
+    runs = f"{n}{failed}" if isinstance(n, int) else f"{n[1]}, {n[0]}{failed}"
+    return [f"{row.study}/{row.variant}", row.metric, runs, *numbers, number(row.p_holm, 4)]
 
 
 def print_diff(diff: Diff) -> None:
     """Rows, then what could explain them, then what was not paired."""
     console = Console(width=None if sys.stdout.isatty() else 200, highlight=False)
-    title = f"A {diff.a} -> B {diff.b}: B less A on shared seeds, {diff.weights} weights, mAP and NDS in points"
+    options = diff.options
+    how = "B less A, all runs of each side" if options.unpaired else "B less A on shared seeds"
+    title = f"A {diff.a} -> B {diff.b}: {how}, {options.weights} weights, mAP and NDS in points"
     table = Table(title=title, title_justify="left")
-    head = ("unit", "metric", "n", "A", "B", "difference", f"{diff.confidence * 100:g} %", "p (Holm)", "finding", "why")
+    percent = f"{options.confidence * 100:g} %"
+    head = ("unit", "metric", "n", "A", "B", "difference", percent, "p (Holm)", "finding", "why")
     for column in head:
         text = column in ("unit", "metric", "finding", "why")
         table.add_column(column, justify="left" if text else "right", no_wrap=column != "why")
@@ -41,6 +47,8 @@ def print_diff(diff: Diff) -> None:
     for side, names in (("A", diff.only_a), ("B", diff.only_b)):
         if names:
             console.print(f"only in {side}: {', '.join(names)}")
+    if (diff.only_a or diff.only_b) and not options.unpaired:
+        console.print("Seeds that one side lacks are left out above; --unpaired compares all runs of each side.")
     for note in diff.notes:
         console.print(note)
 
@@ -51,8 +59,17 @@ def _short(value: Any) -> str:
 
 
 def _print_causes(console: Console, diff: Diff) -> None:
+    recorded = diff.paired - diff.unrecorded
+    if diff.unrecorded:
+        console.print(
+            f"{diff.unrecorded} of {diff.paired} paired runs have no record (files of another code base): nothing is "
+            "known of their settings, data and code."
+        )
+    if diff.same:
+        console.print(f"{diff.same} of {diff.paired} paired runs are the same files on both sides: nothing was rerun.")
     if not diff.causes:
-        console.print("Paired records agree in settings, data, code, environment, optimisation and device.")
+        if recorded > diff.same:
+            console.print("Paired records agree in settings, data, code, environment, optimisation and device.")
         return
     table = Table(title="Differences between paired records that could explain them", title_justify="left")
     for column in ("part", "entry", "A", "B", "runs", "where"):

@@ -1,117 +1,111 @@
-"""Two sides of results compared run by run: paired by study, variant and seed, with intervals and one Holm family."""
+"""Two sides of results compared run by run: paired by study, variant and seed, with intervals and Holm's correction."""
 
-import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from labeldistill.claims.claims import METRICS as OVERALL
-from labeldistill.claims.claims import POINTS
 from labeldistill.compare.diff_causes import Cause, causes
-from labeldistill.compare.diff_measured import Measured, measured
-from labeldistill.compare.diff_runs import RunId, Side
+from labeldistill.compare.diff_measured import by_unit, scores
+from labeldistill.compare.diff_rows import DiffOptions, DiffRow, judged, row_json
+from labeldistill.compare.diff_runs import Run, RunId, Side
+from labeldistill.compare.diff_speed import EVERYTHING, speeds
 from labeldistill.errors import InputError
 from labeldistill.files import without_nan
-from labeldistill.statistics.holm import Finding, family_size, finding, holm, p_for_family
-from labeldistill.statistics.paired import PairedComparison
-
-
-@dataclass(frozen=True)
-class DiffRow:
-    """One metric of one variant on both sides.
-
-    Attributes:
-        unit: "points" (mAP, NDS), "%" of side A's value (speed and memory), or that of the metric.
-        a, b: means over the paired runs, in points or the metric's own unit.
-        pairs: B less A, seed by seed, in `unit`.
-        p_holm: corrected over all rows of the diff.
-    """
-
-    study: str
-    variant: str
-    metric: str
-    unit: str
-    a: float
-    b: float
-    pairs: PairedComparison
-    p_holm: float
-    finding: Finding
-    reason: str
+from labeldistill.statistics.holm import Finding
 
 
 @dataclass(frozen=True)
 class Diff:
-    """Everything that `diff` found; side B is judged against side A."""
+    """Everything that `diff` found; side B is judged against side A.
+
+    Attributes:
+        missing: variants of A that B has no run of.
+        only_a, only_b: runs without a partner of the same seed.
+        same: paired runs that are one and the same file on both sides. paired: number of paired runs.
+        unrecorded: paired runs without a record on some side, of which settings, data and code are not known.
+    """
 
     a: str
     b: str
-    weights: str
-    confidence: float
+    options: DiffOptions
     rows: list[DiffRow]
+    missing: list[str]
     only_a: list[str]
     only_b: list[str]
     causes: list[Cause]
-    notes: list[str]
+    paired: int = 0
+    same: int = 0
+    unrecorded: int = 0
+    notes: list[str] = field(default_factory=list)
 
     @property
     def regressions(self) -> list[DiffRow]:
-        """Rows in which B is shown to be worse."""
-        return [row for row in self.rows if row.finding is Finding.WORSE]
+        """Rows in which B is shown to be worse; a speed that all variants lost may be the machine's."""
+        return [row for row in self.rows if row.finding is Finding.WORSE and row.variant != EVERYTHING]
 
     def as_json(self) -> dict[str, Any]:
         """JSON values; what can't be said is null."""
-        tree = {**asdict(self), "rows": [_row_json(row) for row in self.rows]}
+        tree = {**asdict(self), **asdict(self.options), "rows": [row_json(row) for row in self.rows]}
+        del tree["options"]
         found: dict[str, Any] = without_nan({**tree, "regressions": len(self.regressions)})
         return found
 
 
-def _row_json(row: DiffRow) -> dict[str, Any]:
-    about = {name: getattr(row, name) for name in ("study", "variant", "metric", "unit", "a", "b")}
-    summary = row.pairs.summary
-    return {
-        **about,
-        "difference": summary.mean,
-        "low": summary.low,
-        "high": summary.high,
-        "sd": summary.sd,
-        "n": row.pairs.n,
-        "failed": summary.failed,
-        "pairs": dict(zip(map(str, row.pairs.seeds), row.pairs.differences, strict=True)),
-        "p_t": row.pairs.p_t,
-        "p_sign_flip": row.pairs.sign_flip.p,
-        "p_holm": row.p_holm,
-        "finding": str(row.finding),
-        "reason": row.reason,
-    }
-
-
-def compare_sides(
-    a: Side, b: Side, *, weights: str = "ema", metrics: Sequence[str] = POINTS, confidence: float = 0.95
-) -> Diff:
-    """Compare all runs that both sides have.
+def compare_sides(a: Side, b: Side, options: DiffOptions | None = None) -> Diff:
+    """Compare all runs that both sides have, B against A.
 
     Scores are paired by seed. Speed is compared from the records of the paired runs (samples a second of CPU or GPU
     time over the whole training) and from the studies' benchmarks, which hold one measurement per variant.
 
-    Args:
-        a, b: B is judged against A.
-        weights: "ema" or "raw".
-        metrics: scores to compare; every one enters the family.
-        confidence: of the intervals; 1 - confidence is the error rate of the whole family.
-
     Raises:
-        InputError: no run in common, or an unknown metric.
+        InputError: no variant in common, no seed in common where runs are paired, or an unknown metric.
     """
-    if unknown := [metric for metric in metrics if metric not in OVERALL]:
+    options = options or DiffOptions()
+    if unknown := [metric for metric in options.metrics if metric not in OVERALL]:
         raise InputError(f"no metric `{unknown[0]}`; there are {', '.join(OVERALL)}", key="--metric")
+    pairs = _paired(a, b, options)
+    ours, theirs = (_compared(side, pairs, which, options) for which, side in enumerate((a, b)))
+    measured = list(scores(ours, theirs, options.weights, options.metrics))
+    rows = judged(measured, options)
+    if options.speed:
+        rows += judged(list(speeds(pairs)), DiffOptions(confidence=options.confidence))
+    there, units = by_unit(list(a.runs.values())), by_unit(list(b.runs.values()))
+    return Diff(
+        a.name,
+        b.name,
+        options,
+        rows,
+        missing=[f"{study}/{variant}" for study, variant in there if (study, variant) not in units],
+        only_a=_names(a, b),
+        only_b=_names(b, a),
+        causes=causes(pairs),
+        paired=len(pairs),
+        same=sum(_is_same(x, y) for x, y in pairs),
+        unrecorded=sum(not (x.record and y.record) for x, y in pairs),
+        notes=[*(f"A: {note}" for note in a.notes), *(f"B: {note}" for note in b.notes)],
+    )
+
+
+def _paired(a: Side, b: Side, options: DiffOptions) -> list[tuple[Run, Run]]:
     shared = sorted((id_ for id_ in a.runs if id_ in b.runs), key=_place)
-    if not shared:
-        raise InputError(f"no run in common: {_studies(a)} against {_studies(b)}", file=f"{a.name}, {b.name}")
-    pairs = [(a.runs[id_], b.runs[id_]) for id_ in shared]
-    rows = _judged(list(measured(pairs, weights, metrics)), confidence)
-    only_a, only_b = (_names(one, other) for one, other in ((a, b), (b, a)))
-    notes = [*(f"A: {note}" for note in a.notes), *(f"B: {note}" for note in b.notes)]
-    return Diff(a.name, b.name, weights, confidence, rows, only_a, only_b, causes(pairs), notes)
+    if shared or (options.unpaired and set(by_unit(list(a.runs.values()))) & set(by_unit(list(b.runs.values())))):
+        return [(a.runs[id_], b.runs[id_]) for id_ in shared]
+    hint = "; with --unpaired runs of other seeds are compared" if not options.unpaired else ""
+    raise InputError(f"no run in common: {_studies(a)} against {_studies(b)}{hint}", file=f"{a.name}, {b.name}")
+
+
+def _compared(side: Side, pairs: list[tuple[Run, Run]], which: int, options: DiffOptions) -> list[Run]:
+    if not options.unpaired:
+        return [pair[which] for pair in pairs]
+    return [side.runs[id_] for id_ in sorted(side.runs, key=_place)]
+
+
+def _is_same(a: Run, b: Run) -> bool:
+    """Whether two runs are one: the same key, and the same moment at which it ended."""
+    ended = a.record.get("finished"), b.record.get("finished")
+    if a.record or b.record:
+        return a.run_key == b.run_key and None not in ended and ended[0] == ended[1] and a.scores == b.scores
+    return a.run_key == b.run_key and a.scores == b.scores  # the key of a file that was taken in is its hash
 
 
 def _place(run: RunId) -> tuple[str, int, str, int]:
@@ -130,27 +124,3 @@ def _names(side: Side, other: Side) -> list[str]:
         for study, variant, seed in side.runs
         if (study, variant, seed) not in other.runs
     ]
-
-
-def _judged(compared: list[Measured], confidence: float) -> list[DiffRow]:
-    pairs = [entry.pairs(confidence) for entry in compared]
-    p_values = [
-        math.nan if entry.other_device else p_for_family(found) for entry, found in zip(compared, pairs, strict=True)
-    ]
-    family = family_size(p_values)
-    rows: list[DiffRow] = []
-    for entry, found, p in zip(compared, pairs, holm(p_values), strict=True):
-        if entry.other_device:
-            verdict, reason = Finding.CANT_TELL, f"measured on other devices: {entry.other_device}"
-        else:
-            verdict, reason = finding(
-                found, p, alpha=1 - confidence, higher_is_better=entry.higher_is_better, family=family
-            )
-        a, b = (_mean_over(side, found.seeds) for side in (entry.a, entry.b))
-        about = (entry.study, entry.variant, entry.metric, entry.unit)
-        rows.append(DiffRow(*about, a, b, found, p, verdict, reason))
-    return rows
-
-
-def _mean_over(values: dict[int, float], seeds: Sequence[int]) -> float:
-    return sum(values[seed] for seed in seeds) / len(seeds) if seeds else float("nan")

@@ -6,6 +6,7 @@ from enum import StrEnum
 import numpy as np
 
 from labeldistill.statistics.paired import PairedComparison, pairs_for_sign_flip
+from labeldistill.statistics.unpaired import UnpairedComparison
 
 FEWEST_PAIRS = 3
 """A verdict on fewer pairs would rest on the shape of the normal distribution's tails alone."""
@@ -75,6 +76,19 @@ def finding(
         if n < pairs_for_sign_flip(alpha):
             reason += f"; rests on normal noise (signs alone need {pairs_for_sign_flip(alpha)} pairs)"
     return (Finding.BETTER if better else Finding.WORSE), reason
+
+
+def finding_of_groups(
+    groups: UnpairedComparison, adjusted: float, *, alpha: float, higher_is_better: bool, family: int
+) -> tuple[Finding, str]:
+    """The same of two groups of runs that share no seeds."""
+    sizes = f"{groups.n[0]} and {groups.n[1]} runs"
+    if np.isnan(adjusted):
+        return Finding.CANT_TELL, f"{sizes}: too few, or without spread, for a test of means"
+    words = f"Welch's t over {sizes}, p = {adjusted:.2g} after Holm over {family}"
+    if adjusted > alpha:
+        return Finding.NOT_SHOWN, words
+    return (Finding.BETTER if (groups.summary.mean > 0) == higher_is_better else Finding.WORSE), words
 
 
 def _too_few(pairs: PairedComparison) -> str:

@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 from statsmodels.stats.multitest import multipletests
 from typer.testing import CliRunner
 
 from labeldistill.cli.main import build
-from labeldistill.compare.diff import Diff, DiffRow, compare_sides
+from labeldistill.compare.diff import Diff, compare_sides
 from labeldistill.compare.diff_causes import causes
+from labeldistill.compare.diff_rows import DiffOptions, DiffRow
 from labeldistill.compare.diff_runs import read_side
 from labeldistill.compare.diff_sources import opened
 from labeldistill.errors import InputError
@@ -23,6 +25,7 @@ from labeldistill.records.gather import COLUMNS
 from labeldistill.statistics.holm import Finding
 
 VARIANTS = ("baseline", "full")
+RATE = "train_samples_per_cpu_s"
 Shift = Callable[[str, str, int], float]
 
 
@@ -106,7 +109,7 @@ def noisy(mean: float, variant: str = "full", metric: str = "mAP") -> Shift:
 
 
 def _diff(a: Path, b: Path, **options: Any) -> Diff:
-    return compare_sides(read_side(a, "a"), read_side(b, "b"), **options)
+    return compare_sides(read_side(a, "a"), read_side(b, "b"), DiffOptions(**options))
 
 
 def _row(diff: Diff, variant: str, metric: str) -> DiffRow:
@@ -129,7 +132,7 @@ def test_findings_are_corrected_over_all_rows(tmp_path: Path) -> None:
     tested = [row for row in diff.rows if np.isfinite(row.p_holm)]
     raw = [1.0 if row.finding is Finding.EQUAL else row.pairs.p_t for row in tested]
     assert [row.p_holm for row in tested] == pytest.approx(multipletests(raw, method="holm")[1])
-    assert len(tested) == 6  # two variants: mAP, NDS and speed of training; benchmarks are one measurement each
+    assert len(tested) == 4  # mAP and NDS of two variants
 
 
 def test_an_improvement_is_no_regression(tmp_path: Path) -> None:
@@ -183,13 +186,30 @@ def test_slower_training_is_a_regression_and_another_machine_is_not(tmp_path: Pa
         record = json.loads(file.read_text())
         record["usage"]["cpu_s"] *= 1.3 + 0.01 * (number % 3)
         file.write_text(json.dumps(record))
-    row = _row(_diff(a, slow), "full", "train_samples_per_cpu_s")
-    assert (row.finding, row.unit) == (Finding.WORSE, "%")
-    assert row.pairs.summary.mean == pytest.approx(-23.7, abs=0.5)
+    shift = _row(_diff(a, slow, speed=True), "all variants", RATE)
+    assert (shift.finding, shift.unit) == (Finding.WORSE, "%")
+    assert shift.summary.mean == pytest.approx(-23.7, abs=0.5)
+    alone = _row(_diff(a, slow, speed=True), "full", f"{RATE} beside all variants")
+    assert alone.summary.mean == pytest.approx(0, abs=0.5)
+    assert not _diff(a, slow, speed=True).regressions  # all variants lost the same: the machine, perhaps
+    assert not [row for row in _diff(a, slow).rows if row.family == "speed"]
     other = write_results(tmp_path / "c", key="o", device={"type": "cpu", "name": "Y", "processes": 1})
-    row = _row(_diff(a, other), "full", "train_samples_per_cpu_s")
+    row = _row(_diff(a, other, speed=True), "full", RATE)
     assert row.finding is Finding.CANT_TELL
     assert "other devices" in row.reason
+
+
+def test_one_slower_variant_is_found_on_a_slower_machine(tmp_path: Path) -> None:
+    a, b = (write_results(tmp_path / side, key=side) for side in "ab")
+    for number, file in enumerate(sorted(b.rglob("record.json"))):
+        record = json.loads(file.read_text())
+        record["usage"]["cpu_s"] *= (1.5 if record["variant"] == "full" else 1.2) + 0.002 * (number % 3)
+        file.write_text(json.dumps(record))
+    found = _diff(a, b, speed=True)
+    assert [row.variant for row in found.regressions] == ["full"]
+    family = [row for row in found.rows if row.family == "speed" and np.isfinite(row.p_holm)]
+    raw = [row.pairs.p_t for row in family]
+    assert [row.p_holm for row in family] == pytest.approx(multipletests(raw, method="holm")[1])
 
 
 def test_a_diverged_run_is_counted(tmp_path: Path) -> None:
@@ -305,6 +325,85 @@ def test_fail_on_regression_exits_1_after_printing(tmp_path: Path, verb: Callabl
     assert "toy/full mAP" in done.output
     assert verb(a, b).exit_code == 0
     assert verb(b, a, "--fail-on", "regression").exit_code == 0
+
+
+def _diverge(folder: Path, variant: str) -> None:
+    for file in (folder / "toy" / variant).rglob("record.json"):
+        file.write_text(json.dumps({**json.loads(file.read_text()), "status": "diverged"}))
+
+
+GATES: dict[str, tuple[Callable[[Path], Path], str]] = {
+    "one seed": (lambda f: write_results(f, noisy(-0.2), seeds=1, key="n"), "undecided"),
+    "two seeds": (lambda f: write_results(f, noisy(-0.2), seeds=2, key="n"), "undecided"),
+    "all of B diverged": (lambda f: (write_results(f, key="n"), _diverge(f, "full"))[0], "without a score: toy/full"),
+    "a variant missing": (lambda f: (write_results(f, key="n"), shutil.rmtree(f / "toy" / "full"))[0], "missing: toy"),
+}
+
+
+@pytest.mark.parametrize("way", GATES)
+def test_the_gate_does_not_take_silence_for_success(tmp_path: Path, verb: Callable[..., Any], way: str) -> None:
+    make, words = GATES[way]
+    a, b = write_results(tmp_path / "a"), make(tmp_path / "b")
+    done = verb(a, b, "--fail-on", "regression")
+    assert done.exit_code == 1
+    assert words in done.stderr
+    allowed = verb(a, b, "--fail-on", "regression", "--allow-undecided")
+    assert allowed.exit_code == (0 if words == "undecided" else 1)
+
+
+def test_seeds_that_are_not_shared_are_no_failures(tmp_path: Path, verb: Callable[..., Any]) -> None:
+    a, b = write_results(tmp_path / "a", seeds=6), write_results(tmp_path / "b", seeds=4, key="n")
+    done = verb(a, b, "--fail-on", "regression")
+    assert done.exit_code == 0, done.output
+    assert "only in A: toy/baseline seed 4" in done.output
+    assert "--unpaired" in done.output
+
+
+def test_runs_of_other_seeds_are_compared_as_groups(tmp_path: Path, verb: Callable[..., Any]) -> None:
+    a, b = write_results(tmp_path / "a"), write_results(tmp_path / "b", noisy(-0.1), key="n")
+    for folder in sorted((b / "toy").glob("*/seed-*")):
+        for file in folder.rglob("record.json"):
+            file.write_text(json.dumps({**json.loads(file.read_text()), "seed": 100 + int(folder.name[5:])}))
+        folder.rename(folder.with_name(f"seed-{100 + int(folder.name[5:])}"))
+    refused = verb(a, b)
+    assert refused.exit_code == 2
+    assert "--unpaired" in refused.stderr
+    found = _diff(a, b, unpaired=True)
+    assert [(row.variant, row.metric) for row in found.regressions] == [("full", "mAP")]
+    row = _row(found, "full", "mAP")
+    ours, theirs = (
+        [100 * (_score("full", "mAP", s) + shift("full", "mAP", s)) for s in range(6)] for shift in (noisy(-0.1), _none)
+    )
+    expected = stats.ttest_ind(ours, theirs, equal_var=False)
+    assert row.pairs.p == pytest.approx(expected.pvalue)
+    assert (row.summary.low, row.summary.high) == pytest.approx(tuple(expected.confidence_interval(0.95)))
+    assert verb(a, b, "--unpaired", "--fail-on", "regression").exit_code == 1
+
+
+def test_unchanged_results_are_said_to_be_the_same_files(tmp_path: Path, verb: Callable[..., Any]) -> None:
+    a = write_results(tmp_path / "a")
+    shutil.copytree(a, tmp_path / "b")
+    done = verb(a, tmp_path / "b")
+    assert "12 of 12 paired runs are the same files on both sides: nothing was rerun" in done.output
+    assert "Paired records agree" not in done.output
+    again = write_results(tmp_path / "c", finished="2026-03-01T00:00:00+00:00")
+    assert "Paired records agree" in verb(a, again).output
+
+
+def test_nothing_is_said_of_what_has_no_record(tmp_path: Path, verb: Callable[..., Any]) -> None:
+    for side in "ab":
+        scores = tmp_path / side / "toy" / "full" / "seed-7" / "ingested-x" / "metrics-m"
+        scores.mkdir(parents=True)
+        about = {"study": "toy", "variant": "full", "seed": 7, "sha256": side * 64, "weights": "ema"}
+        (scores.parent / "ingested.json").write_text(json.dumps(about))
+        rows = [
+            {"weights": "ema", "split": "val", "metric": m, "class": "all", "value": 0.3 + (side == "b") / 100}
+            for m in ("mAP", "NDS")
+        ]
+        (scores / "metrics.json").write_text(json.dumps({"rows": rows}))
+    done = verb(tmp_path / "a", tmp_path / "b")
+    assert "1 of 1 paired runs have no record" in done.output
+    assert "agree" not in done.output
 
 
 def test_json_has_no_nan(tmp_path: Path, verb: Callable[..., Any]) -> None:
