@@ -1,88 +1,141 @@
-"""A study's committed reference band: where each variant's scores are expected to fall when nothing has changed."""
+"""A study's committed reference: what its scores were, and in which band a rerun of unchanged code falls."""
 
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from scipy import special
 
 from labeldistill.config.load import studies_folder
 from labeldistill.errors import InputError
 from labeldistill.files import write_text
-from labeldistill.statistics.summary import summarise
+from labeldistill.statistics.summary import Summary, summarise
 from labeldistill.study.apart import APART, is_apart, label
 
 METRICS = ("mAP", "NDS")
+FALSE_ALARMS = 0.05
+"""Share of checks of unchanged code in which some gate, whichever, fails."""
+
+
+class Reference(BaseModel):
+    """Scores of one unit and metric when the reference was written (EMA weights, fractions)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    n: int = Field(ge=1)
+    failed: int = Field(0, ge=0)
+    mean: float
+    sd: float | None = Field(None, ge=0)
+    """Between seeds; None for a single run."""
 
 
 @dataclass(frozen=True)
 class BandRow:
-    """One unit's mean against its band; fractions."""
+    """One unit's mean against its band; fractions.
+
+    Attributes:
+        low, high: of the band; NaN where there is none.
+        mean: now, over `n` runs. reason: why there is no gate, or why it fails; empty where the mean is inside.
+        gate: whether the row can fail for good code to be told from bad.
+    """
 
     unit: str
     metric: str
     low: float
     high: float
     mean: float
+    n: int
+    gate: bool
+    reason: str = ""
 
     @property
     def inside(self) -> bool:
-        """Whether the mean lies in the band (NaN does not)."""
-        return bool(self.low <= self.mean <= self.high)
+        """Whether nothing speaks against it; a row that is no gate says nothing."""
+        return self.gate and not self.reason
 
 
 def band_file(study: str) -> Path:
-    """Where the band of `study` is committed."""
+    """Where the reference of `study` is committed."""
     return studies_folder().parent / "references" / f"{study}.yaml"
 
 
-def _mean(table: pd.DataFrame, unit: str, metric: str) -> float:
-    return summarise(_values(table, unit, metric)).mean
-
-
-def _values(table: pd.DataFrame, unit: str, metric: str) -> list[float]:
-    """EMA scores of a unit's finished runs: a diverged run's zeros are no score."""
-    rows = table[(table["variant"] == unit) & (table["metric"] == metric) & (table["class"] == "all")]
-    return list(rows[(rows["weights"] == "ema") & (rows["status"] == "finished")]["value"])
+def _summary(table: pd.DataFrame, unit: str, metric: str) -> Summary:
+    """EMA scores of a unit's runs: a diverged run's zeros are no score."""
+    rows = table[(table["variant"] == unit) & table["metric"].isin([metric, "none"]) & (table["class"] == "all")]
+    rows = rows[rows["weights"].isin(["ema", "-"])].drop_duplicates(["seed"])
+    return summarise(
+        [value if ok else float("nan") for value, ok in zip(rows["value"], rows["status"] == "finished", strict=True)]
+    )
 
 
 def write_band(study: str, table: pd.DataFrame) -> Path:
-    """Write a band from a gathered table: mean over seeds +- the larger of 4 standard errors and 0.02.
-
-    Four standard errors: a rerun with the same seeds on another CPU differs by rounding that training amplifies to
-    about the spread between seeds; 0.02 keeps units with one run from a band of no width.
-    """
-    band: dict[str, dict[str, list[float]]] = {}
+    """Write the reference of a study from its gathered table: number, mean and sd of every unit's own runs."""
+    found: dict[str, dict[str, dict[str, Any]]] = {}
     for unit in (unit for unit in dict.fromkeys(table["variant"]) if not is_apart(unit)):
         for metric in METRICS:
-            found = summarise(_values(table, unit, metric))
-            if found.n == 0:
-                continue
-            half = max(0.02, 4 * found.sd / found.n**0.5 if found.n > 1 else 0.0)
-            bounds = [round(max(0.0, found.mean - half), 4), round(found.mean + half, 4)]
-            band.setdefault(unit, {})[metric] = bounds
+            summary = _summary(table, unit, metric)
+            if summary.n:
+                sd = round(summary.sd, 6) if summary.n > 1 else None
+                reference = Reference(n=summary.n, failed=summary.failed, mean=round(summary.mean, 6), sd=sd)
+                found.setdefault(unit, {})[metric] = reference.model_dump(exclude_defaults=True)
     file = band_file(study)
-    note = f"# Expected mean over seeds (EMA weights, fractions). Made by: labeldistill check {study} --write\n"
-    write_text(file, note + yaml.safe_dump(band, sort_keys=False))
+    note = f"# Scores over seeds (EMA weights, fractions). Made by: labeldistill check {study} --write\n"
+    write_text(file, note + yaml.safe_dump(found, sort_keys=False, default_flow_style=None))
     return file
 
 
+def _references(file: Path, study: str) -> dict[str, dict[str, Reference]]:
+    if not file.is_file():
+        raise InputError(f"study {study} has no reference; write one with --write", file=file)
+    try:
+        tree = yaml.safe_load(file.read_text(encoding="utf-8"))
+        return {u: {m: Reference.model_validate(r) for m, r in of.items()} for u, of in tree.items()}
+    except (OSError, yaml.YAMLError, AttributeError, ValidationError) as error:
+        raise InputError(f"is no reference of this form; write it again with --write ({error})", file=file) from error
+
+
 def compare_with_band(study: str, table: pd.DataFrame) -> list[BandRow]:
-    """Each unit's mean beside its band; runs from elsewhere have rows of their own.
+    """Each unit's mean beside its band; runs from elsewhere of a unit have a row of their own.
+
+    The band is that of the mean of m further runs after n: mean +- t s sqrt(1/n + 1/m), at the level at which all
+    gates together fail unchanged code in FALSE_ALARMS of checks at most (Bonferroni). It takes seeds as exchangeable
+    and the reference's spread as measured; a rerun of the same seeds differs by less. No gate: a single run, whose
+    spread is not known, and a band that contains 0, which a model that finds nothing would pass.
 
     Raises:
-        InputError: the study has no committed band.
+        InputError: the study has no committed reference, or one of another form.
     """
-    file = band_file(study)
-    if not file.is_file():
-        raise InputError(f"study {study} has no reference band; write one with --write", file=file)
-    band = yaml.safe_load(file.read_text(encoding="utf-8"))
+    references = _references(band_file(study), study)
     there = set(table["variant"])
     own = not all(map(is_apart, there))  # without a run of ours only those from elsewhere are asked about
-    return [
-        BandRow(name, metric, low, high, _mean(table, name, metric))
-        for unit, metrics in band.items()
+    asked = [
+        (name, metric, reference)
+        for unit, metrics in references.items()
         for name in (unit, *(label(unit, origin) for origin in APART))
         if name in there or (own and name == unit)
-        for metric, (low, high) in metrics.items()
+        for metric, reference in metrics.items()
     ]
+    gates = max(1, sum(reference.sd is not None for _, _, reference in asked))
+    return [_row(name, metric, _summary(table, name, metric), reference, gates) for name, metric, reference in asked]
+
+
+def _row(unit: str, metric: str, now: Summary, reference: Reference, gates: int) -> BandRow:
+    nothing = float("nan"), float("nan"), now.mean, now.n
+    if reference.sd is None or reference.n < 2:
+        return BandRow(unit, metric, *nothing, gate=False, reason="no gate: the reference is a single run")
+    runs = max(1, now.n)
+    t = float(special.stdtrit(reference.n - 1, 1 - FALSE_ALARMS / (2 * gates)))
+    half = t * reference.sd * (1 / reference.n + 1 / runs) ** 0.5
+    low, high = reference.mean - half, reference.mean + half
+    about = unit, metric, low, high, now.mean, now.n
+    if low <= 0:
+        return BandRow(*about, gate=False, reason="no gate: the band contains 0")
+    if now.failed > reference.failed:
+        return BandRow(*about, gate=True, reason=f"{now.failed} of {now.n + now.failed} runs have no score")
+    if not (isfinite(now.mean) and low <= now.mean <= high):
+        return BandRow(*about, gate=True, reason="OUTSIDE")
+    return BandRow(*about, gate=True)
