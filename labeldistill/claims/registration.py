@@ -10,6 +10,7 @@ from typing import Any
 
 from labeldistill.claims.claims import Claim, claims_file, load_claims
 from labeldistill.claims.differences import flat
+from labeldistill.claims.hypotheses import load_hypotheses
 from labeldistill.errors import InputError
 from labeldistill.files import read_json, without_nan, write_json
 from labeldistill.study.plan import StudyPlan
@@ -70,7 +71,12 @@ def declaration(plan: StudyPlan, claims: dict[str, Claim] | None = None) -> dict
         raise InputError(f"no claim `{name}`; there are {', '.join(claims)}", key=f"claims.{unit}")
     published = {name: claims[name].model_dump(mode="json") for name in sorted(set(study.claims.values()))}
     tree = study.model_dump(mode="json", exclude=_NOT_DECLARED)
-    found: dict[str, Any] = without_nan({"study": tree, "published": published, "analysis": ANALYSIS})
+    asked = {
+        entry.id: f"{entry.better} > {entry.worse} in {', '.join(entry.metrics)}"
+        for entry in load_hypotheses().hypotheses
+    }
+    analysis = {**ANALYSIS, "hypotheses": asked}
+    found: dict[str, Any] = without_nan({"study": tree, "published": published, "analysis": analysis})
     return found
 
 

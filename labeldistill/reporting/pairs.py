@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from labeldistill.reporting.study_tables import HIGHER_IS_BETTER, StudyTables
 from labeldistill.statistics.holm import Finding, family_size, finding, holm, p_for_family
 from labeldistill.statistics.paired import PairedComparison, compare_pairs
+from labeldistill.statistics.sensitivity import outlying
 
 METRICS = ("mAP", "NDS")
 
@@ -35,5 +36,7 @@ def pair_rows(tables: StudyTables, *, confidence: float = 0.95, metrics: tuple[s
         found, reason = finding(
             pairs, p, alpha=1 - confidence, higher_is_better=metric in HIGHER_IS_BETTER, family=family
         )
+        if (far := outlying(dict(zip(pairs.seeds, pairs.differences, strict=True)))) is not None:
+            reason += f"; seed {far.seed} stands apart from the other pairs (Grubbs p = {far.p:.2g})"
         rows.append(PairRow(variant, metric, pairs, p, found, reason))
     return rows

@@ -9,10 +9,11 @@ from labeldistill.claims.evidence import Evidence
 from labeldistill.claims.margins import check_margins
 from labeldistill.claims.references import STAGES
 from labeldistill.config.study import StudySettings
-from labeldistill.config.verdict import Metric
+from labeldistill.config.verdict import Metric, VerdictSettings
 from labeldistill.errors import InputError
 from labeldistill.reporting.study_tables import HIGHER_IS_BETTER, UNITS, StudyTables
 from labeldistill.statistics.equivalence import Judgement, Levels, Verdict, decided, judge
+from labeldistill.statistics.sensitivity import failure_words, outlying, sign_p
 from labeldistill.statistics.summary import Summary, summarise
 from labeldistill.study.apart import APART, label
 
@@ -151,14 +152,29 @@ def _row(study: StudySettings, question: _Question, evidence: Evidence, weights:
             levels=Levels(rules.alpha, rules.alpha),
             unit="points" if metric in POINTS else UNITS[metric],
         )
-        judgement = _held_back(judgement, found, _about_runs(question, judgement, summary, evidence))
+        notes = _sensitivity(question, judgement, rules, factor)
+        judgement = _held_back(judgement, found, _about_runs(question, judgement, summary, evidence), notes)
     return ClaimRow(question.unit, claim, question.name, question.published, summary, judgement)
 
 
-def _held_back(judgement: Judgement, found: Comparability, about_runs: list[str]) -> Judgement:
+def _sensitivity(question: _Question, judgement: Judgement, rules: VerdictSettings, factor: float) -> list[str]:
+    """What is left of the verdict when seeds are not normal, and the run that stands apart."""
+    values, metric = question.values, question.metric
+    margin = rules.margins[metric] / factor if metric in rules.margins else None
+    notes: list[str] = []
+    p = sign_p(list(values.values()), question.published, margin, judgement.verdict)
+    if p == p:
+        rests = "" if p <= rules.alpha else ", so it rests on normal noise"
+        notes.append(f"without normal noise (exact sign test) p = {p:.2g}{rests}")
+    if (far := outlying(values)) is not None:
+        notes.append(f"seed {far.seed} stands apart from the others ({far.value * factor:.4g}, Grubbs p = {far.p:.2g})")
+    return notes
+
+
+def _held_back(judgement: Judgement, found: Comparability, about_runs: list[str], sensitivity: list[str]) -> Judgement:
     """The judgement with what speaks against it in front; a settled one becomes INCONCLUSIVE where anything does."""
     against = [*found.unproven, *about_runs]
-    words = "; ".join((*against, judgement.reason, *found.notes))
+    words = "; ".join((*against, judgement.reason, *sensitivity, *found.notes))
     if against and decided(judgement):
         return replace(judgement, verdict=Verdict.INCONCLUSIVE, reason=words)
     return replace(judgement, reason=words)
@@ -168,7 +184,7 @@ def _about_runs(question: _Question, judgement: Judgement, summary: Summary, evi
     """What the runs themselves leave open: some failed, or the looks of a sequential study are not through."""
     found: list[str] = []
     if summary.failed:
-        found.append(f"{summary.failed} of {summary.n + summary.failed} planned runs have no score")
+        found.append(failure_words(summary.failed, summary.n + summary.failed))
     if evidence.looks is not None:
         name = f"{question.unit}: {question.metric} of claim {question.claim.id}"
         answers = [
