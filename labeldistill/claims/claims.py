@@ -4,11 +4,12 @@ from pathlib import Path
 from statistics import stdev
 from typing import Any, Literal, get_args
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from labeldistill.config.load import studies_folder
+from labeldistill.config.names import Name
 from labeldistill.config.verdict import Metric
+from labeldistill.config.yaml_file import read_yaml
 from labeldistill.errors import InputError
 
 METRICS: tuple[Metric, ...] = get_args(Metric)
@@ -36,7 +37,7 @@ class Claim(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    id: str
+    id: Name
     what: str
     split: str | None = None
     mAP: float | None = None
@@ -91,10 +92,7 @@ def claims_tree(file: Path) -> dict[str, Any]:
     Raises:
         InputError: no such file, no YAML, or no list of claims in it.
     """
-    try:
-        tree = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise InputError(f"can't be read as claims ({error})", file=file, key="claims") from error
+    tree = read_yaml(file)
     if not isinstance(tree, dict) or not isinstance(tree.get("claims"), list):
         raise InputError("holds no list of claims", file=file, key="claims")
     return tree

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from labeldistill.config.load import studies_folder
 from labeldistill.config.study import Stage, StudySettings
 from labeldistill.config.switches import STAGES_OF_SWITCH, Switches
+from labeldistill.config.yaml_file import parse_yaml
 from labeldistill.errors import InputError
 
 
@@ -164,10 +165,7 @@ def _text(file: Path) -> str:
 
 
 def _rows(text: str, file: Path, key: str) -> Any:
-    try:
-        tree = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise InputError(f"not valid YAML ({error})", file=file) from error
+    tree = parse_yaml(text, file)
     if not isinstance(tree, dict) or set(tree) != {key}:
         raise InputError("holds this one list", file=file, key=key)
     return tree[key]

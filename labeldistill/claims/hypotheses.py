@@ -6,6 +6,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from labeldistill.claims.claims import claims_file, claims_tree
+from labeldistill.config.names import Name
 from labeldistill.config.runs import with_overrides
 from labeldistill.config.study import StudySettings
 from labeldistill.errors import InputError
@@ -26,7 +27,7 @@ class Role(_Entry):
 class Hypothesis(_Entry):
     """A conclusion of the paper: one variant is better than another, in each of `metrics`."""
 
-    id: str
+    id: Name
     what: str
     better: str
     worse: str
@@ -40,7 +41,7 @@ class Hypothesis(_Entry):
 class Hypotheses(_Entry):
     """All hypotheses, and the roles they speak of."""
 
-    roles: dict[str, Role]
+    roles: dict[Name, Role]
     hypotheses: tuple[Hypothesis, ...]
 
     @model_validator(mode="after")

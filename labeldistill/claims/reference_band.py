@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from scipy import special
 
 from labeldistill.config.load import studies_folder
+from labeldistill.config.yaml_file import read_yaml
 from labeldistill.errors import InputError
 from labeldistill.files import write_text
 from labeldistill.statistics.summary import Summary, summarise
@@ -92,9 +93,8 @@ def _references(file: Path, study: str) -> dict[str, dict[str, Reference]]:
     if not file.is_file():
         raise InputError(f"study {study} has no reference; write one with --write", file=file)
     try:
-        tree = yaml.safe_load(file.read_text(encoding="utf-8"))
-        return {u: {m: Reference.model_validate(r) for m, r in of.items()} for u, of in tree.items()}
-    except (OSError, yaml.YAMLError, AttributeError, ValidationError) as error:
+        return {u: {m: Reference.model_validate(r) for m, r in of.items()} for u, of in read_yaml(file).items()}
+    except (AttributeError, ValidationError) as error:
         raise InputError(f"is no reference of this form; write it again with --write ({error})", file=file) from error
 
 

@@ -22,6 +22,9 @@ def train(
         int | None,
         typer.Option(min=1, help="Machines; the command runs once on each. The study's `nodes_per_run` unless given."),
     ] = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="While another process trains this run, wait for it instead of stopping.")
+    ] = False,
     results: ResultsOption = Path("results"),
 ) -> None:
     """Train one run. Killed and called again it goes on from its last checkpoint and ends with the same weights.
@@ -33,11 +36,15 @@ def train(
     """
     from labeldistill.cluster.rendezvous import set_rendezvous_env
     from labeldistill.study.plan import StudyPlan
+    from labeldistill.training.devices import is_first
+    from labeldistill.training.lock import LOCK, wait_until_free
 
     plan = StudyPlan.load(study, results)
     nodes = plan.study.nodes_per_run if nodes is None else nodes
     set_rendezvous_env(nodes)
     run = plan.run(unit, seed, key)
+    if wait and not run.record.is_file() and is_first():
+        wait_until_free(run.folder / LOCK)
     if run.record.is_file():
         return
     from labeldistill.cli.disk_errors import as_input_error

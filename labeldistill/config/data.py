@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from labeldistill.config.base import Settings
+from labeldistill.config.names import Name
 from labeldistill.geometry.classes import CLASSES
 
 CAMERAS: tuple[str, ...] = (
@@ -47,7 +48,7 @@ class DataSettings(Settings):
 
     dataroot: str | None = None
     """Folder that holds `<version>/`, `samples/`, `sweeps/`, `maps/`; None: the world that `synth` writes."""
-    version: str = "v1.0-trainval"
+    version: Name = "v1.0-trainval"
     splits: dict[Literal["train", "val", "tuning"], str | tuple[str, ...]] = {"train": "train", "val": "val"}
     """Each split: a name known to the devkit or to the folder's splits.json, or a list of scene names."""
     synth: SynthSettings | None = None

@@ -5,10 +5,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from labeldistill.config.study import StudySettings
+from labeldistill.config.yaml_file import read_yaml
 from labeldistill.errors import InputError
 
 Tree = dict[str, Any]
@@ -40,13 +40,25 @@ def _study_file(name: str) -> Path:
 
 
 def _read(file: Path) -> Tree:
-    try:
-        tree = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError as error:
-        raise InputError(f"not valid YAML ({error})", file=file) from error
+    tree = read_yaml(file) or {}
     if not isinstance(tree, dict):
         raise InputError("a study is a mapping of settings", file=file)
+    _refuse_other_keys(tree, file)
     return tree
+
+
+def _refuse_other_keys(tree: Any, file: Path) -> None:
+    """Settings have names: a key that YAML reads as a number, a date or a truth value is a mistake."""
+    if isinstance(tree, dict):
+        for key, value in tree.items():
+            if not isinstance(key, str):
+                raise InputError(
+                    f"a setting's name is text, YAML reads this as {type(key).__name__}", file=file, key=f"{key}"
+                )
+            _refuse_other_keys(value, file)
+    elif isinstance(tree, list):
+        for value in tree:
+            _refuse_other_keys(value, file)
 
 
 def _chain(name: str) -> list[tuple[Path, Tree]]:
@@ -111,10 +123,15 @@ def validated(tree: Tree, chain: list[tuple[Path, Tree]]) -> StudySettings:
         if problem["type"] == "extra_forbidden":
             message = "unknown setting"
         elif problem["type"] != "missing" and not isinstance(problem["input"], dict):
-            message += f" (got {problem['input']!r})"
+            message += f" (got {_short(problem['input'])})"
         more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
         key = ".".join(map(str, location)) or None
         raise InputError(message + more, file=_owner(chain, location), key=key) from error
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 100 else f"{text[:100]}..."
 
 
 def load_study(name: str) -> StudySettings:

@@ -24,7 +24,7 @@ def with_overrides(study: StudySettings, variant: str) -> StudySettings:
         node = tree
         *path, last = dotted.split(".")
         for part in path:
-            node = node.get(part) or {}
+            node = (node.get(part) if isinstance(node, dict) else None) or {}
         if not isinstance(node, dict) or last not in node:
             raise InputError("names no setting of the study", key=f"variants.{variant}.overrides.{dotted}")
         node[last] = value
@@ -56,7 +56,7 @@ def run_settings(study: StudySettings, stage: Stage, variant: str | None, seed: 
     acting = {k: v for k, v in seen.switches.model_dump().items() if stage in STAGES_OF_SWITCH[k]}
     return RunSettings(
         stage=stage,
-        seed=seed,
+        seed=seed + (seen.variants[variant].seed_shift if student and variant is not None else 0),
         data=seen.data,
         grid=seen.grid,
         bev_augmentation=seen.bev_augmentation,

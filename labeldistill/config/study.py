@@ -1,6 +1,6 @@
 """A study: data, networks, optimisation, variants, seeds; and the settings of each single run in it."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -14,6 +14,7 @@ from labeldistill.config.model import (
     StudentSettings,
     TeacherSettings,
 )
+from labeldistill.config.names import Name
 from labeldistill.config.slicing import Slices
 from labeldistill.config.switches import STAGES_OF_SWITCH, Switches
 from labeldistill.config.training import TrainingSettings
@@ -22,6 +23,7 @@ from labeldistill.config.verdict import VerdictSettings
 Term = Literal["detection", "depth", "lidar_feature", "label_feature", "response"]
 Stage = Literal["teacher", "label-encoder", "student"]
 Split = Literal["train", "val", "tuning"]
+Seed = Annotated[int, Field(ge=0, lt=2**32, strict=True)]
 
 
 class VariantSettings(Settings):
@@ -29,6 +31,9 @@ class VariantSettings(Settings):
 
     terms: dict[Term, float]
     overrides: dict[str, Any] = {}
+    seed_shift: int = Field(0, ge=0, lt=2**32)
+    """Added to the study's seeds to train this variant: an A/A control has the terms of another variant and other
+    seeds, so that a difference between the two is chance."""
 
     @model_validator(mode="after")
     def _terms(self) -> "VariantSettings":
@@ -82,7 +87,7 @@ class BenchmarkSettings(Settings):
 class StudySettings(Settings):
     """One YAML file of workflow/config, after inheritance."""
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=64)
     description: str
     data: DataSettings
     grid: GridSettings = GridSettings()
@@ -95,11 +100,11 @@ class StudySettings(Settings):
     label_encoder_training: TrainingSettings
     student_training: TrainingSettings
     switches: Switches = Switches()
-    variants: dict[str, VariantSettings]
+    variants: dict[Name, VariantSettings]
     baseline: str = "baseline"
     """The variant that deltas are taken against."""
-    seeds: tuple[int, ...]
-    teacher_seed: int = Field(0, ge=0)
+    seeds: tuple[Seed, ...]
+    teacher_seed: Seed = 0
     evaluation_split: Split = "val"
     evaluation_slices: Slices = ()
     """Parts of the split that are scored on their own, e.g. `distance` or `distance=0-15,15-`; see config.slicing."""
@@ -107,7 +112,7 @@ class StudySettings(Settings):
     """Scene-bootstrap replicates of every score, for intervals over scenes; 0: none."""
     benchmark: BenchmarkSettings = BenchmarkSettings()
     verdict: VerdictSettings = VerdictSettings()
-    claims: dict[str, str] = {}
+    claims: dict[Name, Name] = {}
     """Variant -> id of the published claim (workflow/claims) that it is set beside."""
     comparable: bool = False
     """Whether this study's data and configuration are the published ones; otherwise every claim is NOT COMPARABLE."""
@@ -126,11 +131,11 @@ class StudySettings(Settings):
             raise ValueError(f"`baseline` names `{self.baseline}`, which is none of {sorted(self.variants)}")
         if len(set(self.seeds)) != len(self.seeds) or not self.seeds:
             raise ValueError(f"`seeds` must be given once each, got {list(self.seeds)}")
-        if any(seed < 0 for seed in self.seeds):
-            raise ValueError(f"`seeds` must not be negative, got {list(self.seeds)}")
         unknown = {"teacher", "label-encoder"} & set(self.variants)
         if unknown:
             raise ValueError(f"a variant can't be called {sorted(unknown)}: the name is a stage's")
+        if self.name == "data":
+            raise ValueError("`name`: results/data is where the data of all studies lie; give the study another name")
         if self.evaluation_split not in self.data.splits:
             raise ValueError(f"`evaluation_split` {self.evaluation_split} is none of `data.splits`")
         assert set(STAGES_OF_SWITCH) == set(Switches.model_fields)

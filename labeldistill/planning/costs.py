@@ -6,11 +6,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import yaml
-
 from labeldistill.claims.claims import claims_file
 from labeldistill.config.study import StudySettings
-from labeldistill.errors import InputError
+from labeldistill.config.yaml_file import read_yaml
 from labeldistill.study.plan import PlannedRun, StudyPlan
 
 Json = dict[str, Any]
@@ -38,10 +36,7 @@ def assumptions(file: Path | None = None) -> Json:
         InputError: no such file or not YAML.
     """
     file = file or claims_file().with_name("costs.yaml")
-    try:
-        tree: Json = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise InputError(f"can't be read ({error})", file=file) from error
+    tree: Json = read_yaml(file)
     return tree
 
 

@@ -1,6 +1,7 @@
 """A table of verdicts as Markdown, LaTeX (booktabs) or CSV; the words of reasons become notes below."""
 
 import math
+import re
 from collections.abc import Callable, Hashable, Mapping
 from enum import StrEnum
 from typing import Any
@@ -28,14 +29,22 @@ _LATEX = {
         "±": r"$\pm$",
         "Δ": r"$\Delta$",
         "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "|": r"\textbar{}",
     },
     **{c: f"\\{c}" for c in "&%$#_{}"},
 }
 
 
 def latex_text(text: str) -> str:
-    """Plain text for LaTeX."""
-    return "".join(_LATEX.get(character, character) for character in text)
+    """Plain text for LaTeX; line breaks become spaces, for an empty line would end a paragraph."""
+    return "".join(_LATEX.get(character, character) for character in " ".join(text.split()))
+
+
+def markdown_text(text: str) -> str:
+    """Plain text for a Markdown table: no part of it is HTML, a link, or the end of a cell or row."""
+    plain = re.sub(r"<(?=[A-Za-z/!?])", "&lt;", " ".join(text.split()))
+    return plain.replace("|", "\\|").replace("](", "]\\(")
 
 
 def _number(value: object, digits: int, sign: str = "") -> str:
@@ -134,14 +143,15 @@ def formatted(table: pd.DataFrame, format: TableFormat, caption: str, confidence
 
 
 def _markdown(head: list[str], body: list[list[str]], notes: list[str], caption: str) -> str:
+    head, *body = ([markdown_text(cell) for cell in line] for line in (head, *body))
     widths = [max(len(line[column]) for line in (head, *body)) for column in range(len(head))]
 
     def line(cells: list[str]) -> str:
-        return "| " + " | ".join(c.replace("|", "\\|").ljust(w) for c, w in zip(cells, widths, strict=True)) + " |"
+        return "| " + " | ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)) + " |"
 
     rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
-    numbered = [f"{number}. {note}" for number, note in enumerate(notes, start=1)]
-    return "\n".join([caption, "", line(head), rule, *map(line, body), "", *numbered]) + "\n"
+    numbered = [f"{number}. {markdown_text(note)}" for number, note in enumerate(notes, start=1)]
+    return "\n".join([markdown_text(caption), "", line(head), rule, *map(line, body), "", *numbered]) + "\n"
 
 
 def _latex(head: list[str], body: list[list[str]], notes: list[str], caption: str) -> str:

@@ -214,6 +214,21 @@ class StudyPlan:
         order = {"teacher": 0, "label-encoder": 1, "student": 2}
         return sorted(runs.values(), key=lambda run: order[run.stage])
 
+    @property
+    def same_runs(self) -> list[str]:
+        """What must be said of variants whose runs are those of another one: an A/A control, or a slip."""
+        first: dict[str, PlannedRun] = {}
+        told: dict[str, str] = {}
+        for run in self.students:
+            other = first.setdefault(run.key, run)
+            if other.unit != run.unit:
+                told.setdefault(
+                    run.unit,
+                    f"variant `{run.unit}` is `{other.unit}` under another name: seed {run.seed} has the terms, settings "
+                    f"and draws of its seed {other.seed}. As an A/A control give it draws of its own: `seed_shift: 1000`",
+                )
+        return list(told.values())
+
     def run(self, unit: str, seed: int, key: str | None = None) -> PlannedRun:
         """The planned run of a unit and seed.
 

@@ -1,16 +1,18 @@
 """The plan as the Snakefile asks for it."""
 
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from snakemake.exceptions import WorkflowError
 
-from labeldistill.errors import LabelDistillError
+from labeldistill.errors import InputError, LabelDistillError
 from labeldistill.study.ingested import refuse_repeated
 from labeldistill.study.plan import StudyPlan
 
 EMBEDDED = "smoke"
+_DEFAULTS = {"study": EMBEDDED, "results": "results", "reports": "reports"}
 
 
 def planned(config: Mapping[str, Any]) -> StudyPlan:
@@ -21,14 +23,28 @@ def planned(config: Mapping[str, Any]) -> StudyPlan:
             message with file and key.
     """
     try:
-        plan = StudyPlan.load(
-            config.get("study", EMBEDDED), config.get("results", "results"), config.get("reports", "reports")
-        )
+        plan = StudyPlan.load(*(_asked(config, name) for name in ("study", "results", "reports")))
         # the overrides of every variant are resolved here, before any rule, and no seed may be ours and another's
         refuse_repeated(plan.ingested, ((run.unit, run.seed) for run in plan.runs))
     except LabelDistillError as error:
         raise WorkflowError(str(error)) from None
     return plan
+
+
+def tell(plan: StudyPlan) -> None:
+    """Say on stderr what a user should know of a plan before it runs."""
+    for word in plan.same_runs:
+        print(f"labeldistill: {word}", file=sys.stderr)
+
+
+def _asked(config: Mapping[str, Any], name: str) -> str:
+    """What `--config NAME=...` says; Snakemake reads 12 as a number, and {x} and <x> in a path as its own."""
+    value = str(config.get(name, _DEFAULTS[name]))
+    if any(character in value for character in "{}<>\n\0"):
+        raise InputError(
+            "braces, angle brackets and line breaks mean something else to Snakemake; give it another name", key=name
+        )
+    return value
 
 
 def inputs_of(

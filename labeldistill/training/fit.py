@@ -18,7 +18,7 @@ from labeldistill.training.devices import describe, is_first, resolve_device, us
 from labeldistill.training.event_log import NAME as LEDGER
 from labeldistill.training.event_log import EventLog
 from labeldistill.training.job import Outcome, TrainingJob
-from labeldistill.training.lock import RunLock
+from labeldistill.training.lock import LOCK, RunLock
 from labeldistill.training.loss_table import NAME as LOSSES
 from labeldistill.training.schedule import Length, lr_factor, run_length
 from labeldistill.training.session import Session
@@ -27,7 +27,6 @@ from labeldistill.training.stopping import Diverged, Interrupted
 from labeldistill.training.sync_batchnorm import synchronised
 from labeldistill.training.weights_file import WEIGHTS, weights_path, write_weights
 
-LOCK = ".lock"
 Finish = Callable[[Outcome], None]
 
 

@@ -13,6 +13,8 @@ from typing import Any
 
 from labeldistill.errors import InputError
 
+LOCK = ".lock"
+"""Name of the lock in a run's folder."""
 STALE_AFTER_S = 600.0
 """Where the file system knows no locks: a lock of another host is stale when untouched for this long."""
 
@@ -90,6 +92,32 @@ class RunLock:
     def _refusal(self, holder: dict[str, Any]) -> InputError:
         who = f"process {holder.get('pid', '?')} on {holder.get('host', '?')} since {holder.get('since', '?')}"
         return InputError(f"another run is writing into this folder ({who}); wait for it or end it", file=self.path)
+
+
+def wait_until_free(path: Path, every_s: float = 1.0) -> None:
+    """Wait while another process of this machine holds a `RunLock`, and say so once."""
+    told = False
+    while who := _held_by(path):
+        if not told:
+            print(
+                f"labeldistill: waiting for process {who.get('pid', '?')}, which writes into {path.parent}", flush=True
+            )
+            told = True
+        time.sleep(every_s)
+
+
+def _held_by(path: Path) -> dict[str, Any] | None:
+    try:
+        stream = os.open(path, os.O_RDWR)
+    except OSError:
+        return None
+    try:
+        fcntl.lockf(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return None if error.errno in _NO_LOCKS else _holder(stream) or {"pid": "?"}
+    finally:
+        os.close(stream)
+    return None
 
 
 def _holder(stream: int) -> dict[str, Any]:

@@ -139,3 +139,27 @@ def test_the_verb_refuses_an_unfinished_study(tmp_path: Path) -> None:
     done = CliRunner().invoke(build("table"), ["table", "main", "--study", "smoke", "--results", str(tmp_path)])
     assert done.exit_code == 2
     assert "not scored" in done.output
+
+
+HOSTILE = "<script>alert(1)</script> a|b\n\n\\input{/etc/passwd} [x](javascript:y) $z^2$ #1 %"
+
+
+def test_hostile_text_is_text_in_latex() -> None:
+    table = _main()
+    table["reason"] = HOSTILE
+    text = formatted(table, TableFormat.latex, HOSTILE)
+    for plain in ("\\input", "<script>", " $z", "^2"):
+        assert plain not in text
+    assert r"\textbackslash{}input\{/etc/passwd\}" in text
+    assert not any(line.strip() == "" for line in text.splitlines())
+
+
+def test_hostile_text_is_text_in_markdown() -> None:
+    table = _main()
+    table["reason"], table["variant"] = HOSTILE, HOSTILE
+    text = formatted(table, TableFormat.markdown, HOSTILE)
+    assert "<script>" not in text
+    assert "](" not in text
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    assert len({row.replace("\\|", "").count("|") for row in rows}) == 1
+    assert len(rows) == 2 + len(table)

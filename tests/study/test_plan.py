@@ -91,3 +91,38 @@ def test_an_unknown_unit_or_seed_is_refused(studies: Path) -> None:
         plan.run("nobody", 0)
     with pytest.raises(InputError, match="seeds: 0, 1"):
         plan.run("full", 99)
+
+
+TERMS = {"terms": {"detection": 1.0, "depth": 3.0}}
+
+
+def _told(studies: Path, **variant: object) -> list[str]:
+    _keys(studies, variants={"again": {**TERMS, **variant}})
+    return StudyPlan.load("changed", studies / "results").same_runs
+
+
+def test_variants_that_are_one_run_under_two_names_are_told(studies: Path) -> None:
+    (word,) = _told(studies)
+    assert "`again` is `baseline` under another name: seed 0" in word
+    assert "its seed 0" in word
+    (word,) = _told(studies, seed_shift=1)
+    assert "its seed 1" in word
+    assert not _told(studies, seed_shift=1000)
+    assert not _told(studies, terms={"detection": 2.0})
+
+
+def test_an_a_a_control_has_equal_settings_and_seeds_of_its_own(studies: Path) -> None:
+    _keys(studies, variants={"again": {**TERMS, "seed_shift": 1000}})
+    plan = StudyPlan.load("changed", studies / "results")
+    control, baseline = plan.run("again", 1), plan.run("baseline", 1)
+    assert control.settings.seed == 1001
+    assert control.settings.model_copy(update={"seed": 1}) == baseline.settings
+    assert control.folder.parent.name == "seed-1"
+
+
+def test_the_teacher_is_not_shifted(studies: Path) -> None:
+    full = yaml.safe_load((studies / "smoke.yaml").read_text())
+    assert "seed_shift" not in str(full)
+    before = _keys(studies)
+    after = _keys(studies, variants={"full": {"seed_shift": 1000}})
+    assert {unit for (unit, seed) in before if before[unit, seed] != after[unit, seed]} == {"full"}

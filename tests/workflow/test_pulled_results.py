@@ -62,7 +62,7 @@ def test_a_changed_variant_needs_data_but_no_teacher(place: Path) -> None:
     settings = {"extends": "smoke", "variants": {"label-only": {"terms": terms}}}
     (place / "studies/own.yaml").write_text(yaml.safe_dump(settings))
     once = ("synth", "check_data", "infos", "benchmark", "gather", "report", "all")
-    assert planned(place) == {"train_student": 2, "predict": 2, "evaluate": 2, **dict.fromkeys(once, 1)}
+    assert planned(place) == {"train_student": 2, "predict": 2, "score": 2, **dict.fromkeys(once, 1)}
 
 
 def test_a_lost_report_needs_data_for_its_pictures_alone(place: Path) -> None:

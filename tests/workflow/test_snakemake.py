@@ -33,13 +33,13 @@ def test_the_embedded_study_is_planned_whole(tmp_path: Path) -> None:
     plan = snakemake("-n", "--cores", "2", cwd=tmp_path)
     assert plan.returncode == 0, plan.stderr
     counts = dict(
-        line.split()[:2] for line in plan.stdout.splitlines() if line.startswith(("train_", "evaluate", "synth"))
+        line.split()[:2] for line in plan.stdout.splitlines() if line.startswith(("train_", "score", "synth"))
     )
     assert counts == {
         "train_student": "8",
         "train_teacher": "1",
         "train_label_encoder": "1",
-        "evaluate": "10",
+        "score": "10",
         "synth": "1",
     }
 

@@ -86,7 +86,7 @@ def test_one_of_two_prediction_files_is_no_result(finished: Workplace, tmp_path:
     finally:
         for file in away:
             shutil.move(tmp_path / file.name, file)
-    assert re.findall(r"^rule (\w+):", plan.stdout, flags=re.MULTILINE) == ["predict", "evaluate"]
+    assert re.findall(r"^rule (\w+):", plan.stdout, flags=re.MULTILINE) == ["predict", "score"]
 
 
 def test_a_loss_weight_retrains_its_variant_alone(finished: Workplace) -> None:

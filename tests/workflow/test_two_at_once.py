@@ -85,6 +85,19 @@ def test_a_second_training_of_the_run_is_refused(finished: Workplace, tmp_path: 
         assert weights(folder) == weights(tmp_path / folder.name)
 
 
+def test_a_second_training_can_wait_for_the_first(finished: Workplace, tmp_path: Path) -> None:
+    """As when the jobs of a Snakemake that was killed go on without it: the next one's job finds the run done."""
+    with taken_away(finished, TRAINED, tmp_path) as (folder,):
+        with running(finished, *TRAIN) as first:
+            wait_until((folder / ".lock").exists)
+            second = finished.run("labeldistill", "train", *RUN, "--wait")
+            out, _ = first.communicate(timeout=400)
+        assert second.returncode == 0, second.stderr
+        assert f"waiting for process {first.pid}" in second.stdout
+        assert first.returncode == 0, out[-3000:]
+        assert weights(folder) == weights(tmp_path / folder.name)
+
+
 def test_a_clock_that_jumps_while_training(finished: Workplace, tmp_path: Path) -> None:
     """Days to and fro at every look: the same weights, a wall time that is true, a ledger that `status` reads."""
     (tmp_path / "fault").mkdir()

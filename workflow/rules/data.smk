@@ -14,7 +14,7 @@ if plan.study.data.synth is not None:
         params:
             **WHERE,
         shell:
-            "labeldistill synth --study {params.study} --results {params.results} --workers {threads} > {log} 2>&1"
+            "labeldistill synth --study {params.study:q} --results {params.results:q} --workers {threads} > {log:q} 2>&1"
 
 
 rule check_data:
@@ -29,7 +29,7 @@ rule check_data:
     params:
         **WHERE,
     shell:
-        "labeldistill check-data --study {params.study} --results {params.results} > {log} 2>&1"
+        "labeldistill check-data --study {params.study:q} --results {params.results:q} > {log:q} 2>&1"
 
 
 rule infos:
@@ -44,4 +44,4 @@ rule infos:
     params:
         **WHERE,
     shell:
-        "labeldistill infos --study {params.study} --results {params.results} > {log} 2>&1"
+        "labeldistill infos --study {params.study:q} --results {params.results:q} > {log:q} 2>&1"

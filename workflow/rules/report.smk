@@ -17,7 +17,7 @@ rule benchmark:
     params:
         **WHERE,
     shell:
-        "labeldistill benchmark --study {params.study} --results {params.results} > {log} 2>&1"
+        "labeldistill benchmark --study {params.study:q} --results {params.results:q} > {log:q} 2>&1"
 
 
 rule gather:
@@ -32,7 +32,7 @@ rule gather:
     params:
         **WHERE,
     shell:
-        "labeldistill gather {params.study} --results {params.results} --write > {log} 2>&1"
+        "labeldistill gather {params.study:q} --results {params.results:q} --write > {log:q} 2>&1"
 
 
 rule report:
@@ -47,4 +47,4 @@ rule report:
     params:
         **WHERE,
     shell:
-        "labeldistill report {params.study} --results {params.results} --reports {params.reports} > {log} 2>&1"
+        "labeldistill report {params.study:q} --results {params.results:q} --reports {params.reports:q} > {log:q} 2>&1"

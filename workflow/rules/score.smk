@@ -19,10 +19,10 @@ rule predict:
     params:
         **WHERE,
     shell:
-        "labeldistill predict {wildcards.unit} --seed {wildcards.seed} --key {wildcards.key} --study {params.study} --results {params.results} > {log} 2>&1"
+        "labeldistill predict {wildcards.unit:q} --seed {wildcards.seed:q} --key {wildcards.key:q} --study {params.study:q} --results {params.results:q} > {log:q} 2>&1"
 
 
-rule evaluate:
+rule score:
     input:
         ancient(inputs_of(SCORES, *DETECTIONS, plan.data_check)),
     output:
@@ -34,4 +34,4 @@ rule evaluate:
     params:
         **WHERE,
     shell:
-        "labeldistill score {wildcards.unit} --seed {wildcards.seed} --key {wildcards.key} --study {params.study} --results {params.results} > {log} 2>&1"
+        "labeldistill score {wildcards.unit:q} --seed {wildcards.seed:q} --key {wildcards.key:q} --study {params.study:q} --results {params.results:q} > {log:q} 2>&1"

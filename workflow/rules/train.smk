@@ -3,7 +3,7 @@
 
 RUN = f"{plan.folder}/{{unit}}/seed-{{seed}}/{{key}}"
 RECORD = f"{RUN}/record.json"
-COMMAND = f"exec {launcher(NODES, GPUS)}" "labeldistill train {wildcards.unit} --seed {wildcards.seed} --key {wildcards.key} --study {params.study} --results {params.results} > {log} 2>&1"
+COMMAND = f"exec {launcher(NODES, GPUS)}" "labeldistill train {wildcards.unit:q} --seed {wildcards.seed:q} --key {wildcards.key:q} --study {params.study:q} --results {params.results:q} --wait > {log:q} 2>&1"
 
 
 rule train_teacher:
@@ -26,41 +26,11 @@ rule train_teacher:
         COMMAND
 
 
-rule train_label_encoder:
-    input:
-        ancient(inputs_of(RECORD, more=lambda w: plan.needed_by(w.unit, w.seed, w.key))),
-    output:
-        RECORD,
+use rule train_teacher as train_label_encoder with:
     wildcard_constraints:
         unit="label-encoder",
-    log:
-        f"{plan.folder}/logs/train-{{unit}}-{{seed}}-{{key}}.log",
-    threads: CORES
-    resources:
-        **machines(NODES, GPUS),
-        gpu_jobs=int(GPUS > 0),
-        **TRAIN,
-    params:
-        **WHERE,
-    shell:
-        COMMAND
 
 
-rule train_student:
-    input:
-        ancient(inputs_of(RECORD, more=lambda w: plan.needed_by(w.unit, w.seed, w.key))),
-    output:
-        RECORD,
+use rule train_teacher as train_student with:
     wildcard_constraints:
         unit="(?!(?:teacher|label-encoder)/)[^/]+",
-    log:
-        f"{plan.folder}/logs/train-{{unit}}-{{seed}}-{{key}}.log",
-    threads: CORES
-    resources:
-        **machines(NODES, GPUS),
-        gpu_jobs=int(GPUS > 0),
-        **TRAIN,
-    params:
-        **WHERE,
-    shell:
-        COMMAND

@@ -1,0 +1,102 @@
+"""Reading a YAML file that a person wrote: whatever stands in it, the answer is plain values or one message."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from labeldistill.errors import InputError
+
+MOST_BYTES = 4 * 2**20
+DEEPEST = 60
+"""Values within values; a study has 5."""
+MOST_VALUES = 200_000
+"""Values after every alias is written out."""
+_UNFINISHED = (-1, -1)
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses what is nested too deep before Python's stack ends, and a key that stands twice."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        self.depth += 1
+        if self.depth > DEEPEST:
+            raise yaml.composer.ComposerError(
+                None, None, f"nested deeper than {DEEPEST}", parent.start_mark if parent else None
+            )
+        node: yaml.Node | None = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.value != "<<"):
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"`{key.value}` stands twice", key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def read_yaml(file: Path) -> Any:
+    """The values of a YAML file.
+
+    Raises:
+        InputError: no such file, no text, no YAML, a key twice, or too deep or too large once aliases are written out.
+    """
+    try:
+        if file.stat().st_size > MOST_BYTES:
+            raise InputError(f"holds more than {MOST_BYTES // 2**20} MiB", file=file)
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise InputError("no such file", file=file) from error
+    except (OSError, ValueError) as error:
+        raise InputError(f"can't be read ({getattr(error, 'strerror', None) or error})", file=file) from error
+    return parse_yaml(text, file)
+
+
+def parse_yaml(text: str, file: Path) -> Any:
+    """The values of YAML text.
+
+    Raises:
+        InputError: as `read_yaml`; names the file that it is of.
+    """
+    loader = None
+    try:
+        loader = _Loader(text)
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        _refuse_large(node, {})
+        return loader.construct_document(node)
+    except (yaml.YAMLError, ValueError, OverflowError, TypeError, AttributeError, RecursionError) as error:
+        raise InputError(f"not valid YAML ({' '.join(str(error).split())[:300]})", file=file) from error
+    finally:
+        if loader is not None:
+            loader.dispose()
+
+
+def _refuse_large(node: yaml.Node, known: dict[int, tuple[int, int]]) -> tuple[int, int]:
+    """Number of values in a node and how deep they lie, with every alias written out.
+
+    Raises:
+        ValueError: too many, too deep, or a node that holds itself.
+    """
+    if id(node) in known:
+        if known[id(node)] == _UNFINISHED:
+            raise ValueError("a value that holds itself")
+        return known[id(node)]
+    known[id(node)] = _UNFINISHED
+    parts = node.value if isinstance(node, yaml.SequenceNode | yaml.MappingNode) else []
+    flat = [each for part in parts for each in (part if isinstance(part, tuple) else (part,))]
+    inside = [_refuse_large(each, known) for each in flat]
+    total, depth = 1 + sum(values for values, _ in inside), 1 + max((deep for _, deep in inside), default=0)
+    if depth > DEEPEST:
+        raise ValueError(f"nested deeper than {DEEPEST} once its aliases are written out")
+    if total > MOST_VALUES:
+        raise ValueError(f"more than {MOST_VALUES} values once its aliases are written out")
+    known[id(node)] = total, depth
+    return total, depth
