@@ -41,6 +41,10 @@ Progress = Callable[[int, int], None]
 """Called with (files read, files in all)."""
 
 
+class UnlistedError(InputError):
+    """The tables do not say which files there are."""
+
+
 class SensorFiles:
     """The sensor files of a study in one folder, and what was last seen of them.
 
@@ -61,6 +65,7 @@ class SensorFiles:
                 after files were added, removed or replaced.
 
         Raises:
+            UnlistedError: the tables do not say which files there are.
             InputError: too many changed to be told from another copy, or one can't be read.
         """
         seen = SeenFiles.recall(self.memory)
@@ -120,7 +125,10 @@ class SensorFiles:
     def _first_look(self) -> SeenFiles:
         from labeldistill.nuscenes.study_files import sampled  # not for a plan that has seen the files before
 
-        names = sorted(set(self._names()))
+        try:
+            names = sorted(set(self._names()))
+        except InputError as error:
+            raise UnlistedError(str(error)) from error
         sizes, times = self._stats(names)
         total = sum(size for size in sizes if size > 0)
         rows: Sequence[int] = range(len(names))

@@ -15,12 +15,10 @@ from labeldistill.config.load import load_study
 from labeldistill.config.runs import run_settings
 from labeldistill.config.study import RunSettings, Stage, StudySettings
 from labeldistill.errors import InputError
-from labeldistill.files import read_json
-from labeldistill.nuscenes.fingerprint import SensorFiles
 from labeldistill.study.adopted import AdoptedRun, adopted_under
 from labeldistill.study.apart import Origin
 from labeldistill.study.code_hash import code_hash
-from labeldistill.study.data_key import sensor_files, table_sums, world_key
+from labeldistill.study.data_plan import DataPlan
 from labeldistill.study.ingested import IngestedRun, ingested_under
 from labeldistill.study.run_key import digest, hashed_settings, run_key
 
@@ -57,7 +55,7 @@ class PlannedRun:
         return [run for run in (self.teacher, self.label_encoder) if run is not None]
 
 
-class StudyPlan:
+class StudyPlan(DataPlan):
     """Keys and paths of one study under a results and a reports folder."""
 
     def __init__(self, study: StudySettings, results: Path = Path("results"), reports: Path = Path("reports")) -> None:
@@ -82,93 +80,6 @@ class StudyPlan:
         if first:
             plan.study = study.model_copy(update={"seeds": study.seeds[: int(first)]})
         return plan
-
-    # -- data ---------------------------------------------------------------------------------------------------------
-
-    @cached_property
-    def data_key(self) -> str:
-        """Hash of the data: the synthetic world's settings and code, or the folder's tables and sensor files.
-
-        Raises:
-            InputError: no such folder, a table that can't be read, or sensor files that changed (see `SensorFiles`).
-        """
-        data = self.study.data
-        if data.synth is not None:
-            return world_key(data, code_hash("synth"))
-        sensors = self.sensor_files.fingerprint().sha256
-        return digest({"version": data.version, "tables": self._table_sums, "sensors": sensors})
-
-    @cached_property
-    def _table_sums(self) -> dict[str, str]:
-        return table_sums(self.study.data, self.dataroot, self.table_cache)
-
-    @cached_property
-    def sensor_files(self) -> SensorFiles:
-        """The sensor files that the study reads, with what was last seen of them; a synthetic world must be written.
-
-        Raises:
-            InputError: no such folder, or a table that can't be read.
-        """
-        tables, memory = self._table_sums, self.results / "data"
-        return sensor_files(self.study.data, self.dataroot, tables, memory=memory, table_cache=self.table_cache)
-
-    @cached_property
-    def infos_key(self) -> str:
-        """Hash of the columnar index: data, splits, sweeps and the code that builds it.
-
-        Raises:
-            InputError: as `data_key`; or files of the synthetic world are not those that its check found.
-        """
-        data = self.study.data.model_dump(mode="json", exclude={"dataroot"})
-        key = digest({"data": self.data_key, "settings": data, "code": code_hash("infos")})
-        if data["synth"] is not None:
-            self._refuse_changed_world(self.results / "data" / f"check-{key}.json")
-        return key
-
-    def _refuse_changed_world(self, check: Path) -> None:
-        if not check.is_file() or not (self.world / self.study.data.version).is_dir():
-            return
-        found = read_json(check).get("sensor_files", {}).get("sha256")
-        if found != self.sensor_files.fingerprint().sha256:
-            raise InputError(
-                "files of the synthetic world were changed after its check; delete the folder, it is written anew",
-                file=self.world,
-            )
-
-    @property
-    def world(self) -> Path:
-        """The folder that `synth` writes (a nuScenes data root)."""
-        return self.results / "data" / f"synth-{self.data_key}"
-
-    @property
-    def dataroot(self) -> Path:
-        """The nuScenes folder that the study reads."""
-        return self.world if self.study.data.dataroot is None else Path(self.study.data.dataroot).expanduser()
-
-    @property
-    def data_check(self) -> Path:
-        """What the data check found; its presence means that the data root is whole."""
-        return self.results / "data" / f"check-{self.infos_key}.json"
-
-    @property
-    def infos(self) -> Path:
-        """Folder of the columnar index and depth maps."""
-        return self.results / "data" / f"infos-{self.infos_key}"
-
-    @property
-    def infos_index(self) -> Path:
-        """The index's last file; its presence means that the index is whole."""
-        return self.infos / "index.json"
-
-    @property
-    def cache(self) -> Path:
-        """What is only remembered to save time."""
-        return self.results.parent / ".cache"
-
-    @property
-    def table_cache(self) -> Path:
-        """Where nuScenes' tables and the ground truth of splits are kept as columns, for every verb that reads them."""
-        return self.cache / "tables"
 
     # -- training runs ------------------------------------------------------------------------------------------------
 
@@ -213,21 +124,6 @@ class StudyPlan:
                 runs.setdefault(str(each.folder), each)
         order = {"teacher": 0, "label-encoder": 1, "student": 2}
         return sorted(runs.values(), key=lambda run: order[run.stage])
-
-    @property
-    def same_runs(self) -> list[str]:
-        """What must be said of variants whose runs are those of another one: an A/A control, or a slip."""
-        first: dict[str, PlannedRun] = {}
-        told: dict[str, str] = {}
-        for run in self.students:
-            other = first.setdefault(run.key, run)
-            if other.unit != run.unit:
-                told.setdefault(
-                    run.unit,
-                    f"variant `{run.unit}` is `{other.unit}` under another name: seed {run.seed} has the terms, settings "
-                    f"and draws of its seed {other.seed}. As an A/A control give it draws of its own: `seed_shift: 1000`",
-                )
-        return list(told.values())
 
     def run(self, unit: str, seed: int, key: str | None = None) -> PlannedRun:
         """The planned run of a unit and seed.

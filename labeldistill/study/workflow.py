@@ -9,7 +9,7 @@ from snakemake.exceptions import WorkflowError
 
 from labeldistill.errors import InputError, LabelDistillError
 from labeldistill.study.ingested import refuse_repeated
-from labeldistill.study.plan import StudyPlan
+from labeldistill.study.plan import PlannedRun, StudyPlan
 
 EMBEDDED = "smoke"
 _DEFAULTS = {"study": EMBEDDED, "results": "results", "reports": "reports"}
@@ -32,9 +32,19 @@ def planned(config: Mapping[str, Any]) -> StudyPlan:
 
 
 def tell(plan: StudyPlan) -> None:
-    """Say on stderr what a user should know of a plan before it runs."""
-    for word in plan.same_runs:
-        print(f"labeldistill: {word}", file=sys.stderr)
+    """Say on stderr what a user should know of a plan before it runs: which variants are one under two names."""
+    first: dict[str, PlannedRun] = {}
+    told: set[str] = set()
+    for run in plan.students:
+        other = first.setdefault(run.key, run)
+        if other.unit != run.unit and run.unit not in told:
+            told.add(run.unit)
+            print(
+                f"labeldistill: variant `{run.unit}` is `{other.unit}` under another name: seed {run.seed} has the "
+                f"terms, settings and draws of its seed {other.seed}. As an A/A control give it draws of its own: "
+                "`seed_shift: 1000`",
+                file=sys.stderr,
+            )
 
 
 def _asked(config: Mapping[str, Any], name: str) -> str:

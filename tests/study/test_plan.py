@@ -8,6 +8,7 @@ import yaml
 from labeldistill.config.load import studies_folder
 from labeldistill.errors import InputError
 from labeldistill.study.plan import StudyPlan
+from labeldistill.study.workflow import tell
 
 
 @pytest.fixture
@@ -96,19 +97,16 @@ def test_an_unknown_unit_or_seed_is_refused(studies: Path) -> None:
 TERMS = {"terms": {"detection": 1.0, "depth": 3.0}}
 
 
-def _told(studies: Path, **variant: object) -> list[str]:
-    _keys(studies, variants={"again": {**TERMS, **variant}})
-    return StudyPlan.load("changed", studies / "results").same_runs
+def test_variants_that_are_one_run_under_two_names_are_told(studies: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def told(**variant: object) -> str:
+        _keys(studies, variants={"again": {**TERMS, **variant}})
+        tell(StudyPlan.load("changed", studies / "results"))
+        return capsys.readouterr().err
 
-
-def test_variants_that_are_one_run_under_two_names_are_told(studies: Path) -> None:
-    (word,) = _told(studies)
-    assert "`again` is `baseline` under another name: seed 0" in word
-    assert "its seed 0" in word
-    (word,) = _told(studies, seed_shift=1)
-    assert "its seed 1" in word
-    assert not _told(studies, seed_shift=1000)
-    assert not _told(studies, terms={"detection": 2.0})
+    assert "`again` is `baseline` under another name: seed 0 has" in told()
+    assert "draws of its seed 1" in told(seed_shift=1)
+    assert not told(seed_shift=1000)
+    assert not told(terms={"detection": 2.0})
 
 
 def test_an_a_a_control_has_equal_settings_and_seeds_of_its_own(studies: Path) -> None:
