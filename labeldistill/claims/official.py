@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from labeldistill.claims.claims import claims_file
+from labeldistill.config.yaml_file import read_yaml
 from labeldistill.errors import InputError
 
 NAME = "nuscenes_splits.yaml"
@@ -43,9 +43,9 @@ def load_official(file: Path | None = None) -> dict[str, OfficialSplit]:
     """
     file = file or claims_file().with_name(NAME)
     try:
-        splits = yaml.safe_load(file.read_text(encoding="utf-8"))["splits"]
+        splits = read_yaml(file)["splits"]
         return {name: OfficialSplit.model_validate(entry) for name, entry in splits.items()}
-    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError, ValidationError) as error:
+    except (KeyError, TypeError, AttributeError, ValidationError) as error:
         raise InputError(f"can't be read as official splits ({error})", file=file, key="splits") from error
 
 
