@@ -10,6 +10,10 @@ from labeldistill.cli.options import ReportsOption, ResultsOption
 
 def report(
     study: Annotated[str, typer.Argument(help="Name of a study, or a YAML file.")],
+    again: Annotated[
+        Path | None,
+        typer.Option("--again", help="Folder of an older report, to write it again under today's rules."),
+    ] = None,
     results: ResultsOption = Path("results"),
     reports: ReportsOption = Path("reports"),
 ) -> None:
@@ -17,7 +21,8 @@ def report(
 
     Example: labeldistill report smoke
     """
-    from labeldistill.reporting.report import write_report
+    from labeldistill.reporting.report import remake_report, write_report
     from labeldistill.study.plan import StudyPlan
 
-    typer.echo(write_report(StudyPlan.load(study, results, reports)))
+    plan = StudyPlan.load(study, results, reports)
+    typer.echo(write_report(plan) if again is None else remake_report(plan, again))

@@ -24,7 +24,7 @@ def show(
     if not plan.report.is_file():
         raise InputError(f"not there yet; run snakemake --cores all --config study={plan.study.name}", file=plan.report)
     from labeldistill.claims.evidence import evidence_of
-    from labeldistill.reporting.report import tables_of
+    from labeldistill.reporting.sources import tables_of
     from labeldistill.reporting.terminal import show_study
 
     show_study(plan.study, tables_of(plan), evidence_of(plan), str(plan.report))

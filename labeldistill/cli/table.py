@@ -39,12 +39,14 @@ def table(
     from labeldistill.claims.hypotheses import load_hypotheses
     from labeldistill.errors import InputError
     from labeldistill.records.gather import gather
+    from labeldistill.reporting.claim_lines import claim_lines
     from labeldistill.reporting.hypothesis_table import hypothesis_rows, hypothesis_table
     from labeldistill.reporting.paper_table import main_table, pairs_table
     from labeldistill.reporting.scope import data_scope
     from labeldistill.reporting.scored_runs import scored_runs
     from labeldistill.reporting.study_tables import StudyTables
     from labeldistill.reporting.table_formats import formatted
+    from labeldistill.reporting.verdicts import claim_rows
     from labeldistill.study.plan import StudyPlan
 
     plan = StudyPlan.load(study, results)
@@ -55,10 +57,13 @@ def table(
     rules = chosen.verdict
     about = f"study {chosen.name}, {weights} weights, split {chosen.evaluation_split}; mAP and NDS in points"
     interval = f"{rules.confidence * 100:g} % t intervals over seeds"
+    lines: list[str] = []
     if which is Which.main:
         margins = ", ".join(f"{metric} {margin:g}" for metric, margin in rules.margins.items())
         caption = f"Published and reproduced: {about}; {interval}; margins of equivalence: {margins}"
-        found = main_table(chosen, tables, load_claims(), evidence_of(plan))
+        evidence, claims = evidence_of(plan), load_claims()
+        found = main_table(chosen, tables, claims, evidence)
+        lines = claim_lines(claim_rows(chosen, tables, claims, evidence))
     elif which is Which.hypotheses:
         caption = f"The paper's conclusions {data_scope(chosen)}, on shared seeds: {about}"
         runs = scored_runs(plan, weights)
@@ -67,4 +72,4 @@ def table(
     else:
         caption = f"Differences to {chosen.baseline} on shared seeds: {about}; {interval}"
         found = pairs_table(chosen, tables)
-    typer.echo(formatted(found, format, caption, rules.confidence), nl=False)
+    typer.echo(formatted(found, format, caption, rules.confidence, lines), nl=False)

@@ -72,6 +72,8 @@ def _over_scenes(drawn: Floats, value: float, scenes: int, confidence: float) ->
 
 
 def _undrawn(scenes: int) -> str:
+    if scenes == 0:
+        return "draws of scenes are not at hand"
     return too_few(scenes) if scenes < FEWEST_SCENES else "the study draws no scenes (`evaluation_replicates: 0`)"
 
 

@@ -1,24 +1,159 @@
-"""What a report reads beside the tidy table: run records and loss curves."""
+"""What a report is made from: a study's results, or an older report of it whose rules have changed since."""
 
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from labeldistill import __version__
+from labeldistill.claims.evidence import Evidence, evidence_of
+from labeldistill.config.study import StudySettings
+from labeldistill.errors import InputError
 from labeldistill.files import read_json
 from labeldistill.records.run_record import read_record
+from labeldistill.reporting import figures
+from labeldistill.reporting.cameras import draw_cameras
+from labeldistill.reporting.scored_runs import ScoredRun, scored_runs
+from labeldistill.reporting.study_tables import StudyTables
+from labeldistill.study.adopted import adopted_under
+from labeldistill.study.apart import origin_of
+from labeldistill.study.code_hash import code_hash
 from labeldistill.study.plan import StudyPlan
+from labeldistill.study.run_key import digest
+
+CAMERA_THRESHOLD = 0.3
+_KEPT = ("losses.png", "cameras-*.jpg")
+"""Figures that need more than table and records; a report that is made again keeps them."""
 
 
-def records(plan: StudyPlan) -> list[dict[str, Any]]:
-    """The record of every run of the study; none where all its runs come from elsewhere."""
+@dataclass(frozen=True)
+class ReportSources:
+    """Everything that a page is made of.
+
+    Attributes:
+        study, tables: what was run, and its scores.
+        csv: the tidy table's file. records: of every own run.
+        scored: every run as it was scored.
+        evidence: what lies beside the scores. looks: of a sequential study.
+        adopted: records of adopted checkpoints. ingested: whether results of other code bases stand in the table.
+        device: that throughput was measured on; None where it was not.
+        draw: into a folder what table and records do not hold; returns the units with a camera picture.
+        version, remade: of the report; of what older report it is made again, empty where it is not.
+    """
+
+    study: StudySettings
+    tables: StudyTables
+    csv: Path
+    records: list[dict[str, Any]]
+    scored: list[ScoredRun]
+    evidence: Evidence
+    looks: list[dict[str, Any]]
+    adopted: list[Mapping[str, Any]]
+    ingested: bool
+    device: str | None
+    draw: Callable[[Path], list[str]]
+    version: str
+    remade: str = ""
+
+
+def tables_of(plan: StudyPlan) -> StudyTables:
+    """The study's tables from its gathered parquet.
+
+    Raises:
+        InputError: the study is not gathered.
+    """
+    if not plan.table.is_file():
+        raise InputError(f"no such table; run labeldistill gather {plan.study.name} --write", file=plan.table)
+    return _tables(plan.study, pd.read_parquet(plan.table))
+
+
+def _tables(study: StudySettings, table: pd.DataFrame) -> StudyTables:
+    return StudyTables(table, tuple(study.variants), study.baseline, confidence=study.verdict.confidence)
+
+
+def of_results(plan: StudyPlan) -> ReportSources:
+    """The sources of a gathered study.
+
+    Raises:
+        InputError: it is not gathered, or a record or score can't be read.
+    """
+    tables = tables_of(plan)
     there = [run for run in plan.runs if run.record.is_file()]
-    return [read_record(run.record) for run in (plan.runs if there else ())]
+    return ReportSources(
+        study=plan.study,
+        tables=tables,
+        csv=plan.table.with_suffix(".csv"),
+        records=[read_record(run.record) for run in (plan.runs if there else ())],
+        scored=scored_runs(plan, tables.weights),
+        evidence=evidence_of(plan),
+        looks=read_json(plan.looks)["looks"] if plan.looks.is_file() else [],
+        adopted=[run.record for run in adopted_under(plan.folder, ("teacher", *plan.study.variants))],
+        ingested=bool(plan.ingested),
+        device=read_json(plan.benchmark).get("device", "this machine") if plan.benchmark.is_file() else None,
+        draw=lambda folder: _drawn(plan, folder),
+        version=plan.version,
+    )
 
 
-def looks(plan: StudyPlan) -> list[dict[str, Any]]:
-    """The looks of a sequential study, first to last; none for any other study."""
-    found: list[dict[str, Any]] = read_json(plan.looks)["looks"] if plan.looks.is_file() else []
-    return found
+def of_report(study: StudySettings, folder: Path) -> ReportSources:
+    """The sources of a report that is made again under today's rules; draws of scenes and evidence are not in it.
+
+    Args:
+        study: whose report it is.
+        folder: of the report, with `table.csv` and `records.json`.
+
+    Raises:
+        InputError: a file is missing or damaged, or the report is of another study.
+    """
+    records: list[dict[str, Any]] = read_json(folder / "records.json")
+    try:
+        table = pd.read_csv(folder / "table.csv", dtype={"run_key": str})
+        runs = _runs_of(table)
+        names = set(table["study"])
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"can't be read as a table ({error})", file=folder / "table.csv") from error
+    if names != {study.name}:
+        raise InputError(f"is of {', '.join(sorted(map(str, names)))}, not of {study.name}", file=folder / "table.csv")
+    devices = {str(record["device"]["name"]) for record in records}
+    measured = bool((table["weights"] == "-").any())
+    parts = {"from": folder.name, "code": code_hash("report"), "study": study.model_dump(mode="json")}
+    return ReportSources(
+        study=study,
+        tables=_tables(study, table),
+        csv=folder / "table.csv",
+        records=records,
+        scored=runs,
+        evidence=Evidence(),
+        looks=[],
+        adopted=[],
+        ingested=any(origin_of(run.unit) == "ingested" for run in runs),
+        device=", ".join(sorted(devices)) if measured else None,
+        draw=lambda target: _kept(folder / "figures", target),
+        version=f"{__version__}-{digest(parts)}",
+        remade=folder.name,
+    )
+
+
+def _runs_of(table: pd.DataFrame) -> list[ScoredRun]:
+    rows = table.drop_duplicates(["variant", "seed"])[["variant", "seed", "status", "reason"]].fillna("")
+    return [ScoredRun(str(unit), int(seed), str(how), str(why), 0) for unit, seed, how, why in rows.to_numpy()]
+
+
+def _drawn(plan: StudyPlan, folder: Path) -> list[str]:
+    found = losses(plan)
+    if not found.empty:
+        figures.loss_curves(found, folder / "losses.png")
+    return draw_cameras(plan, folder, CAMERA_THRESHOLD)
+
+
+def _kept(before: Path, folder: Path) -> list[str]:
+    for pattern in _KEPT:
+        for file in sorted(before.glob(pattern)):
+            shutil.copyfile(file, folder / file.name)
+    return [file.stem.removeprefix("cameras-") for file in sorted(before.glob("cameras-*.jpg"))]
 
 
 def losses(plan: StudyPlan) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -122,7 +122,9 @@ _KINDS: tuple[tuple[str, list[str], Callable[[Row], list[str]]], ...] = (
 """A column that only this kind of table has (looked for in this order), its head, its cells."""
 
 
-def formatted(table: pd.DataFrame, format: TableFormat, caption: str, confidence: float = 0.95) -> str:
+def formatted(
+    table: pd.DataFrame, format: TableFormat, caption: str, confidence: float = 0.95, lines: Sequence[str] = ()
+) -> str:
     """`main_table`, `pairs_table` or `hypothesis_table` as text.
 
     Args:
@@ -130,6 +132,7 @@ def formatted(table: pd.DataFrame, format: TableFormat, caption: str, confidence
         format: markdown, latex or csv.
         caption: of the study, weights and units.
         confidence: of the intervals, for the head.
+        lines: sentences below the table, one per claim; not in CSV.
     """
     if format is TableFormat.csv:
         return table.to_csv(index=False, float_format="%.6g")
@@ -139,10 +142,10 @@ def formatted(table: pd.DataFrame, format: TableFormat, caption: str, confidence
     notes = list(dict.fromkeys(str(reason) for reason in table["reason"]))
     body = [[*cells(row), str(notes.index(row["reason"]) + 1)] for row in table.to_dict("records")]
     write = _markdown if format is TableFormat.markdown else _latex
-    return write([*head, "note"], body, notes, caption)
+    return write([*head, "note"], body, notes, caption, lines)
 
 
-def _markdown(head: list[str], body: list[list[str]], notes: list[str], caption: str) -> str:
+def _markdown(head: list[str], body: list[list[str]], notes: list[str], caption: str, lines: Sequence[str]) -> str:
     head, *body = ([markdown_text(cell) for cell in line] for line in (head, *body))
     widths = [max(len(line[column]) for line in (head, *body)) for column in range(len(head))]
 
@@ -151,11 +154,12 @@ def _markdown(head: list[str], body: list[list[str]], notes: list[str], caption:
 
     rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
     numbered = [f"{number}. {markdown_text(note)}" for number, note in enumerate(notes, start=1)]
-    return "\n".join([markdown_text(caption), "", line(head), rule, *map(line, body), "", *numbered]) + "\n"
+    said = ["", *(f"- {markdown_text(text)}" for text in lines)] if lines else []
+    return "\n".join([markdown_text(caption), "", line(head), rule, *map(line, body), "", *numbered, *said]) + "\n"
 
 
-def _latex(head: list[str], body: list[list[str]], notes: list[str], caption: str) -> str:
-    lines = [
+def _latex(head: list[str], body: list[list[str]], notes: list[str], caption: str, lines: Sequence[str]) -> str:
+    text = [
         r"% needs \usepackage{booktabs}",
         r"\begin{table}",
         r"\centering\small",
@@ -169,7 +173,8 @@ def _latex(head: list[str], body: list[list[str]], notes: list[str], caption: st
         r"\end{tabular}",
         r"\begin{flushleft}\footnotesize",
         *(rf"{number}. {latex_text(note)}\\" for number, note in enumerate(notes, start=1)),
+        *(rf"{latex_text(said)}\\" for said in lines),
         r"\end{flushleft}",
         r"\end{table}",
     ]
-    return "\n".join(lines) + "\n"
+    return "\n".join(text) + "\n"

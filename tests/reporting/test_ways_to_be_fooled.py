@@ -45,6 +45,20 @@ def test_the_published_method_is_reproduced(study: ComparableStudy) -> None:
     assert verdicts(study)["full"][0] == "REPRODUCED/REPRODUCED"
 
 
+def test_each_claim_is_told_in_one_line(study: ComparableStudy) -> None:
+    study.tree["claims"] = {"full": "r50-3frames", "teacher": "teacher"}
+    study.write()
+    study.run()
+    arguments = ["table", "main", "--study", "study", "--results", str(study.results)]
+    told = [
+        line for line in CliRunner().invoke(build("table"), arguments).stdout.splitlines() if "beside claim" in line
+    ]
+    assert len(told) == 2
+    assert "mAP 39.29 published, 39.29 measured (n = 6): REPRODUCED" in told[0]
+    assert "NDS 50.73 published" in told[0]
+    assert "INCONCLUSIVE, the claim's configuration is inferred" in told[1]
+
+
 def _set(dotted: str, value: Any) -> Change:
     def change(study: ComparableStudy) -> None:
         *path, last = dotted.split(".")
