@@ -133,7 +133,8 @@ def _unproven(study: StudySettings, unit: str, claim: Claim, evidence: Evidence)
         )
     if left := evidence.left_out.get(variant_of(unit)):
         found.append(f"scored seeds are left out: {', '.join(map(str, left))}")
-    if missing := [seed for seed in evidence.planned if seed not in study.seeds]:
+    missing = [seed for seed in evidence.planned if seed not in study.seeds]
+    if missing and evidence.looks is None:  # a sequential plan may stop early: its looks have the last word
         found.append(f"{len(study.seeds)} of {len(evidence.planned)} planned seeds (without {missing[0]}, ...)")
     return found
 

@@ -11,9 +11,12 @@ from typing import Any
 from labeldistill.claims.claims import Claim, claims_file, load_claims
 from labeldistill.claims.differences import flat
 from labeldistill.claims.hypotheses import load_hypotheses
+from labeldistill.claims.official import load_official
+from labeldistill.claims.references import load_reference
 from labeldistill.errors import InputError
 from labeldistill.files import read_json, without_nan, write_json
 from labeldistill.study.plan import StudyPlan
+from labeldistill.study.run_key import digest
 
 ANALYSIS = {
     "claims": "two one-sided t tests (equivalence) and a two-sided t test over seeds, mAP and NDS of the whole split",
@@ -24,6 +27,7 @@ ANALYSIS = {
 
 # Where and how a study is carried out and described: no verdict depends on it.
 _NOT_DECLARED = {"description", "device", "benchmark", "name"}
+_COMPARED = ("study", "official_splits", "analysis")
 _WORDS = {"what", "source", "note"}
 """Of a claim: for readers."""
 _DATAROOT = "study.data.dataroot"
@@ -69,15 +73,24 @@ def declaration(plan: StudyPlan, claims: dict[str, Claim] | None = None) -> dict
     if unknown := [(unit, name) for unit, name in study.claims.items() if name not in claims]:
         unit, name = unknown[0]
         raise InputError(f"no claim `{name}`; there are {', '.join(claims)}", key=f"claims.{unit}")
-    published = {name: claims[name].model_dump(mode="json") for name in sorted(set(study.claims.values()))}
+    published = {name: _published(claims[name]) for name in sorted(set(study.claims.values()))}
     tree = study.model_dump(mode="json", exclude=_NOT_DECLARED)
     asked = {
         entry.id: f"{entry.better} > {entry.worse} in {', '.join(entry.metrics)}"
         for entry in load_hypotheses().hypotheses
     }
     analysis = {**ANALYSIS, "hypotheses": asked}
-    found: dict[str, Any] = without_nan({"study": tree, "published": published, "analysis": analysis})
+    splits = {str(name) for name in study.data.splits.values()}
+    official = {name: split.model_dump() for name, split in load_official().items() if name in splits}
+    asked_of = {"study": tree, "official_splits": official, "published": published, "analysis": analysis}
+    found: dict[str, Any] = without_nan(asked_of)
     return found
+
+
+def _published(claim: Claim) -> dict[str, Any]:
+    """A claim with a hash of the whole configuration behind it."""
+    reference = None if claim.reference is None else digest(load_reference(claim).model_dump(mode="json"))
+    return {**claim.model_dump(mode="json"), "reference_settings": reference}
 
 
 def register(plan: StudyPlan, commit: str | None) -> bool:
@@ -132,12 +145,12 @@ def registration_of(plan: StudyPlan) -> Registration:
     found = read_json(plan.registered)
     try:
         about, before = (str(found["registered"]), found["commit"]), int(found["scores_before"])
-        registered = {key: found[key] for key in ("study", "published", "analysis")}
+        registered = {key: found[key] for key in (*_COMPARED, "published")}
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"is no registration ({error!r})", file=plan.registered) from error
     now = declaration(plan)
     _refuse_other_claims(plan, registered["published"], now["published"])
-    one, other = (dict(flat({key: tree[key] for key in ("study", "analysis")})) for tree in (registered, now))
+    one, other = (dict(flat({key: tree[key] for key in _COMPARED})) for tree in (registered, now))
     changed = [
         f"{key.removeprefix('study.')} was {one.get(key)}, is {other.get(key)}"
         for key in dict.fromkeys([*one, *other])

@@ -221,6 +221,10 @@ def test_three_seeds_after_the_sequential_plan_said_undecided(study: ComparableS
     answers = [settled, {**settled, "question": "full: NDS of claim r50-3frames"}]
     study.plan.looks.write_text(json.dumps({"looks": [{"questions": answers}]}))
     assert verdicts(study)["full"][0] == "REPRODUCED/REPRODUCED"
+    assert "says undecided" in verdicts(study, "study@5")["full"][1]  # it was settled with six
+    answers = [{**answer, "seeds": 5} for answer in answers]
+    study.plan.looks.write_text(json.dumps({"looks": [{"questions": answers}]}))
+    assert verdicts(study, "study@5")["full"][0] == "INCONCLUSIVE/INCONCLUSIVE"  # the sixth is scored and left out
 
 
 @pytest.mark.parametrize(
@@ -341,6 +345,29 @@ def test_bad_input_is_one_message(study: ComparableStudy, way: str) -> None:
     assert done.exit_code == 2, done.output
     assert len(done.stderr.strip().splitlines()) == 1
     assert words in done.stderr
+
+
+def test_a_reference_that_changed_after_the_scores(study: ComparableStudy) -> None:
+    _set("student_training.batch", 64)(study)
+    study.run()
+    assert verdicts(study)["full"][0] == "NOT COMPARABLE/NOT COMPARABLE"
+    file = study.folder / "claims" / "references" / "r50-3frames.yaml"
+    tree = yaml.safe_load(file.read_text())
+    tree["student_training"]["batch"] = 64
+    file.write_text(yaml.safe_dump(tree))
+    done = table(study)
+    assert done.exit_code == 2
+    assert "claims.r50-3frames.reference_settings" in done.stderr
+
+
+def test_official_splits_that_changed_after_the_scores(study: ComparableStudy) -> None:
+    study.run()
+    study.index({"val": SPLITS["val"][:3]})
+    file = study.folder / "claims" / "nuscenes_splits.yaml"
+    tree = yaml.safe_load(file.read_text())
+    tree["splits"]["val"]["samples"] = 15
+    file.write_text(yaml.safe_dump(tree))
+    assert "REPRODUCED" not in verdicts(study)["full"][0]
 
 
 def test_a_second_declaration_is_refused_once_scores_exist(study: ComparableStudy) -> None:
