@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from labeldistill.config.study import StudySettings
+from labeldistill.reporting.scope import teacher_scope
 from labeldistill.reporting.study_tables import HIGHER_IS_BETTER, StudyTables
 from labeldistill.statistics.holm import Finding, family_size, finding, holm, p_for_family
 from labeldistill.statistics.paired import PairedComparison, compare_pairs
@@ -22,8 +24,20 @@ class PairRow:
     reason: str
 
 
-def pair_rows(tables: StudyTables, *, confidence: float = 0.95, metrics: tuple[str, ...] = METRICS) -> list[PairRow]:
-    """All variants but the baseline, ours and ingested, all `metrics`: one family with error rate 1 - confidence."""
+def pair_rows(
+    tables: StudyTables,
+    study: StudySettings | None = None,
+    *,
+    confidence: float = 0.95,
+    metrics: tuple[str, ...] = METRICS,
+) -> list[PairRow]:
+    """All variants but the baseline, ours and ingested, all `metrics`: one family with error rate 1 - confidence.
+
+    Args:
+        tables: the scores.
+        study: whose scores they are: a finding then begins with the teacher that it holds for.
+        confidence, metrics: of the family.
+    """
     compared = [
         (variant, metric, compare_pairs(tables.deltas(variant, metric), confidence=confidence, resolution=1e-9))
         for variant in tables.compared()
@@ -38,5 +52,8 @@ def pair_rows(tables: StudyTables, *, confidence: float = 0.95, metrics: tuple[s
         )
         if (far := outlying(dict(zip(pairs.seeds, pairs.differences, strict=True)))) is not None:
             reason += f"; seed {far.seed} stands apart from the other pairs (Grubbs p = {far.p:.2g})"
+        given = teacher_scope(study, variant, study.baseline) if study is not None else ""
+        if given and found in (Finding.BETTER, Finding.WORSE):
+            reason = f"{given}: {reason}"
         rows.append(PairRow(variant, metric, pairs, p, found, reason))
     return rows

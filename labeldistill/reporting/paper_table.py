@@ -94,7 +94,7 @@ def main_table(
 def pairs_table(study: StudySettings, tables: StudyTables) -> pd.DataFrame:
     """A row a variant and metric against the baseline, paired by seed; columns PAIRS."""
     rows: list[dict[str, object]] = []
-    for row in pair_rows(tables, confidence=study.verdict.confidence):
+    for row in pair_rows(tables, study, confidence=study.verdict.confidence):
         ours = _ours(row.pairs.summary, 100.0)
         pairs = zip(row.pairs.seeds, row.pairs.differences, strict=True)
         rows.append(

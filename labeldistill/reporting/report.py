@@ -82,7 +82,7 @@ def _statistics(made: ReportSources) -> dict[str, Any]:
     confidence = rules.confidence
     pairs = [
         (row, pair_scenes(tables, scored, row, confidence=confidence))
-        for row in pair_rows(tables, confidence=confidence)
+        for row in pair_rows(tables, made.study, confidence=confidence)
     ]
     return {
         "percent": f"{confidence * 100:g} %",
