@@ -1,5 +1,6 @@
 """Writing files so that a reader never sees half of one: temporary name, fsync, rename."""
 
+import hashlib
 import json
 import math
 import os
@@ -67,3 +68,16 @@ def without_nan(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [without_nan(entry) for entry in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def file_sha256(path: str | Path) -> str:
+    """SHA-256 of a file's bytes, as hex.
+
+    Raises:
+        InputError: the file is missing or can't be read.
+    """
+    try:
+        with Path(path).open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"can't be read: {error.strerror or error}", file=path) from error

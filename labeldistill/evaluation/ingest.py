@@ -1,6 +1,5 @@
 """Taking in an official result file of another code base, so that it is scored and compared like a run of ours."""
 
-import hashlib
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -12,7 +11,7 @@ from labeldistill.evaluation.result import Evaluation
 from labeldistill.evaluation.same_boxes import MOST_SHARED, shared_boxes
 from labeldistill.evaluation.score_run import score_run
 from labeldistill.evaluation.scoring_task import ScoringOptions, ScoringTask, read_predictions
-from labeldistill.files import write_json
+from labeldistill.files import file_sha256, write_json
 
 RECORD = "ingested.json"
 
@@ -66,7 +65,7 @@ def ingest(
         GateError: the arbiter disagrees; nothing is written.
     """
     file, folder = Path(file), Path(folder)
-    digest = _sha256(file)
+    digest = file_sha256(file)
     target = folder / f"ingested-{digest[:12]}"
     others = others or {}
     if target.exists() or digest[:12] in others:
@@ -100,11 +99,3 @@ def _refuse_same_boxes(file: Path, predictions: Predictions, others: Mapping[str
                 f"has {share:.1%} of its boxes in common with {before}: two trainings share none, this is the same run",
                 file=file,
             )
-
-
-def _sha256(file: Path) -> str:
-    try:
-        with file.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
-        raise InputError(f"can't be read: {error.strerror or error}", file=file) from error

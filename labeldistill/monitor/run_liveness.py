@@ -18,6 +18,7 @@ from typing import Any
 
 LOCK = ".lock"
 CHECKPOINT = Path("checkpoint") / "state.pt"
+CHECKPOINT_BEFORE = Path("checkpoint") / "state-before.pt"
 TAIL_BYTES = 32768
 """A heartbeat has about 300 bytes: this much of a ledger's end holds its last hundred."""
 
@@ -98,12 +99,17 @@ def _parsed(text: bytes) -> dict[str, Any] | None:
 
 
 def checkpoint_step(run_folder: Path) -> int | None:
-    """The optimiser step after which the run's checkpoint was written; None without a readable checkpoint.
+    """The optimiser step after which the run's last readable checkpoint was written; None without one.
 
     Its pickle is scanned up to the number and never run.
     """
+    steps = (_step_of(run_folder / file) for file in (CHECKPOINT, CHECKPOINT_BEFORE))
+    return next((step for step in steps if step is not None), None)
+
+
+def _step_of(file: Path) -> int | None:
     try:
-        with zipfile.ZipFile(run_folder / CHECKPOINT) as archive:
+        with zipfile.ZipFile(file) as archive:
             name = next(name for name in archive.namelist() if name.endswith("data.pkl"))
             with archive.open(name) as stream:
                 return _number_after("step", stream)

@@ -1,10 +1,9 @@
 """SHA-256 of files, remembered under (path, size, modification time) so that a large table is hashed once."""
 
-import hashlib
 from pathlib import Path
 
 from labeldistill.errors import InputError
-from labeldistill.files import read_json, write_json
+from labeldistill.files import file_sha256, read_json, write_json
 
 
 class Checksums:
@@ -37,8 +36,7 @@ class Checksums:
             known = self._known.get(str(path.absolute()))
             if known is not None and known[:2] == stamp:
                 return str(known[2])
-            with path.open("rb") as stream:
-                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+            digest = file_sha256(path)
         except OSError as error:
             raise InputError(f"can't be read: {error.strerror or error}", file=path) from error
         self._known[str(path.absolute())] = [*stamp, digest]

@@ -4,7 +4,6 @@ Follows Workflow Run Crate 0.5 (https://w3id.org/ro/wfrun/workflow/0.5) on RO-Cr
 told by name and checksum; on demand the weights are inside.
 """
 
-import hashlib
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,6 +12,7 @@ import yaml
 
 from labeldistill import __version__
 from labeldistill.errors import InputError
+from labeldistill.files import file_sha256
 from labeldistill.records.gather import gather
 from labeldistill.records.provenance import REPOSITORY
 from labeldistill.records.run_record import SCHEMAS, read_record
@@ -93,7 +93,7 @@ class StudyCrate:
         return self.crate.add(ContextEntity(self.crate, id_, properties={"@type": kind, **properties}))
 
     def _file(self, source: Path, path: str, **properties: Any) -> Entity:
-        facts = {"name": path, "contentSize": str(source.stat().st_size), "sha256": _sha256(source), **properties}
+        facts = {"name": path, "contentSize": str(source.stat().st_size), "sha256": file_sha256(source), **properties}
         if (kind := FORMATS.get(source.suffix)) is not None:
             facts["encodingFormat"] = kind
         return self.crate.add_file(source, path, properties=facts)
@@ -181,7 +181,7 @@ class StudyCrate:
         if not self.with_weights:
             facts = {"sha256": about["sha256"], "description": "not in the crate"}
             return self._about(f"#{run.key}-{about['file']}", "CreativeWork", name=about["file"], **facts)
-        if not file.is_file() or _sha256(file) != about["sha256"]:
+        if not file.is_file() or file_sha256(file) != about["sha256"]:
             raise InputError("is missing or not the file of its record", file=file, key=f"weights.{name}.sha256")
         return self._file(file, f"{folder}/{file.name}", description=f"{name} weights")
 
@@ -210,8 +210,3 @@ class StudyCrate:
         action = self._about(id_, "CreateAction", name=name, **more)
         action["instrument"], action["object"], action["result"] = instrument, used, made
         self.actions.append(action)
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from labeldistill.errors import InputError
-from labeldistill.files import read_json
+from labeldistill.files import file_sha256, read_json
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 _SOURCES = ("labeldistill", "workflow", "constraints.txt", "pyproject.toml")
@@ -55,7 +55,7 @@ def data_provenance(infos_dir: Path) -> dict[str, Any]:
     facts = read_json(infos_dir / "index.json")
     if not isinstance(facts, dict):
         raise InputError("is not an index", file=infos_dir / "index.json")
-    tables = {file.name: _sha256(file) for file in sorted(infos_dir.glob("*.parquet"))}
+    tables = {file.name: file_sha256(file) for file in sorted(infos_dir.glob("*.parquet"))}
     depth = infos_dir / "depth.bin"  # gigabytes at full size; the index of its rows is among the tables
     found = {
         "index": infos_dir.name,
@@ -68,8 +68,3 @@ def data_provenance(infos_dir: Path) -> dict[str, Any]:
     }
     lines = [f"{name} {value}" for name, value in tables.items()] + [f"depth {found['depth_bytes']}"]
     return {**found, "manifest_hash": hashlib.sha256("\n".join(lines).encode()).hexdigest()}
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

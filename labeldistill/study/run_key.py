@@ -8,6 +8,7 @@ from typing import Any
 
 from labeldistill.config.study import RunSettings
 from labeldistill.errors import InputError
+from labeldistill.files import file_sha256
 
 KEY_LENGTH = 12
 
@@ -59,14 +60,13 @@ def weights_hash(path: str | Path, key: str) -> str:
         return _bytes_hash(file.resolve(), stat.st_size, stat.st_mtime_ns)
     except FileNotFoundError as error:
         raise InputError("no such file; `labeldistill weights import` makes it", file=path, key=key) from error
-    except OSError as error:
-        raise InputError(f"can't be read ({error.strerror or error})", file=path, key=key) from error
+    except (OSError, InputError) as error:
+        raise InputError(getattr(error, "message", str(error)), file=path, key=key) from error
 
 
 @lru_cache
 def _bytes_hash(file: Path, size: int, changed_ns: int) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return file_sha256(file)
 
 
 def run_key(run: RunSettings, *, infos: str, code: str, teacher: str | None, label_encoder: str | None) -> str:

@@ -1,6 +1,15 @@
-"""Checkpoints: everything that a run needs to go on as if it had never stopped."""
+"""Checkpoints: everything that a run needs to go on as if it had never stopped.
 
+The last two are kept, each with a SHA-256 over itself. A damaged one is put aside, and the run goes on from the one
+before and says so.
+"""
+
+import hashlib
+import os
 import shutil
+import struct
+import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -8,17 +17,27 @@ import torch
 
 from labeldistill.errors import InputError
 from labeldistill.files import written_whole
+from labeldistill.training.devices import is_first
+from labeldistill.training.event_log import NAME as LEDGER
+from labeldistill.training.event_log import EventLog
 
 FOLDER = "checkpoint"
 FILE = "state.pt"
+BEFORE = "state-before.pt"
+DAMAGED = "state-damaged.pt"
 VERSION = 1
+_SUM_BYTES = 64
+
+
+class _DamagedError(Exception):
+    """Why a checkpoint can't be used."""
 
 
 def save_checkpoint(out_dir: Path, state: dict[str, Any]) -> None:
-    """Replace the run's checkpoint: written beside it, fsynced, renamed, so that a kill leaves the old or the new one.
+    """Write the run's checkpoint beside the last one, which becomes the one before; a kill at any time leaves one.
 
     Raises:
-        InputError: the disk is full or can't be written; the former checkpoint is untouched.
+        InputError: the disk is full or can't be written; the former checkpoints are untouched.
     """
     folder = out_dir / FOLDER
     for orphan in folder.glob(f".{FILE}.*.part"):  # of a process that was killed while writing
@@ -27,8 +46,41 @@ def save_checkpoint(out_dir: Path, state: dict[str, Any]) -> None:
         try:
             with temporary.open("wb") as stream:
                 torch.save({"version": VERSION, **state}, stream)
+            _sign(temporary)
         except RuntimeError as error:  # torch's zip writer wraps the operating system's error
             raise _cause(error) from error
+        _keep_as_before(folder)
+
+
+def _keep_as_before(folder: Path) -> None:
+    """Make the last checkpoint the one before, without a moment in which it has neither name."""
+    if (folder / FILE).is_file():
+        (folder / BEFORE).unlink(missing_ok=True)
+        try:
+            os.link(folder / FILE, folder / BEFORE)
+        except OSError:  # a file system without links
+            (folder / FILE).replace(folder / BEFORE)
+
+
+def _sign(file: Path) -> None:
+    """Put the SHA-256 of a zip file into its comment, so that every reader of zip files still reads it."""
+    sha256 = _sha256(file, file.stat().st_size - 2)
+    with file.open("r+b") as stream:
+        stream.seek(-2, 2)  # the length of the comment is the last thing in a zip file without one
+        stream.write(_signature(sha256))
+
+
+def _signature(sha256: str) -> bytes:
+    return struct.pack("<H", _SUM_BYTES) + sha256.encode()
+
+
+def _sha256(file: Path, size: int) -> str:
+    total = hashlib.sha256()
+    with file.open("rb") as stream:
+        while size > 0 and (block := stream.read(min(size, 2**20))):
+            total.update(block)
+            size -= len(block)
+    return total.hexdigest()
 
 
 def _cause(error: BaseException) -> OSError:
@@ -41,23 +93,62 @@ def _cause(error: BaseException) -> OSError:
 
 
 def load_checkpoint(out_dir: Path, run_key: str) -> dict[str, Any] | None:
-    """The run's checkpoint on the CPU, None where there is none.
+    """The run's last whole checkpoint on the CPU, None where there is none.
+
+    A damaged one is put aside; the event log, and a line on stderr, say so.
 
     Raises:
-        InputError: it can't be read, or belongs to another run key or format.
+        InputError: none can be read, or it belongs to another run key or format.
     """
-    file = out_dir / FOLDER / FILE
-    if not file.is_file():
-        return None
+    folder, damage = out_dir / FOLDER, dict[str, str]()
+    for name in (FILE, BEFORE):
+        file = folder / name
+        if not file.is_file():
+            continue
+        try:
+            state = _read(file)
+        except _DamagedError as error:
+            damage[name] = str(error)
+            continue
+        _refuse_foreign(state, file, run_key)
+        if damage and is_first():
+            _fall_back(out_dir, run_key, int(state["step"]), damage[FILE])
+        return state
+    for name, why in damage.items():
+        raise InputError(f"can't be read ({why}); delete it to start afresh", file=folder / name)
+    return None
+
+
+def _read(file: Path) -> dict[str, Any]:
     try:
+        size = file.stat().st_size - 2 - _SUM_BYTES
+        with file.open("rb") as stream:
+            stream.seek(max(size, 0))
+            signed = stream.read() == _signature(_sha256(file, size))
+        if not signed:
+            raise _DamagedError("another SHA-256 than when it was written")
         state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
+    except _DamagedError:
+        raise
     except Exception as error:
-        raise InputError(f"can't be read ({type(error).__name__}); delete it to start afresh", file=file) from error
+        raise _DamagedError(type(error).__name__) from error
+    return state
+
+
+def _refuse_foreign(state: dict[str, Any], file: Path, run_key: str) -> None:
     if state.get("version") != VERSION:
         raise InputError(f"has format {state.get('version')}, this code reads {VERSION}; delete it", file=file)
     if state.get("run_key") != run_key:
         raise InputError(f"belongs to run {state.get('run_key')}, not to {run_key}; delete it", file=file)
-    return state
+
+
+def _fall_back(out_dir: Path, run_key: str, step: int, why: str) -> None:
+    file = out_dir / FOLDER / FILE
+    with suppress(OSError):
+        file.replace(file.with_name(DAMAGED))
+    reason = f"{FOLDER}/{FILE} is damaged ({why}) and lies there as {DAMAGED}; going on from step {step}"
+    EventLog(out_dir / LEDGER, run_key).write("fell-back", step=step, reason=reason)
+    print(f"labeldistill: {out_dir}: {reason}", file=sys.stderr)
 
 
 def remove_checkpoint(out_dir: Path) -> None:

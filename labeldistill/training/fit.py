@@ -1,6 +1,5 @@
 """One training run from start or checkpoint to its artefacts."""
 
-import hashlib
 import os
 import sys
 from collections.abc import Callable
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor
 
 from labeldistill.errors import InputError, LabelDistillError
+from labeldistill.files import file_sha256
 from labeldistill.training.checkpoint import remove_checkpoint
 from labeldistill.training.determinism import determinism, set_threads
 from labeldistill.training.devices import describe, is_first, resolve_device, usable_precision
@@ -25,6 +25,7 @@ from labeldistill.training.session import Session
 from labeldistill.training.state_hash import frozen_hashes
 from labeldistill.training.stopping import Diverged, Interrupted
 from labeldistill.training.sync_batchnorm import synchronised
+from labeldistill.training.verified_weights import first_not_finite
 from labeldistill.training.weights_file import WEIGHTS, weights_path, write_weights
 
 Finish = Callable[[Outcome], None]
@@ -53,7 +54,7 @@ def fit(job: TrainingJob, finish: Finish = lambda outcome: None) -> Outcome | No
     with RunLock(job.out_dir / LOCK) if main else nullcontext() as lock, determinism(job.training.deterministic):
         try:
             session = Session(job, length, precision == "16-mixed", lock.touch if lock else lambda: None)
-            diverged = _train(job, session, accelerator, precision)
+            diverged = _train(job, session, accelerator, precision) or _spoiled(job, session)
             if not main:
                 return None
             outcome = _written(job, session, accelerator, precision, diverged)
@@ -103,6 +104,15 @@ def _train(job: TrainingJob, session: Session, accelerator: Any, precision: str)
     return None
 
 
+def _spoiled(job: TrainingJob, session: Session) -> str | None:
+    """Say which weights are no numbers after a training whose loss was finite to the end."""
+    sets = {"raw": job.model.state_dict(), "ema": session.ema.state if session.ema is not None else {}}
+    for name, state in sets.items():
+        if spoiled := first_not_finite({key: value for key, value in state.items() if job.is_saved(key)}):
+            return f"the {name} weights are NaN or infinite after the last step: {spoiled} first"
+    return None
+
+
 def _written(job: TrainingJob, session: Session, accelerator: Any, precision: str, diverged: str | None) -> Outcome:
     """Write weights and losses; say how it went."""
     state = job.model.state_dict()
@@ -137,8 +147,7 @@ def _written(job: TrainingJob, session: Session, accelerator: Any, precision: st
 
 
 def _file(path: Path) -> dict[str, str]:
-    with path.open("rb") as stream:
-        return {"file": path.name, "sha256": hashlib.file_digest(stream, "sha256").hexdigest()}
+    return {"file": path.name, "sha256": file_sha256(path)}
 
 
 def _optimisation(job: TrainingJob, session: Session, precision: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from labeldistill.errors import InputError
 from labeldistill.files import written_whole
+from labeldistill.training.verified_weights import refuse_not_finite, refuse_other_file
 
 WeightsName = Literal["raw", "ema"]
 _ENTRY = "labeldistill"
@@ -53,9 +54,13 @@ def read_weights(path: Path, *, run_key: str | None = None) -> tuple[dict[str, T
         run_key: the run key asked for; weights of another one are refused.
 
     Raises:
-        InputError: missing, damaged, not written by this project, or of another run key.
+        InputError: missing, damaged, not written by this project, of another run key, not the file that the run's
+            record is about, or NaN in it.
     """
     about, state = _opened(path, tensors=True)
+    refuse_other_file(path)
+    if about.get("status") != "diverged":  # a run that diverged says so, and detects nothing
+        refuse_not_finite(state, path)
     if run_key is not None and about["run_key"] != run_key:
         raise InputError(f"these weights belong to run {about['run_key']}, not to {run_key}", file=path, key="run_key")
     return state, about

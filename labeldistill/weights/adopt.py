@@ -10,7 +10,7 @@ from torch import Tensor
 
 from labeldistill.config.study import RunSettings
 from labeldistill.errors import InputError
-from labeldistill.files import write_json
+from labeldistill.files import file_sha256, write_json
 from labeldistill.records.provenance import code_provenance
 from labeldistill.study.adopted import RECORD, AdoptedRun, adopted_key, adopted_under
 from labeldistill.study.plan import StudyPlan
@@ -20,7 +20,7 @@ from labeldistill.training.weights_file import weights_path, write_weights
 from labeldistill.weights.checkpoint_file import Checkpoint, read_checkpoint
 from labeldistill.weights.convert import Match, ours
 from labeldistill.weights.expected import expected_of_run
-from labeldistill.weights.import_weights import file_sha256, known_kind, matched
+from labeldistill.weights.import_weights import known_kind, matched
 from labeldistill.weights.imported_file import tensors_hash
 from labeldistill.weights.key_map import Kind
 from labeldistill.weights.layouts import Layout
@@ -105,7 +105,9 @@ def adopt(
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".adopt-") as temporary:
         whole = Path(temporary) / "whole"
         about |= {"settings": run.model_dump(mode="json"), "adopted": {"file": file.name, "sha256": sha256}}
-        write_weights(weights_path(whole, weights), detecting, about)
+        written = weights_path(whole, weights)
+        write_weights(written, detecting, about)
+        record["weights_files"] = {weights: {"file": written.name, "sha256": file_sha256(written)}}
         write_json(whole / RECORD, record)
         whole.rename(folder)
     return record

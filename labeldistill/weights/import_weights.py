@@ -1,13 +1,12 @@
 """Import: a released checkpoint becomes a safetensors file under our names, with a parity report beside it."""
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
 from labeldistill.errors import InputError
-from labeldistill.files import write_json
+from labeldistill.files import file_sha256, write_json
 from labeldistill.weights.checkpoint_file import Checkpoint, read_checkpoint
 from labeldistill.weights.convert import Match, UnmatchedError, best_match, ours, theirs
 from labeldistill.weights.expected import Expected, expected
@@ -150,9 +149,3 @@ def _counts(found: Match, tensors: dict[str, Tensor]) -> dict[str, int]:
 
 def _dtype(value: Tensor) -> str:
     return str(value.dtype).removeprefix("torch.")
-
-
-def file_sha256(file: Path) -> str:
-    """SHA-256 of a file's bytes."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -13,6 +13,7 @@ from torch import Tensor
 from labeldistill.errors import InputError
 from labeldistill.files import written_whole
 from labeldistill.training.state_hash import state_hash
+from labeldistill.training.verified_weights import refuse_not_finite, refuse_other_file
 
 _ENTRY = "labeldistill"
 
@@ -35,7 +36,8 @@ def read_safetensors(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Tensors and metadata of a file that this project wrote, by an import or by training.
 
     Raises:
-        InputError: missing, damaged, or written by something else.
+        InputError: missing, damaged, written by something else, not the file that the record beside it is about, or
+            NaN in it.
     """
     if not file.is_file():
         raise InputError("no such file", file=file)
@@ -47,6 +49,9 @@ def read_safetensors(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise InputError(f"not a readable safetensors file ({error})", file=file) from error
     if not isinstance(about, dict):
         raise InputError("not written by `labeldistill weights import` or `train`", file=file, key=_ENTRY)
+    refuse_other_file(file)
+    if about.get("status") != "diverged":
+        refuse_not_finite(tensors, file)
     return tensors, about
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 import torch
-from toy_training import toy_job
+from torch import Tensor
+from toy_training import ToyBatch, ToyModel, toy_job
 
 from labeldistill.errors import InputError
 from labeldistill.training.event_log import EventLog, read_ledger
@@ -205,3 +206,23 @@ def test_the_lock_is_kept_fresh_while_training(tmp_path: Path) -> None:
     object.__setattr__(job.items, "collate", looking)
     fit(job)
     assert max(seen[1:]) > 0  # touched again between two batches
+
+
+def test_weights_that_are_no_numbers_at_the_end_are_a_divergence_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Statistics of BatchNorm can become infinite while every loss is finite: in training they are not used."""
+    losses = ToyModel.losses
+
+    def spoiling(self: ToyModel, batch: ToyBatch) -> dict[str, Tensor]:
+        if self.calls == 5:
+            self.img_backbone[1].running_var.fill_(float("inf"))
+        return losses(self, batch)
+
+    monkeypatch.setattr(ToyModel, "losses", spoiling)
+    outcome = trained(tmp_path)
+    assert outcome.status == "diverged"
+    assert outcome.reason == (
+        "the raw weights are NaN or infinite after the last step: img_backbone.1.running_var first"
+    )
+    assert all(value is not None for value in outcome.losses["last"].values())
