@@ -50,7 +50,7 @@ def read_safetensors(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if not isinstance(about, dict):
         raise InputError("not written by `labeldistill weights import` or `train`", file=file, key=_ENTRY)
     refuse_other_file(file)
-    if about.get("status") != "diverged":
+    if about.get("status") == "finished":  # a training of ours; an import holds what its file held
         refuse_not_finite(tensors, file)
     return tensors, about
 
