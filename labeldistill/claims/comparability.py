@@ -131,8 +131,12 @@ def _unproven(study: StudySettings, unit: str, claim: Claim, evidence: Evidence)
             f"nobody has verified the hash of nuScenes' sample tokens ({', '.join(unverified)}) for "
             "workflow/claims/nuscenes_splits.yaml, so the data can't be told from an imitation"
         )
-    if left := evidence.left_out.get(variant_of(unit)):
-        found.append(f"scored seeds are left out: {', '.join(map(str, left))}")
+    gain = any(claim.delta(metric) is not None for metric in ("mAP", "NDS"))
+    for variant in dict.fromkeys([variant_of(unit), *([study.baseline] if gain else [])]):
+        if left := evidence.left_out.get(variant):
+            found.append(f"scored seeds of {variant} are left out: {', '.join(map(str, left))}")
+        if again := evidence.reruns.get(variant):
+            found.append(f"seeds of {variant} were scored by other code before: {', '.join(map(str, again))}")
     missing = [seed for seed in evidence.planned if seed not in study.seeds]
     if missing and evidence.looks is None:  # a sequential plan may stop early: its looks have the last word
         found.append(f"{len(study.seeds)} of {len(evidence.planned)} planned seeds (without {missing[0]}, ...)")

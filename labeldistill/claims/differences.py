@@ -22,15 +22,15 @@ _STARTS = ("student.pretrained_backbone", "teacher.pretrained")
 
 @dataclass(frozen=True)
 class Difference:
-    """A setting of a stage with its value in the reference and in the study; None: it has no such setting."""
+    """A setting of some stages with its value in the reference and in the study; None: they have no such setting."""
 
-    stage: str
+    stages: tuple[str, ...]
     key: str
     there: Any
     here: Any
 
     def __str__(self) -> str:
-        return f"{self.stage} {self.key} {_plain(self.there)} there, {_plain(self.here)} here"
+        return f"{', '.join(self.stages)}: {self.key} {_plain(self.there)} there, {_plain(self.here)} here"
 
 
 def _plain(value: Any) -> str:
@@ -84,18 +84,24 @@ def differences(study: StudySettings, unit: str, reference: StudySettings, role:
         reference: the claim's whole configuration. role: the unit of it that the claim's numbers are of.
     """
     ours, theirs = _all_settings(study, unit), _all_settings(reference, role)
-    found: list[Difference] = []
+    found: dict[tuple[str, str, str], Difference] = {}
+
+    def add(stage: str, key: str, there: Any, here: Any) -> None:
+        known = found.get((key, str(there), str(here)))
+        stages = (*known.stages, stage) if known else (stage,)
+        found[key, str(there), str(here)] = Difference(stages, key, there, here)
+
     for stage in dict.fromkeys([*theirs, *ours]):
         if stage not in ours or stage not in theirs:
             words = ("trained", "not used") if stage in theirs else ("not used", "trained")
-            found.append(Difference(stage, "is", *words))
+            add(stage, "is", *words)
             continue
         there, here = theirs[stage], ours[stage]
         for key in dict.fromkeys([*there, *here]):
             one, other = there.get(key), here.get(key)
             if not (same_start(str(one), str(other)) if key in _STARTS else one == other):
-                found.append(Difference(stage, key, one, other))
-    return found
+                add(stage, key, one, other)
+    return list(found.values())
 
 
 def _all_settings(study: StudySettings, unit: str) -> dict[str, dict[str, Any]]:

@@ -29,6 +29,7 @@ class Evidence:
         partial: units of which a run was scored on a part of its split.
         planned: seeds of the whole study.
         left_out: seeds of a variant that are scored, but not reported.
+        reruns: seeds of a variant that are reported, and scored under another run key too: the code has changed since.
         sensors: unit -> sensors that its ingested files say they used.
         registration: what was declared, and what has changed since.
         looks: of a sequential study, first to last; None: it is none.
@@ -40,6 +41,7 @@ class Evidence:
     partial: frozenset[str] = frozenset()
     planned: tuple[int, ...] = ()
     left_out: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    reruns: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     sensors: Mapping[str, frozenset[str]] = field(default_factory=dict)
     registration: Registration = field(default_factory=Registration)
     looks: tuple[Mapping[str, object], ...] | None = None
@@ -53,13 +55,15 @@ def evidence_of(plan: StudyPlan) -> Evidence:
     """
     splits, overlap = _splits(plan)
     scored, partial = _scored(plan)
+    left_out, reruns = _left_out(plan)
     return Evidence(
         splits=splits,
         overlap=overlap,
         scored=scored,
         partial=partial,
         planned=plan.planned_seeds,
-        left_out=_left_out(plan),
+        left_out=left_out,
+        reruns=reruns,
         sensors=_sensors(plan),
         registration=registration_of(plan),
         looks=tuple(read_json(plan.looks)["looks"]) if plan.looks.is_file() else None,
@@ -99,16 +103,20 @@ def _scored(plan: StudyPlan) -> tuple[dict[str, set[tuple[int, str] | None]], fr
     return found, frozenset(partial)
 
 
-def _left_out(plan: StudyPlan) -> dict[str, tuple[int, ...]]:
-    """Scored seeds of each variant that the study, as it is reported, does not name."""
-    found: dict[str, tuple[int, ...]] = {}
+def _left_out(plan: StudyPlan) -> tuple[dict[str, tuple[int, ...]], dict[str, tuple[int, ...]]]:
+    """Scored seeds of each variant that are not reported, and reported ones with scores under another run key too."""
+    reported = {str(run.folder.relative_to(plan.folder)) for run in plan.students}
+    seeds: dict[str, set[int]] = {}
+    again: dict[str, set[int]] = {}
     for variant in plan.study.variants:
-        scored = (plan.folder / variant).glob("seed-*/*/predictions-*/metrics-*/metrics.json")
-        places = [file.relative_to(plan.folder / variant).parts for file in scored]
-        seeds = {int(seed.removeprefix("seed-")) for seed, run, *_ in places if not run.startswith(ELSEWHERE)}
-        if others := sorted(seeds - set(plan.study.seeds)):
-            found[variant] = tuple(others)
-    return found
+        for file in plan.folder.glob(f"{variant}/seed-*/*/predictions-*/metrics-*/metrics.json"):
+            _, name, key, *_ = file.relative_to(plan.folder).parts
+            seed = int(name.removeprefix("seed-"))
+            if key.startswith(ELSEWHERE) or f"{variant}/{name}/{key}" in reported:
+                continue
+            (again if seed in plan.study.seeds else seeds).setdefault(variant, set()).add(seed)
+    found = [{unit: tuple(sorted(of)) for unit, of in each.items()} for each in (seeds, again)]
+    return found[0], found[1]
 
 
 def _sensors(plan: StudyPlan) -> dict[str, frozenset[str]]:

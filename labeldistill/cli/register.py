@@ -24,6 +24,7 @@ def register(
     Example: labeldistill register paper-r50-3f
     """
     from labeldistill.claims.claims import load_claims
+    from labeldistill.claims.comparability import why_not_comparable
     from labeldistill.claims.margins import check_margins
     from labeldistill.claims.references import frozen
     from labeldistill.claims.registration import register as declare
@@ -34,6 +35,10 @@ def register(
     if as_reference is not None:
         typer.echo(frozen(plan.study, (as_reference,)), nl=False)
         return
-    check_margins(plan.study, load_claims())
+    claims = load_claims()
+    check_margins(plan.study, claims)
     written = declare(plan, code_provenance()["commit"])
     typer.echo(f"{plan.registered}: {'registered' if written else 'registered before, and nothing has changed'}")
+    for unit, name in plan.study.claims.items():
+        why = why_not_comparable(plan.study, unit, claims[name])
+        typer.echo(f"{unit} beside claim {name}: {f'NOT COMPARABLE, {why}' if why else 'settings equal its reference'}")
