@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from labeldistill import __version__
-from labeldistill.config.load import load_study
+from labeldistill.config.load import load_study, studies_folder
 from labeldistill.config.runs import run_settings
 from labeldistill.config.study import RunSettings, Stage, StudySettings
 from labeldistill.errors import InputError
+from labeldistill.files import file_sha256
 from labeldistill.study.adopted import AdoptedRun, adopted_under
 from labeldistill.study.apart import Origin
 from labeldistill.study.code_hash import code_hash
@@ -247,8 +248,10 @@ class StudyPlan(DataPlan):
 
     @property
     def version(self) -> str:
-        """Name of the report's version: package version and a hash of results, looks and report code."""
+        """Name of the report's version: package version and a hash of results, looks, claims and report code."""
         parts = {"table": self.table_key, "code": code_hash("report"), "study": self.study.model_dump(mode="json")}
+        claims = studies_folder().parent / "claims"
+        parts["claims"] = {str(f.relative_to(claims)): file_sha256(f) for f in sorted(claims.rglob("*.yaml"))}
         if self.looks.is_file():
             parts["looks"] = self.looks.read_text(encoding="utf-8")
         return f"{__version__}-{digest(parts)}"

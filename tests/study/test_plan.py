@@ -1,5 +1,6 @@
 """Run keys: what a result depends on changes its path, and nothing else does."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -124,3 +125,16 @@ def test_the_teacher_is_not_shifted(studies: Path) -> None:
     before = _keys(studies)
     after = _keys(studies, variants={"full": {"seed_shift": 1000}})
     assert {unit for (unit, seed) in before if before[unit, seed] != after[unit, seed]} == {"full"}
+
+
+def test_another_claim_makes_another_report_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(studies_folder().resolve(), tmp_path / "config")
+    shutil.copytree(studies_folder().resolve().parent / "claims", tmp_path / "claims")
+    monkeypatch.setenv("LABELDISTILL_STUDIES", str(tmp_path / "config"))
+    before = StudyPlan.load("smoke", tmp_path / "results")
+    version = before.version
+    claims = tmp_path / "claims" / "labeldistill.yaml"
+    claims.write_text(claims.read_text() + "\n# another value\n")
+    after = StudyPlan.load("smoke", tmp_path / "results")
+    assert after.version != version
+    assert after.table_key == before.table_key
