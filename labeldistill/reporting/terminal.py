@@ -8,6 +8,7 @@ from rich.table import Table
 from labeldistill.claims.claims import load_claims
 from labeldistill.claims.evidence import Evidence
 from labeldistill.config.study import StudySettings
+from labeldistill.reporting.claim_lines import claim_lines
 from labeldistill.reporting.numbers import interval, number, spread
 from labeldistill.reporting.study_tables import OVERALL, StudyTables
 from labeldistill.reporting.verdicts import claim_rows
@@ -25,10 +26,6 @@ def show_study(study: StudySettings, tables: StudyTables, evidence: Evidence, pa
         differences = [interval(row.get(f"delta_{m}")) for m in ("mAP", "NDS")]  # type: ignore[arg-type]
         main.add_row(str(row["variant"]), n, *cells, *differences)
     console.print(main)
-    for claim in claim_rows(study, tables, load_claims(), evidence):
-        console.print(
-            f"{claim.claim.id} {claim.metric}: published {number(claim.published)}, {claim.variant} measured "
-            f"{number(claim.measured)} (n = {claim.n}): [bold]{claim.verdict}[/bold], {claim.reason}",
-            highlight=False,
-        )
+    for line in claim_lines(claim_rows(study, tables, load_claims(), evidence)):
+        console.print(line, highlight=False, markup=False)
     console.print(f"report: {page}", highlight=False, soft_wrap=True)

@@ -1,19 +1,17 @@
 """Claims beside a study's numbers, each with one verdict and its reason in words."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from labeldistill.claims.claims import METRICS, POINTS, Claim
-from labeldistill.claims.comparability import Comparability, comparability
 from labeldistill.claims.evidence import Evidence
 from labeldistill.claims.margins import check_margins
 from labeldistill.claims.references import STAGES
 from labeldistill.config.study import StudySettings
-from labeldistill.config.verdict import Metric, VerdictSettings
 from labeldistill.errors import InputError
-from labeldistill.reporting.study_tables import HIGHER_IS_BETTER, UNITS, StudyTables
-from labeldistill.statistics.equivalence import Judgement, Levels, Verdict, decided, judge
-from labeldistill.statistics.sensitivity import failure_words, outlying, sign_p
+from labeldistill.reporting.claim_judgement import Question, judgements
+from labeldistill.reporting.study_tables import StudyTables
+from labeldistill.statistics.equivalence import Judgement
 from labeldistill.statistics.summary import Summary, summarise
 from labeldistill.study.apart import APART, label
 
@@ -56,23 +54,6 @@ class ClaimRow:
         return self.judgement.reason
 
 
-@dataclass(frozen=True)
-class _Question:
-    """One metric of one claim, and the values that it is asked of; `published` and `values` as records hold them."""
-
-    unit: str
-    claim: Claim
-    metric: Metric
-    published: float
-    values: Mapping[int, float]
-    gain: bool = False
-
-    @property
-    def name(self) -> str:
-        """Of the metric, as tables call it."""
-        return f"gain in {self.metric}" if self.gain else self.metric
-
-
 def claim_rows(
     study: StudySettings, tables: StudyTables, claims: dict[str, Claim], evidence: Evidence | None = None
 ) -> list[ClaimRow]:
@@ -91,21 +72,39 @@ def claim_rows(
             wider than any published difference.
     """
     check_margins(study, claims)
-    found = [
-        _row(study, question, evidence or Evidence(), tables.weights)
-        for unit, claim in _claimed(study, tables, claims)
-        for question in _questions(study, tables, unit, claim)
+    proof = evidence or Evidence()
+    return [row for asked in _asked(study, tables, claims) for row in _rows(study, asked, proof, tables.weights)]
+
+
+def _asked(study: StudySettings, tables: StudyTables, claims: dict[str, Claim]) -> Iterator[list[Question]]:
+    """The questions of each claim and unit: one family each."""
+    for unit, claim in _claimed(study, tables, claims):
+        if questions := list(_questions(study, tables, unit, claim)):
+            yield questions
+
+
+def _rows(study: StudySettings, asked: list[Question], evidence: Evidence, weights: str) -> list[ClaimRow]:
+    judged = judgements(study, asked, evidence, weights)
+    return [
+        ClaimRow(
+            question.unit,
+            question.claim,
+            question.name,
+            question.published,
+            summarise(list(question.values.values()), confidence=study.verdict.confidence),
+            judgement,
+        )
+        for question, judgement in zip(asked, judged, strict=True)
     ]
-    return found
 
 
-def _questions(study: StudySettings, tables: StudyTables, unit: str, claim: Claim) -> Iterator[_Question]:
+def _questions(study: StudySettings, tables: StudyTables, unit: str, claim: Claim) -> Iterator[Question]:
     for metric in METRICS:
         published, gain = claim.value(metric), claim.delta(metric)
         if published is not None and (metric in POINTS or metric in study.verdict.margins):
-            yield _Question(unit, claim, metric, published, tables.values(unit, metric))
+            yield Question(unit, claim, metric, published, tables.values(unit, metric))
         if gain is not None:
-            yield _Question(unit, claim, metric, gain / 100, tables.deltas(unit, metric), gain=True)
+            yield Question(unit, claim, metric, gain / 100, tables.deltas(unit, metric), gain=True)
 
 
 def _claimed(study: StudySettings, tables: StudyTables, claims: dict[str, Claim]) -> Iterator[tuple[str, Claim]]:
@@ -131,69 +130,3 @@ def _claim_of(study: StudySettings, unit: str, claim_id: str, claims: dict[str, 
             f"claim `{claim_id}` is a gain over a baseline, which {unit} has none of", key=f"claims.{unit}"
         )
     return claim
-
-
-def _row(study: StudySettings, question: _Question, evidence: Evidence, weights: str) -> ClaimRow:
-    rules, metric, claim = study.verdict, question.metric, question.claim
-    factor = 100.0 if metric in POINTS else 1.0
-    values = list(question.values.values())
-    summary = summarise(values, confidence=rules.confidence)
-    found = comparability(study, question.unit, claim, evidence, weights)
-    if found.refused:
-        difference = (summary.mean - question.published) * factor
-        judgement = Judgement(Verdict.NOT_COMPARABLE, "; ".join(found.refused), difference)
-    else:
-        judgement = judge(
-            [value * factor for value in values],
-            question.published * factor,
-            margin=rules.margins.get(metric),
-            published_sd=rules.published_sd.get(metric, 0.0),
-            higher_is_better=metric in HIGHER_IS_BETTER,
-            levels=Levels(rules.alpha, rules.alpha),
-            unit="points" if metric in POINTS else UNITS[metric],
-        )
-        notes = _sensitivity(question, judgement, rules, factor)
-        judgement = _held_back(judgement, found, _about_runs(question, judgement, summary, evidence), notes)
-    return ClaimRow(question.unit, claim, question.name, question.published, summary, judgement)
-
-
-def _sensitivity(question: _Question, judgement: Judgement, rules: VerdictSettings, factor: float) -> list[str]:
-    """What is left of the verdict when seeds are not normal, and the run that stands apart."""
-    values, metric = question.values, question.metric
-    margin = rules.margins[metric] / factor if metric in rules.margins else None
-    notes: list[str] = []
-    p = sign_p(list(values.values()), question.published, margin, judgement.verdict)
-    if p == p:
-        rests = "" if p <= rules.alpha else ", so it rests on normal noise"
-        notes.append(f"without normal noise (exact sign test) p = {p:.2g}{rests}")
-    if (far := outlying(values)) is not None:
-        notes.append(f"seed {far.seed} stands apart from the others ({far.value * factor:.4g}, Grubbs p = {far.p:.2g})")
-    return notes
-
-
-def _held_back(judgement: Judgement, found: Comparability, about_runs: list[str], sensitivity: list[str]) -> Judgement:
-    """The judgement with what speaks against it in front; a settled one becomes INCONCLUSIVE where anything does."""
-    against = [*found.unproven, *about_runs]
-    words = "; ".join((*against, judgement.reason, *sensitivity, *found.notes))
-    if against and decided(judgement):
-        return replace(judgement, verdict=Verdict.INCONCLUSIVE, reason=words)
-    return replace(judgement, reason=words)
-
-
-def _about_runs(question: _Question, judgement: Judgement, summary: Summary, evidence: Evidence) -> list[str]:
-    """What the runs themselves leave open: some failed, or the looks of a sequential study are not through."""
-    found: list[str] = []
-    if summary.failed:
-        found.append(failure_words(summary.failed, summary.n + summary.failed))
-    if evidence.looks is not None:
-        name = f"{question.unit}: {question.metric} of claim {question.claim.id}"
-        answers = [
-            (int(str(answer["seeds"])), bool(answer["settled"]), str(answer["verdict"]))
-            for look in evidence.looks
-            for answer in look["questions"]  # type: ignore[attr-defined]
-            if answer["question"] == name
-        ]
-        settled = [verdict for seeds, is_settled, verdict in answers if is_settled and seeds <= len(question.values)]
-        if not settled or settled[-1] != str(judgement.verdict):
-            found.append(f"the sequential plan has looked {len(evidence.looks)} times and says undecided")
-    return found

@@ -60,6 +60,23 @@ def test_each_claim_is_told_in_one_line(study: ComparableStudy) -> None:
     assert "INCONCLUSIVE, the claim's configuration is inferred" in told[1]
 
 
+def test_a_published_number_is_one_noisy_number(study: ComparableStudy) -> None:
+    """With the field's noise no number of seeds shows a margin of half a point, and the reason says so."""
+    study.noise(0.635)
+    study.run()
+    said, reason = verdicts(study)["full"]
+    assert said == "INCONCLUSIVE/INCONCLUSIVE"
+    assert "no number of seeds can show a margin of 0.5" in reason
+    assert "where 95 % of single runs like our 6 fall" in reason
+
+
+def test_a_study_takes_no_claim_for_surer_than_it_is(study: ComparableStudy) -> None:
+    study.noise(0.635)
+    _set("verdict", {"published_sd": {"mAP": 0.0, "NDS": 0.01}})(study)
+    study.run()
+    assert verdicts(study)["full"][0] == "INCONCLUSIVE/INCONCLUSIVE"
+
+
 def _set(dotted: str, value: Any) -> Change:
     def change(study: ComparableStudy) -> None:
         *path, last = dotted.split(".")

@@ -1,0 +1,110 @@
+"""How far a published number may lie from the mean of its own method: it is one run of unknown seed, never exact."""
+
+from functools import lru_cache
+from pathlib import Path
+from statistics import stdev
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from labeldistill.claims.claims import POINTS, Claim, claims_file, claims_tree
+from labeldistill.config.verdict import Metric
+from labeldistill.errors import InputError
+
+UNKNOWN: dict[Metric, float] = {
+    **{"mAP": 1.0, "NDS": 1.0},
+    **{"mATE": 0.02, "mASE": 0.01, "mAOE": 0.05, "mAVE": 0.05, "mAAE": 0.02},
+}
+"""Sd that is taken where nobody has measured one: wide on purpose. Points for mAP and NDS, else the metric's unit."""
+
+
+class Noise(BaseModel):
+    """Spread of single runs around their method's mean: measured in equal runs, or as somebody gives it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    runs: tuple[float, ...] = ()
+    sd: float | None = Field(None, gt=0, allow_inf_nan=False)
+    source: str
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> "Noise":
+        if (self.sd is None) == (not self.runs):
+            raise ValueError("give either `runs`, the values of equal runs, or `sd`")
+        if self.runs and not (len(self.runs) > 2 and stdev(self.runs) > 0):
+            raise ValueError("`runs` needs three or more values that are not all equal")
+        return self
+
+    @property
+    def value(self) -> float:
+        """The standard deviation."""
+        return self.sd if self.sd is not None else stdev(self.runs)
+
+    @property
+    def basis(self) -> str:
+        """Where it comes from, in words."""
+        return f"{len(self.runs)} runs: {self.source}" if self.runs else self.source
+
+
+class PublishedNoise(BaseModel):
+    """Sd of one published value with its source; taken as known by every test."""
+
+    model_config = ConfigDict(frozen=True)
+
+    sd: float
+    source: str
+
+
+def published_noise(claim: Claim, metric: Metric, *, gain: bool = False, file: Path | None = None) -> PublishedNoise:
+    """Noise of a claim's value in points or the metric's unit: its own, else the field's, else a wide default.
+
+    Args:
+        claim: what was published.
+        metric: of the value.
+        gain: of the claimed gain, a difference of two such values.
+        file: of the claims, for the field's spread.
+
+    Raises:
+        InputError: the file can't be read, or holds a spread that is negative, zero or not finite.
+    """
+    known = _field_noise(file or claims_file())
+    own = known.get((claim.id, metric)) or known.get(("", metric))
+    sd = own.value if own else UNKNOWN[metric]
+    source = own.basis if own else "nobody measured it; a wide default"
+    if gain:
+        return PublishedNoise(sd=sd * 2**0.5, source=f"of two published values, each {sd:.2g}: {source}")
+    return PublishedNoise(sd=sd, source=source)
+
+
+@lru_cache(maxsize=8)
+def _field_noise(file: Path) -> dict[tuple[str, str], Noise]:
+    """(claim id or "" for every claim, metric) -> noise."""
+    tree: Any = claims_tree(file).get("noise") or {}
+    if not isinstance(tree, dict):
+        raise InputError("maps `field` or a claim's id to the noise of each metric", file=file, key="noise")
+    ids = {claim.get("id") for claim in claims_tree(file)["claims"]}
+    found: dict[tuple[str, str], Noise] = {}
+    for name, metrics in tree.items():
+        if name != "field" and name not in ids:
+            raise InputError(f"no claim `{name}`", file=file, key=f"noise.{name}")
+        for metric, entry in (metrics or {}).items():
+            found["" if name == "field" else name, metric] = _noise(entry, file, f"noise.{name}.{metric}")
+            if metric not in UNKNOWN:
+                raise InputError(f"no such metric; there are {', '.join(UNKNOWN)}", file=file, key=f"noise.{name}")
+    return found
+
+
+def _noise(entry: Any, file: Path, key: str) -> Noise:
+    try:
+        return Noise.model_validate(entry)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(map(str, (key, *problem["loc"])))
+        raise InputError(problem["msg"].removeprefix("Value error, "), file=file, key=where) from error
+
+
+def noise_of_study(claims: list[Claim], metric: Metric) -> PublishedNoise:
+    """The largest noise of these claims in a metric; of any claim of the field where there is none."""
+    values = [claim for claim in claims if metric in POINTS and claim.value(metric) is not None]
+    nameless = Claim(id="", what="any claim of the field", source="", confidence="primary")
+    return max((published_noise(claim, metric) for claim in values or [nameless]), key=lambda noise: noise.sd)

@@ -1,0 +1,140 @@
+"""The questions of one claim about one unit, judged as a family, and held back where something is not proven."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from labeldistill.claims.claims import POINTS, Claim
+from labeldistill.claims.comparability import Comparability, comparability
+from labeldistill.claims.evidence import Evidence
+from labeldistill.claims.noise import PublishedNoise, published_noise
+from labeldistill.config.study import StudySettings
+from labeldistill.config.verdict import Metric, VerdictSettings
+from labeldistill.reporting.study_tables import HIGHER_IS_BETTER, UNITS
+from labeldistill.statistics.claim_family import Asked, judge_family
+from labeldistill.statistics.equivalence import Judgement, Levels, Verdict, decided
+from labeldistill.statistics.prediction import one_of_ours
+from labeldistill.statistics.sensitivity import failure_words, outlying, sign_p
+from labeldistill.statistics.summary import summarise
+
+
+@dataclass(frozen=True)
+class Question:
+    """One metric of one claim, and the values that it is asked of; `published` and `values` as records hold them."""
+
+    unit: str
+    claim: Claim
+    metric: Metric
+    published: float
+    values: Mapping[int, float]
+    gain: bool = False
+
+    @property
+    def name(self) -> str:
+        """Of the metric, as tables call it."""
+        return f"gain in {self.metric}" if self.gain else self.metric
+
+    @property
+    def factor(self) -> float:
+        """From records' unit to that of claims."""
+        return 100.0 if self.metric in POINTS else 1.0
+
+    @property
+    def words(self) -> str:
+        """The claims' unit."""
+        return "points" if self.metric in POINTS else UNITS[self.metric]
+
+    @property
+    def scaled(self) -> dict[int, float]:
+        """The values in the claims' unit."""
+        return {seed: value * self.factor for seed, value in self.values.items()}
+
+
+def judgements(study: StudySettings, asked: Sequence[Question], evidence: Evidence, weights: str) -> list[Judgement]:
+    """One judgement per question of a claim, in order; each kind of false verdict has its error rate over all of them.
+
+    Args:
+        study: what was run.
+        asked: every metric of one claim about one unit.
+        evidence: what lies beside the scores.
+        weights: that were scored.
+    """
+    first = asked[0]
+    found = comparability(study, first.unit, first.claim, evidence, weights)
+    if found.refused:
+        return [_refused(question, found) for question in asked]
+    rules = study.verdict
+    noise = [_noise(question, rules) for question in asked]
+    family = [_in_family(question, rules, known.sd) for question, known in zip(asked, noise, strict=True)]
+    judged = judge_family(family, Levels(rules.alpha, rules.alpha))
+    return [
+        _held_back(alone, found, _about_runs(question, alone, evidence), _notes(question, known, alone, rules))
+        for question, known, alone in zip(asked, noise, judged, strict=True)
+    ]
+
+
+def _refused(question: Question, found: Comparability) -> Judgement:
+    mean = summarise(list(question.values.values())).mean
+    difference = (mean - question.published) * question.factor
+    return Judgement(Verdict.NOT_COMPARABLE, "; ".join(found.refused), difference)
+
+
+def _noise(question: Question, rules: VerdictSettings) -> PublishedNoise:
+    """Of the claim; a study may take it as wider, never as narrower."""
+    known = published_noise(question.claim, question.metric, gain=question.gain)
+    declared = rules.published_sd.get(question.metric, 0.0)
+    return known if declared <= known.sd else PublishedNoise(sd=declared, source="declared by the study")
+
+
+def _in_family(question: Question, rules: VerdictSettings, noise: float) -> Asked:
+    return Asked(
+        list(question.scaled.values()),
+        question.published * question.factor,
+        rules.margins.get(question.metric),
+        noise,
+        higher_is_better=question.metric in HIGHER_IS_BETTER,
+        unit=question.words,
+    )
+
+
+def _notes(question: Question, noise: PublishedNoise, judgement: Judgement, rules: VerdictSettings) -> list[str]:
+    """Where the claim's noise comes from, whether its run could be one of ours, and what holds without normal noise."""
+    values, published = list(question.scaled.values()), question.published * question.factor
+    notes = [f"its sd is that of {noise.source}"]
+    if not question.gain:
+        notes.append(one_of_ours(values, published, alpha=rules.alpha, unit=question.words).reason)
+    p = sign_p(values, published, rules.margins.get(question.metric), judgement.verdict)
+    if p == p:
+        rests = "" if p <= rules.alpha else ", so it rests on normal noise"
+        notes.append(f"without normal noise (exact sign test) p = {p:.2g}{rests}")
+    if (far := outlying(question.scaled)) is not None:
+        notes.append(f"seed {far.seed} stands apart from the others ({far.value:.4g}, Grubbs p = {far.p:.2g})")
+    return notes
+
+
+def _held_back(judgement: Judgement, found: Comparability, about_runs: list[str], notes: list[str]) -> Judgement:
+    """The judgement with what speaks against it in front; a settled one becomes INCONCLUSIVE where anything does."""
+    against = [*found.unproven, *about_runs]
+    words = "; ".join((*against, judgement.reason, *notes, *found.notes))
+    if against and decided(judgement):
+        return replace(judgement, verdict=Verdict.INCONCLUSIVE, reason=words)
+    return replace(judgement, reason=words)
+
+
+def _about_runs(question: Question, judgement: Judgement, evidence: Evidence) -> list[str]:
+    """What the runs themselves leave open: some failed, or the looks of a sequential study are not through."""
+    found: list[str] = []
+    summary = summarise(list(question.values.values()))
+    if summary.failed:
+        found.append(failure_words(summary.failed, summary.n + summary.failed))
+    if evidence.looks is not None:
+        name = f"{question.unit}: {question.metric} of claim {question.claim.id}"
+        answers = [
+            (int(str(answer["seeds"])), bool(answer["settled"]), str(answer["verdict"]))
+            for look in evidence.looks
+            for answer in look["questions"]  # type: ignore[attr-defined]
+            if answer["question"] == name
+        ]
+        settled = [verdict for seeds, is_settled, verdict in answers if is_settled and seeds <= len(question.values)]
+        if not settled or settled[-1] != str(judgement.verdict):
+            found.append(f"the sequential plan has looked {len(evidence.looks)} times and says undecided")
+    return found

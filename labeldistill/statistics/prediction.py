@@ -1,0 +1,64 @@
+"""Could one published run be one of ours? The prediction interval of one more run beside n runs of the same method."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from scipy import special
+
+from labeldistill.statistics.holm import FEWEST_PAIRS
+from labeldistill.statistics.summary import summarise
+
+FEWEST_RUNS = FEWEST_PAIRS
+
+
+class OneOfOurs(StrEnum):
+    """The answer."""
+
+    COULD_BE = "COULD BE OURS"
+    NOT = "NOT OURS"
+    CANT_TELL = "CAN'T TELL"
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Where one more run would fall, and whether the published one did.
+
+    Attributes:
+        low, high: mean +- t s sqrt(1 + 1/n), in the unit of the values; NaN where n can't say.
+        p: two-sided p value of "the published run is one of ours".
+        answer: in two words. reason: with numbers.
+    """
+
+    low: float
+    high: float
+    p: float
+    answer: OneOfOurs
+    reason: str
+
+
+def one_of_ours(values: Sequence[float], published: float, *, alpha: float = 0.05, unit: str = "points") -> Prediction:
+    """Whether a published run could come from the same distribution as ours; its sd is that of our own runs.
+
+    This asks about one run. Whether the two methods' means are the same is another question (`equivalence.judge`): a
+    run can be one of ours by luck, and few runs of ours make nearly every number possible.
+
+    Args:
+        values: one per run, NaN for failed ones, in one unit with `published`.
+        published: the one run.
+        alpha: chance of NOT OURS where it is. For several metrics of one claim give each its share.
+        unit: for the words.
+    """
+    runs = summarise(values)
+    if runs.n < FEWEST_RUNS or not runs.sd > 0:
+        why = f"{runs.n} run{'' if runs.n == 1 else 's'}" if runs.n < FEWEST_RUNS else f"all {runs.n} runs are equal"
+        return Prediction(np.nan, np.nan, np.nan, OneOfOurs.CANT_TELL, f"{why}: where one more would fall is not known")
+    error = runs.sd * (1 + 1 / runs.n) ** 0.5
+    half = float(special.stdtrit(runs.n - 1, 1 - alpha / 2)) * error
+    p = 2 * float(special.stdtr(runs.n - 1, -abs(published - runs.mean) / error))
+    low, high = runs.mean - half, runs.mean + half
+    inside = p > alpha
+    words = f"{published:.4g} {unit} lies {'inside' if inside else 'outside'} [{low:.4g}, {high:.4g}]"
+    reason = f"{words}, where {100 * (1 - alpha):g} % of single runs like our {runs.n} fall"
+    return Prediction(low, high, p, OneOfOurs.COULD_BE if inside else OneOfOurs.NOT, reason)
