@@ -12,6 +12,7 @@ from labeldistill.geometry.classes import CLASSES
 from labeldistill.nuscenes.annotations import read_annotations
 from labeldistill.nuscenes.columns import Annotations, Integers
 from labeldistill.nuscenes.devkit import load_devkit
+from labeldistill.nuscenes.many_files import asked_of
 from labeldistill.nuscenes.placement_checks import far_boxes
 from labeldistill.nuscenes.sensor_checks import cloud_problem, image_problem, short_clouds
 from labeldistill.nuscenes.sensor_files import POINT_VALUES
@@ -110,8 +111,9 @@ def check_data(
     image_sizes, cloud_sizes = np.split(sizes, [len(files.images)])
     problems = {name: "no such file" for name, size in zip(names, sizes, strict=True) if size < 0}
     problems |= _cut_clouds(files.clouds, cloud_sizes)
-    for row, name in enumerate(files.images):
-        doubtful = name not in problems and not _ends_as_jpeg(root / name)  # bytes after a JPEG's end do no harm
+    ends = asked_of(lambda name: _ends_as_jpeg(root / name), files.images)
+    for row, (name, whole) in enumerate(zip(files.images, ends, strict=True)):
+        doubtful = name not in problems and not whole  # bytes after a JPEG's end do no harm
         if doubtful and (what := image_problem(root / name, files.sizes_px[row])):
             problems[name] = what
         if progress is not None and row % 256 == 0:

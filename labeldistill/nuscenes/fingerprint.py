@@ -13,17 +13,16 @@ that are read in part, what was different before the first look: `read_all` read
 from __future__ import annotations
 
 import hashlib
-import os
 import sys
 import time
 from array import array
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
 from labeldistill.errors import InputError
 from labeldistill.files import written_whole
+from labeldistill.nuscenes.many_files import CHUNK, asked_of, stats_of
 from labeldistill.nuscenes.seen_files import UNREAD, Fingerprint, SeenFiles
 
 WHOLE_BYTES = 4 * 2**30
@@ -33,9 +32,6 @@ MOST_CHANGED = 1000
 LOOK_S = 0.7
 """A plan looks at as many files as it can in this time, the longest unseen first; a check looks at all."""
 
-_THREADS = 16
-_CHUNK = 2000
-_READ_CHUNK = 32
 _JUST_NOW_NS = 2 * 10**9
 Progress = Callable[[int, int], None]
 """Called with (files read, files in all)."""
@@ -104,7 +100,7 @@ class SensorFiles:
         earlier = self._sums_of_all(len(seen.names)) or bytes(seen.sums)
         known = sum(earlier[32 * row : 32 * row + 32] != UNREAD for row in range(len(seen.names)))
         rows = range(len(seen.names))
-        sizes, times = self._stats(seen.names)
+        sizes, times = stats_of(self.root, seen.names)
         now = self._sums(seen.names, sizes, progress)
         changed = []
         for row in rows:
@@ -129,7 +125,7 @@ class SensorFiles:
             names = sorted(set(self._names()))
         except InputError as error:
             raise UnlistedError(str(error)) from error
-        sizes, times = self._stats(names)
+        sizes, times = stats_of(self.root, names)
         total = sum(size for size in sizes if size > 0)
         rows: Sequence[int] = range(len(names))
         if total > WHOLE_BYTES:
@@ -144,13 +140,13 @@ class SensorFiles:
     def _looked_at(self, seen: SeenFiles, seconds: float | None) -> tuple[Sequence[int], array[int], array[int]]:
         """Rows that were looked at, from where the last look stopped, with their sizes and times."""
         count, begun = len(seen.names), time.monotonic()
-        if seconds is None or count <= _CHUNK:
-            return range(count), *self._stats(seen.names)
+        if seconds is None or count <= CHUNK:
+            return range(count), *stats_of(self.root, seen.names)
         start, rows = self._position(count), list[int]()
         sizes, times = array("q"), array("q")
         while not rows or (len(rows) < count and time.monotonic() - begun < seconds):
-            some = [(start + len(rows) + i) % count for i in range(min(8 * _CHUNK, count - len(rows)))]
-            found = self._stats([seen.names[row] for row in some])
+            some = [(start + len(rows) + i) % count for i in range(min(8 * CHUNK, count - len(rows)))]
+            found = stats_of(self.root, [seen.names[row] for row in some])
             rows += some
             sizes += found[0]
             times += found[1]
@@ -159,29 +155,9 @@ class SensorFiles:
                 temporary.write_text(str((start + len(rows)) % count), encoding="utf-8")
         return rows, sizes, times
 
-    def _stats(self, names: Sequence[str]) -> tuple[array[int], array[int]]:
-        def some(start: int) -> tuple[array[int], array[int]]:
-            sizes, times = array("q"), array("q")
-            for name in names[start : start + _CHUNK]:
-                try:
-                    found = os.stat(f"{self.root}/{name}")  # noqa: PTH116  half a million files: this is the cheap call
-                    sizes.append(found.st_size)
-                    times.append(found.st_mtime_ns)
-                except (OSError, ValueError):
-                    sizes.append(-1)
-                    times.append(0)
-            return sizes, times
-
-        sizes, times = array("q"), array("q")
-        with ThreadPoolExecutor(_THREADS) as pool:  # a network disk answers many questions at a time
-            for part in pool.map(some, range(0, len(names), _CHUNK)):
-                sizes += part[0]
-                times += part[1]
-        return sizes, times
-
     def _folders(self, names: Iterable[str]) -> dict[str, int]:
         folders = sorted({name.rpartition("/")[0] for name in names})
-        times = self._stats(folders)[1]
+        times = stats_of(self.root, folders)[1]
         return dict(zip(folders, times, strict=True))
 
     # -- reading ------------------------------------------------------------------------------------------------------
@@ -209,21 +185,18 @@ class SensorFiles:
 
         def one(name: str) -> bytes:
             try:
-                with open(f"{self.root}/{name}", "rb") as stream:  # noqa: PTH123  as above
+                with open(f"{self.root}/{name}", "rb") as stream:  # noqa: PTH123  as in `stats_of`
                     return hashlib.file_digest(stream, "sha256").digest()
             except OSError as error:
                 raise InputError(f"can't be read: {error.strerror or error}", file=self.root / name) from error
 
-        def some(start: int) -> bytes:
-            last = min(start + _READ_CHUNK, len(names))
-            return b"".join(one(names[row]) if sizes[row] >= 0 else UNREAD for row in range(start, last))
-
+        there = [name for name, size in zip(names, sizes, strict=True) if size >= 0]
+        answers = asked_of(one, there)
         found = bytearray()
-        with ThreadPoolExecutor(_THREADS) as pool:
-            for part in pool.map(some, range(0, len(names), _READ_CHUNK)):
-                found += part
-                if progress is not None:
-                    progress(len(found) // 32, len(names))
+        for done, size in enumerate(sizes, start=1):
+            found += next(answers) if size >= 0 else UNREAD
+            if progress is not None and (done % 256 == 0 or done == len(sizes)):
+                progress(done, len(sizes))
         return found
 
     # -- remembering --------------------------------------------------------------------------------------------------

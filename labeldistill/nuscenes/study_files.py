@@ -1,7 +1,6 @@
 """Every sensor file that a study reads, and an even, repeatable choice among them."""
 
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 from labeldistill.config.data import DataSettings
 from labeldistill.nuscenes.columns import Cameras, Integers, Samples, Scenes, Sweeps
 from labeldistill.nuscenes.key_frames import read_cameras, read_samples, read_scenes, read_sweeps
+from labeldistill.nuscenes.many_files import stats_of
 from labeldistill.nuscenes.splits import Split, resolve_splits
 from labeldistill.nuscenes.tables import Tables
 
@@ -69,11 +69,4 @@ def sampled(names: Sequence[str], most: int) -> list[int]:
 
 def sizes_of(dataroot: Path, names: Sequence[str]) -> Integers:
     """Bytes [n] of each file, -1 where it is missing."""
-    return np.array([_size(dataroot / name) for name in names], dtype=np.int64)
-
-
-def _size(path: Path) -> int:
-    try:
-        return os.stat(path).st_size  # noqa: PTH116  half a million files: this is the cheap call
-    except OSError:
-        return -1
+    return np.array(stats_of(dataroot, names)[0], dtype=np.int64)

@@ -130,7 +130,7 @@ def test_many_changed_times_ask_for_a_whole_reading(root: Path, monkeypatch: pyt
 
 
 def test_short_looks_see_every_file_in_turn(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(looking, "_CHUNK", 1)
+    monkeypatch.setattr(looking, "CHUNK", 1)
     looks = -(-COUNT // 8)
     before = look(root)
     (root / NAMES[31]).write_bytes(bytes(100))
@@ -140,7 +140,7 @@ def test_short_looks_see_every_file_in_turn(root: Path, monkeypatch: pytest.Monk
 
 
 def test_a_replaced_file_is_seen_by_the_shortest_look(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(looking, "_CHUNK", 1)
+    monkeypatch.setattr(looking, "CHUNK", 1)
     before = look(root)
     (root / "new").write_bytes(bytes(100))
     (root / "new").rename(root / NAMES[31])  # as rsync and tar do it
