@@ -24,8 +24,8 @@ def check_data(
     """Look at every file that a study reads and write what was found beside its index; exit 2 when one is bad.
 
     The content of all sensor files is part of every run key where they hold 4 GiB at most, else that of 256 MB of them
-    and the name, size and time of change of all. A file whose content was replaced under the same size and time is
-    found by `--whole` alone, and only where it was read whole before.
+    and of every other one that changes later. In the latter case a file replaced under its own size and time is found
+    by `--whole` alone, and only after an earlier `--whole`.
 
     Example: labeldistill check-data --study real-frame
     """

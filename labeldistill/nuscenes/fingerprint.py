@@ -4,10 +4,10 @@ It is made of every file's name and size and of the content of some: of all wher
 of SAMPLED_BYTES of them, always the same ones. It holds no path of this machine and no time, so equal data have one
 fingerprint everywhere.
 
-A file is read again when its size or time of change is another than at the last look. On data that are read in part, a
-file that is not among those but changed after the first look is read too, and its content counts from then on. A look
-can't see a file of the same size and time whose content is another (`cp -p` over it, a disk that lies), nor, on data
-that are read in part, what was different before the first look: `read_all` reads everything.
+A file whose content counts is read again when its size or the time of any change to it is another than at the last
+look. On data that are read in part, another file is read when its size or the time of its content changed after the
+first look, and its content counts from then on. What such a look can't see: on data that are read in part, a file whose
+size and time were kept (`cp -p` over it), and what was different before the first look. `read_all` reads everything.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pathlib import Path
 
 from labeldistill.errors import InputError
 from labeldistill.files import written_whole
-from labeldistill.nuscenes.many_files import CHUNK, asked_of, stats_of
+from labeldistill.nuscenes.many_files import CHUNK, Stats, asked_of, stats_of
 from labeldistill.nuscenes.seen_files import UNREAD, Fingerprint, SeenFiles
 
 WHOLE_BYTES = 4 * 2**30
@@ -69,17 +69,17 @@ class SensorFiles:
             seen = self._first_look()
             return seen.remember(self.memory)
         folders = self._folders(seen.names)
-        rows, sizes, times = self._looked_at(seen, None if folders != seen.folders else seconds)
+        rows, stats = self._looked_at(seen, None if folders != seen.folders else seconds)
         changed = [
-            row
-            for row, size, changed_at in zip(rows, sizes, times, strict=True)
-            if size != seen.sizes[row] or changed_at != seen.times[row]
+            place
+            for place, row in enumerate(rows)
+            if stats.sizes[place] != seen.sizes[row] or seen.time_of(row, stats, place) != seen.times[row]
         ]
         if not changed and folders == seen.folders and seen.fingerprint is not None:
             return seen.fingerprint
-        for row, size, changed_at in zip(rows, sizes, times, strict=True):
-            seen.sizes[row], seen.times[row] = size, changed_at
-        self._reread(seen, changed)
+        if any(seen.sizes[rows[place]] < 0 for place in changed):  # files that came: another choice may count
+            return self._first_look(also=self._beside_the_choice(seen)).remember(self.memory)
+        self._take_in(seen, [(rows[place], place) for place in changed], stats)
         seen.folders = folders
         return seen.remember(self.memory)
 
@@ -100,8 +100,8 @@ class SensorFiles:
         earlier = self._sums_of_all(len(seen.names)) or bytes(seen.sums)
         known = sum(earlier[32 * row : 32 * row + 32] != UNREAD for row in range(len(seen.names)))
         rows = range(len(seen.names))
-        sizes, times = stats_of(self.root, seen.names)
-        now = self._sums(seen.names, sizes, progress)
+        stats = stats_of(self.root, seen.names)
+        now = self._sums(seen.names, stats.sizes, progress)
         changed = []
         for row in rows:
             before, new = earlier[32 * row : 32 * row + 32], now[32 * row : 32 * row + 32]
@@ -110,7 +110,8 @@ class SensorFiles:
                 seen.sums[32 * row : 32 * row + 32] = new
             if different:
                 changed.append(seen.names[row])
-        seen.sizes, seen.times, seen.folders = sizes, times, self._folders(seen.names)
+        seen.sizes, seen.folders = stats.sizes, self._folders(seen.names)
+        seen.times = array("q", (seen.time_of(row, stats, row) for row in rows))
         told = seen.remember(self.memory)
         with suppress(InputError), written_whole(self._memory_of_all) as temporary:
             temporary.write_bytes(now)
@@ -118,67 +119,74 @@ class SensorFiles:
 
     # -- looking ------------------------------------------------------------------------------------------------------
 
-    def _first_look(self) -> SeenFiles:
-        from labeldistill.nuscenes.study_files import sampled  # not for a plan that has seen the files before
-
+    def _first_look(self, also: Iterable[int] = ()) -> SeenFiles:
+        """Look at all files and read the chosen ones, and those of the rows `also`."""
         try:
             names = sorted(set(self._names()))
         except InputError as error:
             raise UnlistedError(str(error)) from error
-        sizes, times = stats_of(self.root, names)
-        total = sum(size for size in sizes if size > 0)
-        rows: Sequence[int] = range(len(names))
-        if total > WHOLE_BYTES:
-            rows = sampled(names, int(SAMPLED_BYTES * len(names) / total) + 1)
-        content = min(total, WHOLE_BYTES if len(rows) == len(names) else SAMPLED_BYTES)
+        stats = stats_of(self.root, names)
+        rows = sorted({*_chosen(names, stats.sizes), *also})
+        content = sum(stats.sizes[row] for row in rows)
         if content > SAMPLED_BYTES:
             print(f"labeldistill: {self.root}: reading {content / 1e9:.1f} GB of sensor files once", file=sys.stderr)
-        seen = SeenFiles(names, sizes, times, bytearray(32 * len(names)), self._folders(names))
-        self._read(seen, rows)
+        unread = bytearray(32 * len(names))
+        seen = SeenFiles(names, stats.sizes, array("q", stats.content_times), unread, self._folders(names))
+        self._read(seen, [(row, row) for row in rows], stats)
         return seen
 
-    def _looked_at(self, seen: SeenFiles, seconds: float | None) -> tuple[Sequence[int], array[int], array[int]]:
-        """Rows that were looked at, from where the last look stopped, with their sizes and times."""
+    @staticmethod
+    def _beside_the_choice(seen: SeenFiles) -> list[int]:
+        """Rows whose content counts because it changed."""
+        chosen = set(_chosen(seen.names, seen.sizes))
+        return [row for row in range(len(seen.names)) if seen.counts(row) and row not in chosen]
+
+    def _looked_at(self, seen: SeenFiles, seconds: float | None) -> tuple[Sequence[int], Stats]:
+        """Rows that were looked at, from where the last look stopped, and what was seen."""
         count, begun = len(seen.names), time.monotonic()
         if seconds is None or count <= CHUNK:
-            return range(count), *stats_of(self.root, seen.names)
+            return range(count), stats_of(self.root, seen.names)
         start, rows = self._position(count), list[int]()
-        sizes, times = array("q"), array("q")
+        stats = Stats(array("q"), array("q"), array("q"))
         while not rows or (len(rows) < count and time.monotonic() - begun < seconds):
             some = [(start + len(rows) + i) % count for i in range(min(8 * CHUNK, count - len(rows)))]
             found = stats_of(self.root, [seen.names[row] for row in some])
             rows += some
-            sizes += found[0]
-            times += found[1]
+            for part, more in zip(stats, found, strict=True):
+                part.extend(more)
         if len(rows) < count:
             with suppress(InputError), written_whole(self._memory_of_position) as temporary:
                 temporary.write_text(str((start + len(rows)) % count), encoding="utf-8")
-        return rows, sizes, times
+        return rows, stats
 
     def _folders(self, names: Iterable[str]) -> dict[str, int]:
         folders = sorted({name.rpartition("/")[0] for name in names})
-        times = stats_of(self.root, folders)[1]
+        times = stats_of(self.root, folders).content_times
         return dict(zip(folders, times, strict=True))
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
-    def _reread(self, seen: SeenFiles, changed: Sequence[int]) -> None:
-        beside = [row for row in changed if not seen.counts(row) and seen.sizes[row] >= 0]
+    def _take_in(self, seen: SeenFiles, changed: Sequence[tuple[int, int]], stats: Stats) -> None:
+        """Read files that changed, given as (row, place in the stats)."""
+        beside = [row for row, place in changed if not seen.counts(row) and stats.sizes[place] >= 0]
         if len(beside) > MOST_CHANGED:
             raise InputError(
                 f"{len(beside)} sensor files changed since the last look, {seen.names[beside[0]]} first; "
                 f"`labeldistill check-data --whole` reads all and says whether their content did",
                 file=self.root,
             )
-        self._read(seen, changed)
+        for row, place in changed:
+            seen.sizes[row] = stats.sizes[place]
+        self._read(seen, changed, stats)
 
-    def _read(self, seen: SeenFiles, rows: Sequence[int]) -> None:
+    def _read(self, seen: SeenFiles, files: Sequence[tuple[int, int]], stats: Stats) -> None:
+        rows = [row for row, _ in files]
         sums = self._sums([seen.names[row] for row in rows], [seen.sizes[row] for row in rows])
         recent = time.time_ns() - _JUST_NOW_NS
-        for place, row in enumerate(rows):
-            seen.sums[32 * row : 32 * row + 32] = sums[32 * place : 32 * place + 32]
-            if seen.times[row] > recent:  # it may change again within the clock's tick
-                seen.times[row] = -1
+        for number, (row, place) in enumerate(files):
+            seen.sums[32 * row : 32 * row + 32] = sums[32 * number : 32 * number + 32]
+            changed_at = seen.time_of(row, stats, place)
+            seen.times[row] = -1 if changed_at > recent else changed_at  # it may change again within the clock's tick
 
     def _sums(self, names: Sequence[str], sizes: Sequence[int], progress: Progress | None = None) -> bytearray:
         """SHA-256 of files, 32 bytes each, zeros for missing ones."""
@@ -221,3 +229,13 @@ class SensorFiles:
         except OSError:
             return None
         return sums if len(sums) == 32 * count else None
+
+
+def _chosen(names: Sequence[str], sizes: Sequence[int]) -> Sequence[int]:
+    """Rows of the files whose content counts: all of small data, an even choice of large ones."""
+    total = sum(size for size in sizes if size > 0)
+    if total <= WHOLE_BYTES:
+        return range(len(names))
+    from labeldistill.nuscenes.study_files import sampled  # not for a plan that has seen the files before
+
+    return sampled(names, int(SAMPLED_BYTES * len(names) / total) + 1)

@@ -7,34 +7,42 @@ from array import array
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 THREADS = 16
 CHUNK = 2000
 Answer = TypeVar("Answer")
 
 
-def stats_of(root: Path, names: Sequence[str]) -> tuple[array[int], array[int]]:
-    """Size in bytes and time of change in ns of each file below `root`; -1 and 0 where it is missing."""
+class Stats(NamedTuple):
+    """Of each file: size in bytes (-1: missing), and in ns when its content and when anything of it changed."""
 
-    def some(start: int) -> tuple[array[int], array[int]]:
-        sizes, times = array("q"), array("q")
+    sizes: array[int]
+    content_times: array[int]
+    change_times: array[int]
+
+
+def stats_of(root: Path, names: Sequence[str]) -> Stats:
+    """Sizes and times of files below `root`."""
+
+    def some(start: int) -> Stats:
+        found = Stats(array("q"), array("q"), array("q"))
         for name in names[start : start + CHUNK]:
             try:
-                found = os.stat(f"{root}/{name}")  # noqa: PTH116  half a million files: this is the cheap call
-                sizes.append(found.st_size)
-                times.append(found.st_mtime_ns)
+                facts = os.stat(f"{root}/{name}")  # noqa: PTH116  half a million files: this is the cheap call
+                values = (facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
             except (OSError, ValueError):
-                sizes.append(-1)
-                times.append(0)
-        return sizes, times
+                values = (-1, 0, 0)
+            for part, value in zip(found, values, strict=True):
+                part.append(value)
+        return found
 
-    sizes, times = array("q"), array("q")
+    whole = Stats(array("q"), array("q"), array("q"))
     with ThreadPoolExecutor(THREADS) as pool:
-        for part in pool.map(some, range(0, len(names), CHUNK)):
-            sizes += part[0]
-            times += part[1]
-    return sizes, times
+        for found in pool.map(some, range(0, len(names), CHUNK)):
+            for part, more in zip(whole, found, strict=True):
+                part.extend(more)
+    return whole
 
 
 def asked_of(question: Callable[[str], Answer], names: Sequence[str], chunk: int = 32) -> Iterator[Answer]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from labeldistill.errors import InputError
 from labeldistill.files import written_whole
+from labeldistill.nuscenes.many_files import Stats
 
 UNREAD = bytes(32)
 """In place of the SHA-256 of a file whose content was not read."""
@@ -38,7 +39,11 @@ class Fingerprint:
 
 @dataclass
 class SeenFiles:
-    """A look at files. Per file: size in bytes (-1: missing), time of change in ns, SHA-256 (zeros: not read)."""
+    """A look at files. Per file: size in bytes (-1: missing), time in ns, SHA-256 of its content (zeros: not read).
+
+    Where the content counts, the time is when anything of the file changed, which nobody can set back; where it does
+    not, it is when the content was changed, for a copy's rights and links may change without harm.
+    """
 
     names: list[str]
     sizes: array[int]
@@ -51,6 +56,10 @@ class SeenFiles:
     def counts(self, row: int) -> bool:
         """Whether the content of a file is part of the fingerprint."""
         return self.sums[32 * row : 32 * row + 32] != UNREAD
+
+    def time_of(self, row: int, stats: Stats, place: int) -> int:
+        """The time that stands for a file, from the stats at `place`."""
+        return stats.change_times[place] if self.counts(row) else stats.content_times[place]
 
     def told(self) -> Fingerprint:
         """The fingerprint of what was seen."""

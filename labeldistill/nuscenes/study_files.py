@@ -69,4 +69,4 @@ def sampled(names: Sequence[str], most: int) -> list[int]:
 
 def sizes_of(dataroot: Path, names: Sequence[str]) -> Integers:
     """Bytes [n] of each file, -1 where it is missing."""
-    return np.array(stats_of(dataroot, names)[0], dtype=np.int64)
+    return np.array(stats_of(dataroot, names).sizes, dtype=np.int64)

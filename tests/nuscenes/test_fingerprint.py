@@ -157,3 +157,46 @@ def test_a_damaged_memory_is_made_again(root: Path, damage: bytes) -> None:
 def test_a_memory_that_can_not_be_written_is_no_error(root: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     assert SensorFiles(root, lambda: NAMES, tmp_path / "file" / "memory.bin").fingerprint().files == COUNT
+
+
+def test_a_file_replaced_under_its_size_and_time_is_seen_where_all_content_counts(root: Path) -> None:
+    before, file = look(root), root / NAMES[3]
+    file.write_bytes(bytes(100))
+    os.utime(file, ns=(OLD_NS, OLD_NS))
+    assert look(root) != before
+
+
+@pytest.mark.usefixtures("in_part")
+def test_other_rights_on_every_file_are_no_change(root: Path) -> None:
+    before = look(root)
+    for name in NAMES:
+        (root / name).chmod(0o400)
+    assert look(root) == before
+
+
+@pytest.mark.parametrize("part", [False, True], ids=["read whole", "read in part"])
+def test_files_that_come_later_make_the_fingerprint_of_the_whole(
+    root: Path, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, part: bool
+) -> None:
+    """A first look while the data are still unpacked."""
+    if part:
+        request.getfixturevalue("in_part")
+    monkeypatch.setattr(looking, "MOST_CHANGED", 5)
+    shutil.copytree(root, tmp_path / "elsewhere" / "data")
+    shutil.move(root / "sweeps", tmp_path / "aside")
+    assert files(root).fingerprint().missing == COUNT / 2
+    shutil.move(tmp_path / "aside", root / "sweeps")
+    assert look(root) == look(tmp_path / "elsewhere" / "data")
+
+
+@pytest.mark.usefixtures("in_part")
+def test_a_changed_file_still_counts_after_others_came(root: Path) -> None:
+    (root / NAMES[-1]).rename(root / "aside")
+    look(root)
+    changed = next(name for name in NAMES[:-1] if name == unread(root) or not name)
+    (root / changed).write_bytes(bytes(100))
+    look(root)
+    (root / "aside").rename(root / NAMES[-1])
+    with_change = look(root)
+    (root.parent / "memory.bin").unlink()
+    assert look(root) != with_change
