@@ -1,5 +1,6 @@
 """How far a published number may lie from the mean of its own method: it is one run of unknown seed, never exact."""
 
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from statistics import stdev
@@ -7,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from labeldistill.claims.claims import POINTS, Claim, claims_file, claims_tree
+from labeldistill.claims.claims import Claim, claims_file, claims_tree
 from labeldistill.config.verdict import Metric
 from labeldistill.errors import InputError
 
@@ -76,6 +77,15 @@ def published_noise(claim: Claim, metric: Metric, *, gain: bool = False, file: P
     return PublishedNoise(sd=sd, source=source)
 
 
+def granted_noise(
+    claim: Claim, metric: Metric, declared: Mapping[Metric, float], *, gain: bool = False
+) -> PublishedNoise:
+    """The noise that a study grants a claim: the claim's own, or what the study declares where that is wider."""
+    known = published_noise(claim, metric, gain=gain)
+    wider = declared.get(metric, 0.0)
+    return known if wider <= known.sd else PublishedNoise(sd=wider, source="declared by the study")
+
+
 @lru_cache(maxsize=8)
 def _field_noise(file: Path) -> dict[tuple[str, str], Noise]:
     """(claim id or "" for every claim, metric) -> noise."""
@@ -101,10 +111,3 @@ def _noise(entry: Any, file: Path, key: str) -> Noise:
         problem = error.errors()[0]
         where = ".".join(map(str, (key, *problem["loc"])))
         raise InputError(problem["msg"].removeprefix("Value error, "), file=file, key=where) from error
-
-
-def noise_of_study(claims: list[Claim], metric: Metric) -> PublishedNoise:
-    """The largest noise of these claims in a metric; of any claim of the field where there is none."""
-    values = [claim for claim in claims if metric in POINTS and claim.value(metric) is not None]
-    nameless = Claim(id="", what="any claim of the field", source="", confidence="primary")
-    return max((published_noise(claim, metric) for claim in values or [nameless]), key=lambda noise: noise.sd)

@@ -10,6 +10,7 @@ from rich.table import Table
 from labeldistill.config.study import StudySettings
 from labeldistill.planning.forecast import Forecast
 from labeldistill.planning.seed_planning import Standing
+from labeldistill.statistics.equivalence import margin_is_hopeless
 from labeldistill.statistics.paired import pairs_for_sign_flip
 from labeldistill.statistics.sequential import looks_at, sequential_design
 
@@ -79,6 +80,13 @@ def _print_needs(console: Console, study: StudySettings, found: Forecast) -> Non
             numbers[1],
         )
     console.print(table)
+    for metric, noise, margin in dict.fromkeys((n.metric, n.published_sd, n.margin) for n in found.needs):
+        if margin_is_hopeless(margin, noise, rules.alpha):
+            console.print(
+                f"[bold]{metric} can't be REPRODUCED within {margin:g} by any number of seeds:[/bold] the published "
+                f"value is one run, taken to vary by {noise:.2g} points (`noise` in the claims file). Declare a wider "
+                "margin before the first score, or expect BETTER, WORSE or INCONCLUSIVE."
+            )
     family = 2 * (len(study.variants) - 1)
     alone, in_family = pairs_for_sign_flip(rules.alpha), pairs_for_sign_flip(rules.alpha, family)
     console.print(

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from math import isfinite
 
-from labeldistill.claims.claims import POINTS, Claim, known_spreads
+from labeldistill.claims.claims import POINTS, Claim, known_spreads, load_claims
+from labeldistill.claims.noise import granted_noise
 from labeldistill.config.study import StudySettings
 from labeldistill.config.verdict import Metric
 from labeldistill.planning.workload import scores_so_far
@@ -22,6 +23,7 @@ class SeedNeed:
         sd_low: the true sd is no smaller, sd_high: no larger, by the 95 % interval from n runs; None where assumed.
         equivalence: seeds for REPRODUCED with the wanted power; None: no number will do.
         power_now: chance of REPRODUCED with the study's seeds, if nothing truly differs.
+        published_sd: noise of the published value that equivalence is asked of.
         difference: pairs that find a difference as large as the margin, if `sd` is that of the differences.
     """
 
@@ -34,6 +36,7 @@ class SeedNeed:
     difference: int | None
     sd_low: float | None = None
     sd_high: float | None = None
+    published_sd: float = 0.0
 
 
 def seed_needs(plan: StudyPlan, *, margin: float | None = None, weights: str = "ema") -> list[SeedNeed]:
@@ -72,12 +75,21 @@ def _spreads(plan: StudyPlan, metric: Metric, weights: str) -> list[tuple[str, f
 
 def _need(study: StudySettings, metric: Metric, margin: float, basis: str, sd: float, runs: int | None) -> SeedNeed:
     rules = study.verdict
-    noise = rules.published_sd.get(metric, 0.0)
+    noise = _widest_noise(study, metric)
     equivalence = seeds_for_equivalence(sd, margin, power=rules.power, alpha=rules.alpha, published_sd=noise)
     now = equivalence_power(len(study.seeds), sd, margin, alpha=rules.alpha, published_sd=noise)
     difference = seeds_for_difference(sd, margin, power=rules.power, alpha=rules.alpha)
-    limits = sd_interval(sd, runs) if runs else (None, None)
-    return SeedNeed(metric, basis, sd, margin, equivalence, now, difference, *limits)
+    low, high = sd_interval(sd, runs) if runs else (None, None)
+    return SeedNeed(metric, basis, sd, margin, equivalence, now, difference, low, high, noise)
+
+
+def _widest_noise(study: StudySettings, metric: Metric) -> float:
+    """The largest noise among the published values that the study is set beside; none without a claim."""
+    claims = load_claims() if study.claims else {}
+    named = [
+        claims[name] for name in study.claims.values() if name in claims and claims[name].value(metric) is not None
+    ]
+    return max((granted_noise(claim, metric, study.verdict.published_sd).sd for claim in named), default=0.0)
 
 
 @dataclass(frozen=True)
@@ -120,7 +132,7 @@ def standings(
                 sequential_design(looks, rules.alpha),
                 published=100 * published,
                 margin=rules.margins.get(metric),
-                published_sd=rules.published_sd.get(metric, 0.0),
+                published_sd=granted_noise(claims[claim_id], metric, rules.published_sd).sd,
             )
             found.append(Standing(f"{variant}: {metric} of claim {claim_id}", decision))
     others = [variant for variant in study.variants if variant != study.baseline]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from labeldistill.claims.claims import POINTS, Claim
 from labeldistill.claims.comparability import Comparability, comparability
 from labeldistill.claims.evidence import Evidence
-from labeldistill.claims.noise import PublishedNoise, published_noise
+from labeldistill.claims.noise import PublishedNoise, granted_noise
 from labeldistill.config.study import StudySettings
 from labeldistill.config.verdict import Metric, VerdictSettings
 from labeldistill.reporting.study_tables import HIGHER_IS_BETTER, UNITS
@@ -63,7 +63,7 @@ def judgements(study: StudySettings, asked: Sequence[Question], evidence: Eviden
     if found.refused:
         return [_refused(question, found) for question in asked]
     rules = study.verdict
-    noise = [_noise(question, rules) for question in asked]
+    noise = [granted_noise(q.claim, q.metric, rules.published_sd, gain=q.gain) for q in asked]
     family = [_in_family(question, rules, known.sd) for question, known in zip(asked, noise, strict=True)]
     judged = judge_family(family, Levels(rules.alpha, rules.alpha))
     return [
@@ -76,13 +76,6 @@ def _refused(question: Question, found: Comparability) -> Judgement:
     mean = summarise(list(question.values.values())).mean
     difference = (mean - question.published) * question.factor
     return Judgement(Verdict.NOT_COMPARABLE, "; ".join(found.refused), difference)
-
-
-def _noise(question: Question, rules: VerdictSettings) -> PublishedNoise:
-    """Of the claim; a study may take it as wider, never as narrower."""
-    known = published_noise(question.claim, question.metric, gain=question.gain)
-    declared = rules.published_sd.get(question.metric, 0.0)
-    return known if declared <= known.sd else PublishedNoise(sd=declared, source="declared by the study")
 
 
 def _in_family(question: Question, rules: VerdictSettings, noise: float) -> Asked:

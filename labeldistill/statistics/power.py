@@ -5,7 +5,8 @@ from collections.abc import Callable
 import numpy as np
 from scipy import special
 
-from labeldistill.statistics.equivalence import margin_is_hopeless
+from labeldistill.statistics.equivalence import FEWEST_RUNS, margin_is_hopeless
+from labeldistill.statistics.holm import FEWEST_PAIRS
 
 MOST_SEEDS = 1000
 _GRID = 4000
@@ -19,14 +20,14 @@ def equivalence_power(
     Exact for normal runs: the chance given the sample sd, averaged over the distribution of the sample sd.
 
     Args:
-        n: seeds, at least 2.
+        n: seeds; with fewer than FEWEST_RUNS there is no verdict.
         sd: true spread between seeds.
         margin: equivalence margin.
         difference: true difference from the published run's own mean.
         alpha: error rate.
         published_sd: noise of the published value.
     """
-    if n < 2:
+    if n < FEWEST_RUNS:
         return 0.0
     quantiles = (np.arange(_GRID) + 0.5) / _GRID
     variance = sd**2 * 2 * special.gammaincinv((n - 1) / 2, quantiles) / (n - 1) / n
@@ -56,11 +57,13 @@ def seeds_for_equivalence(
 
 def difference_power(n: int, sd: float, difference: float, *, alpha: float = 0.05) -> float:
     """Chance that a two-sided paired t test over n pairs finds a true difference; `sd` is that of the differences."""
-    if n < 2:
+    if n < FEWEST_PAIRS:
         return 0.0
     critical, shift = special.stdtrit(n - 1, 1 - alpha / 2), abs(difference) / sd * n**0.5
-    kept = special.nctdtr(n - 1, shift, critical) - special.nctdtr(n - 1, shift, -critical)
-    return float(1 - kept)
+    # averaged over the sample sd: SciPy's noncentral t is NaN where the difference is many sds
+    ratio = (2 * special.gammaincinv((n - 1) / 2, (np.arange(_GRID) + 0.5) / _GRID) / (n - 1)) ** 0.5
+    kept = special.ndtr(critical * ratio - shift) - special.ndtr(-critical * ratio - shift)
+    return float(1 - kept.mean())
 
 
 def seeds_for_difference(sd: float, difference: float, *, power: float = 0.8, alpha: float = 0.05) -> int | None:

@@ -12,7 +12,7 @@ from labeldistill.statistics.prediction import OneOfOurs, one_of_ours
 
 def test_the_family_is_holms() -> None:
     random = np.random.default_rng(0)
-    for _ in range(100):
+    for _ in range(15):
         asked = [Asked(list(random.normal(40.4, 0.4, 5)), 40.0, 0.5, 0.1) for _ in range(2)]
         alone = [question.judged(Levels()) for question in asked]
         found = judge_family(asked)
