@@ -48,12 +48,15 @@ def plan(
 
     Example: labeldistill plan mini --sequential --run --cores 2
     """
+    from labeldistill.claims.claims import load_claims
+    from labeldistill.claims.study_claims import check_claims
     from labeldistill.errors import InputError
     from labeldistill.study.plan import StudyPlan
 
     if run and not sequential:
         raise InputError("runs the batches of a sequential study; give --sequential too", key="--run")
     planned = StudyPlan.load(study, results, reports)
+    check_claims(planned.study, load_claims())
     if run:
         _run(study, planned, ["--cores", cores, *shlex.split(snakemake)], format)
     else:

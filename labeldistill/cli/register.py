@@ -25,9 +25,9 @@ def register(
     """
     from labeldistill.claims.claims import load_claims
     from labeldistill.claims.comparability import why_not_comparable
-    from labeldistill.claims.margins import check_margins
     from labeldistill.claims.references import frozen
     from labeldistill.claims.registration import register as declare
+    from labeldistill.claims.study_claims import check_claims
     from labeldistill.records.provenance import code_provenance
     from labeldistill.study.plan import StudyPlan
 
@@ -36,7 +36,7 @@ def register(
         typer.echo(frozen(plan.study, (as_reference,)), nl=False)
         return
     claims = load_claims()
-    check_margins(plan.study, claims)
+    check_claims(plan.study, claims)
     written = declare(plan, code_provenance()["commit"])
     typer.echo(f"{plan.registered}: {'registered' if written else 'registered before, and nothing has changed'}")
     for unit, name in plan.study.claims.items():

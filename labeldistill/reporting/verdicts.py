@@ -5,10 +5,9 @@ from dataclasses import dataclass
 
 from labeldistill.claims.claims import METRICS, POINTS, Claim
 from labeldistill.claims.evidence import Evidence
-from labeldistill.claims.margins import check_margins
 from labeldistill.claims.references import STAGES
+from labeldistill.claims.study_claims import check_claims
 from labeldistill.config.study import StudySettings
-from labeldistill.errors import InputError
 from labeldistill.reporting.claim_judgement import Question, judgements
 from labeldistill.reporting.study_tables import StudyTables
 from labeldistill.statistics.equivalence import Judgement
@@ -71,7 +70,7 @@ def claim_rows(
         InputError: the study names a claim or a unit that there is none of, or a gain for the baseline itself; a margin
             wider than any published difference.
     """
-    check_margins(study, claims)
+    check_claims(study, claims)
     proof = evidence or Evidence()
     return [row for asked in _asked(study, tables, claims) for row in _rows(study, asked, proof, tables.weights)]
 
@@ -111,22 +110,8 @@ def _claimed(study: StudySettings, tables: StudyTables, claims: dict[str, Claim]
     """Each unit of the study with its claim, and then the runs from elsewhere of the same unit, where there are any."""
     judged = tables.judged()
     for unit, claim_id in study.claims.items():
-        claim = _claim_of(study, unit, claim_id, claims)
+        claim = claims[claim_id]
         own = unit in judged or (unit in STAGES and study.baseline in judged)
         apart = [label(unit, origin) for origin in APART]
         names = [*([unit] if own else []), *(name for name in apart if name in tables.units_present())]
         yield from ((name, claim) for name in names)
-
-
-def _claim_of(study: StudySettings, unit: str, claim_id: str, claims: dict[str, Claim]) -> Claim:
-    if unit not in study.variants and unit not in STAGES:
-        raise InputError(f"no such unit; there are {', '.join((*STAGES, *study.variants))}", key=f"claims.{unit}")
-    if claim_id not in claims:
-        raise InputError(f"no claim `{claim_id}`; there are {', '.join(claims)}", key=f"claims.{unit}")
-    claim = claims[claim_id]
-    is_gain = any(claim.delta(metric) is not None for metric in POINTS)
-    if is_gain and (unit == study.baseline or unit in STAGES):
-        raise InputError(
-            f"claim `{claim_id}` is a gain over a baseline, which {unit} has none of", key=f"claims.{unit}"
-        )
-    return claim

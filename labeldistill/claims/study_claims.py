@@ -1,6 +1,7 @@
-"""How wide a margin of equivalence can be before "reproduced" means nothing."""
+"""Whether what a study asks of published numbers can be asked at all: its units, its claims, its margins."""
 
 from labeldistill.claims.claims import POINTS, Claim
+from labeldistill.claims.references import STAGES
 from labeldistill.config.study import StudySettings
 from labeldistill.config.verdict import Metric
 from labeldistill.errors import InputError
@@ -19,12 +20,18 @@ def widest_difference(metric: Metric, claims: dict[str, Claim]) -> float | None:
     return max(values) - min(values) if len(values) > 1 else None
 
 
-def check_margins(study: StudySettings, claims: dict[str, Claim]) -> None:
-    """Refuse a margin that is wider than every published difference.
+def check_claims(study: StudySettings, claims: dict[str, Claim]) -> None:
+    """Refuse a claim or a unit that there is none of, a gain for the baseline itself, and a margin that is too wide.
 
     Raises:
-        InputError: names the margin.
+        InputError: names the entry of the study.
     """
+    for unit, claim_id in study.claims.items():
+        _check_claim(study, unit, claim_id, claims)
+    _check_margins(study, claims)
+
+
+def _check_margins(study: StudySettings, claims: dict[str, Claim]) -> None:
     for metric, margin in study.verdict.margins.items():
         widest = widest_difference(metric, claims)
         if widest is not None and margin > widest:
@@ -34,3 +41,16 @@ def check_margins(study: StudySettings, claims: dict[str, Claim]) -> None:
                 file=study.name,
                 key=f"verdict.margins.{metric}",
             )
+
+
+def _check_claim(study: StudySettings, unit: str, claim_id: str, claims: dict[str, Claim]) -> None:
+    if unit not in study.variants and unit not in STAGES:
+        raise InputError(f"no such unit; there are {', '.join((*STAGES, *study.variants))}", key=f"claims.{unit}")
+    if claim_id not in claims:
+        raise InputError(f"no claim `{claim_id}`; there are {', '.join(claims)}", key=f"claims.{unit}")
+    claim = claims[claim_id]
+    is_gain = any(claim.delta(metric) is not None for metric in POINTS)
+    if is_gain and (unit == study.baseline or unit in STAGES):
+        raise InputError(
+            f"claim `{claim_id}` is a gain over a baseline, which {unit} has none of", key=f"claims.{unit}"
+        )
