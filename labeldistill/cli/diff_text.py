@@ -1,7 +1,6 @@
 """A diff in the terminal."""
 
 import math
-import sys
 from typing import Any
 
 from rich.console import Console
@@ -9,6 +8,7 @@ from rich.table import Table
 
 from labeldistill.compare.diff import Diff
 from labeldistill.compare.diff_rows import DiffRow
+from labeldistill.reporting.console import plain_console
 from labeldistill.reporting.numbers import NOTHING, number
 
 _MOST_CAUSES = 40
@@ -30,7 +30,7 @@ def _cells(row: DiffRow) -> list[str]:
 
 def print_diff(diff: Diff) -> None:
     """Rows, then what could explain them, then what was not paired."""
-    console = Console(width=None if sys.stdout.isatty() else 200, highlight=False)
+    console = plain_console(200)
     options = diff.options
     how = "B less A, all runs of each side" if options.unpaired else "B less A on shared seeds"
     title = f"A {diff.a} -> B {diff.b}: {how}, {options.weights} weights, mAP and NDS in points"

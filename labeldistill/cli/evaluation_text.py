@@ -38,9 +38,9 @@ def _rows(result: Evaluation) -> list[dict[str, Any]]:
 
 
 def _print_tables(result: Evaluation) -> None:
-    from rich.console import Console
+    from labeldistill.reporting.console import plain_console
 
-    console = Console()
+    console = plain_console()
     if result.partial:
         console.print(
             f"PARTIAL evaluation ({', '.join(f'{len(v)} {k}' for k, v in result.partial.items())})", style="red"

@@ -10,13 +10,14 @@ from rich.table import Table
 from labeldistill.config.study import StudySettings
 from labeldistill.planning.forecast import Forecast
 from labeldistill.planning.seed_planning import Standing
+from labeldistill.reporting.console import plain_console
 from labeldistill.statistics.equivalence import margin_is_hopeless
 from labeldistill.statistics.paired import pairs_for_sign_flip
 from labeldistill.statistics.sequential import looks_at, sequential_design
 
 
 def _console() -> Console:
-    return Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+    return plain_console(160)
 
 
 def _table(title: str, left: Sequence[str], right: Sequence[str], last: str = "") -> Table:
@@ -60,7 +61,7 @@ def _print_hours(console: Console, study: StudySettings, found: Forecast) -> Non
     table.add_row("all", str(runs), f"{hours:.3g}", f"{found.bytes / 1e9:.2g}", f"{found.free_bytes / 1e9:.0f} GB free")
     console.print(table)
     if found.bytes > found.free_bytes:
-        console.print("[bold]The disk is too small for these runs.[/bold]")
+        console.print("The disk is too small for these runs.", style="bold")
 
 
 def _print_needs(console: Console, study: StudySettings, found: Forecast) -> None:

@@ -1,14 +1,13 @@
 """A preflight in the terminal."""
 
-import sys
 from collections.abc import Iterable
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from labeldistill.checks.gradient_audit import ChannelGradient, GradientAudit, PartGradient
 from labeldistill.checks.preflight import Preflight, Verdict
+from labeldistill.reporting.console import plain_console
 from labeldistill.reporting.numbers import NOTHING
 
 Row = tuple[str, ...]
@@ -18,7 +17,7 @@ _STYLES = {Verdict.passed: "green", Verdict.released: "yellow", Verdict.failed: 
 
 def print_preflight(study: str, found: list[Preflight]) -> None:
     """Gradient tables variant by variant, then every verdict."""
-    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+    console = plain_console(160)
     for each in found:
         if each.gradients is not None:
             console.print(_channel_table(each.unit, each.gradients))

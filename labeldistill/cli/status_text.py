@@ -1,16 +1,16 @@
 """The state of a study in the terminal."""
 
-import sys
 from collections import Counter
 from collections.abc import Iterable
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from labeldistill.monitor.run_status import RunStatus, State
 from labeldistill.monitor.study_status import StudyStatus
+from labeldistill.reporting.console import plain_console
 from labeldistill.reporting.numbers import NOTHING, number
 
 _STYLES = {
@@ -85,14 +85,14 @@ def _totals(found: StudyStatus, hidden: int) -> str:
 
 def print_status(looks: Iterable[StudyStatus]) -> None:
     """Print every look below the former one."""
-    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+    console = plain_console(160)
     for look in looks:
         console.print(status_table(look))
 
 
 def watch_status(looks: Iterable[StudyStatus]) -> None:
     """Draw every look in place of the former one."""
-    console = Console(highlight=False)
+    console = plain_console()
     with Live(console=console, auto_refresh=False, vertical_overflow="crop") as live:
         for look in looks:
             live.update(status_table(look, most_rows=console.height - _AROUND), refresh=True)

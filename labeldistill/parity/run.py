@@ -101,11 +101,12 @@ def print_results(results: list[CaseResult], *, every_row: bool = False, style: 
         writer.writeheader()
         writer.writerows(rows)
     else:
-        from rich.console import Console
         from rich.table import Table
+
+        from labeldistill.reporting.console import plain_console
 
         table = Table(*["case", "compared", "worst", "error", "limit", "verdict"])
         for row in rows:
             numbers = [f"{row[n]:.2e}" if n in row else "-" for n in ("error", "limit")]
             table.add_row(row["case"], str(row["values"]), row["what"], *numbers, row["verdict"])
-        Console(width=None if sys.stdout.isatty() else 150).print(table)
+        plain_console(150).print(table)

@@ -1,14 +1,12 @@
 """The main table and the claims of a study in a terminal."""
 
-import sys
-
-from rich.console import Console
 from rich.table import Table
 
 from labeldistill.claims.claims import load_claims
 from labeldistill.claims.evidence import Evidence
 from labeldistill.config.study import StudySettings
 from labeldistill.reporting.claim_lines import claim_lines
+from labeldistill.reporting.console import plain_console
 from labeldistill.reporting.numbers import interval, number, spread
 from labeldistill.reporting.study_tables import OVERALL, StudyTables
 from labeldistill.reporting.verdicts import claim_rows
@@ -16,7 +14,7 @@ from labeldistill.reporting.verdicts import claim_rows
 
 def show_study(study: StudySettings, tables: StudyTables, evidence: Evidence, page: str) -> None:
     """Print the main table, every claim's verdict with its reason, and the path of the page."""
-    console = Console(width=None if sys.stdout.isatty() else 160)
+    console = plain_console(160)
     main = Table(title=f"Study {study.name}: mean ± sd over seeds, {tables.weights} weights", title_justify="left")
     for column in ("variant", "n", *OVERALL, "Δ mAP [95 %]", "Δ NDS [95 %]"):
         main.add_column(column, justify="left" if column == "variant" else "right", no_wrap=True)
