@@ -9,6 +9,7 @@ from labeldistill.compare.diff_measured import by_unit, scores
 from labeldistill.compare.diff_rows import DiffOptions, DiffRow, judged, row_json
 from labeldistill.compare.diff_runs import Run, RunId, Side
 from labeldistill.compare.diff_speed import EVERYTHING, speeds
+from labeldistill.config.verdict import LEAST_CONFIDENCE
 from labeldistill.errors import InputError
 from labeldistill.files import without_nan
 from labeldistill.statistics.holm import Finding
@@ -58,11 +59,16 @@ def compare_sides(a: Side, b: Side, options: DiffOptions | None = None) -> Diff:
     time over the whole training) and from the studies' benchmarks, which hold one measurement per variant.
 
     Raises:
-        InputError: no variant in common, no seed in common where runs are paired, or an unknown metric.
+        InputError: no variant in common, no seed in common where runs are paired, an unknown metric, or
+            a confidence at which a finding would mean little.
     """
     options = options or DiffOptions()
     if unknown := [metric for metric in options.metrics if metric not in OVERALL]:
         raise InputError(f"no metric `{unknown[0]}`; there are {', '.join(OVERALL)}", key="--metric")
+    if not LEAST_CONFIDENCE < options.confidence < 1:
+        raise InputError(
+            f"must be above {LEAST_CONFIDENCE:g} and below 1, got {options.confidence}", key="--confidence"
+        )
     pairs = _paired(a, b, options)
     ours, theirs = (_compared(side, pairs, which, options) for which, side in enumerate((a, b)))
     measured = list(scores(ours, theirs, options.weights, options.metrics))

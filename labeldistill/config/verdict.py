@@ -11,6 +11,10 @@ Metric = Literal["mAP", "NDS", "mATE", "mASE", "mAOE", "mAVE", "mAAE"]
 """Numbers below are in the units of the claims: points (0-100) for mAP and NDS, m, 1-IoU, rad, m/s, 1-accuracy."""
 
 
+LEAST_CONFIDENCE = 0.8
+"""At or below it one false finding in five would be fine."""
+
+
 class VerdictSettings(Settings):
     """What verdicts are made by. Nothing here enters a run key: judging anew trains nothing."""
 
@@ -19,7 +23,7 @@ class VerdictSettings(Settings):
     A metric without a margin is never called REPRODUCED."""
     published_sd: dict[Metric, float] = {}
     """Sd of the published value itself, a single run of unknown seed; a metric that is not named is taken as exact."""
-    confidence: float = Field(0.95, gt=0.8, lt=1)
+    confidence: float = Field(0.95, gt=LEAST_CONFIDENCE, lt=1)
     """Of intervals; 1 - confidence is the error rate of every test and of every family of tests."""
     power: float = Field(0.8, gt=0.5, lt=1)
     """Wanted chance of a verdict, for planning."""

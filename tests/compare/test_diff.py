@@ -270,6 +270,9 @@ def test_nothing_in_common_and_nothing_there_are_refused(tmp_path: Path) -> None
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="holds no results"):
         read_side(tmp_path / "empty", "empty")
+    for confidence in (0.8, 0.0, 1.0, float("nan")):
+        with pytest.raises(InputError, match="--confidence"):
+            _diff(a, a, confidence=confidence)
     with pytest.raises(InputError, match="no metric `MAP`"):
         _diff(a, a, metrics=("MAP",))
 
