@@ -146,4 +146,4 @@ def _unproven(study: StudySettings, unit: str, claim: Claim, evidence: Evidence)
 def _notes(study: StudySettings, unit: str) -> list[str]:
     """Assumed settings of the study that the unit, or what it learns from, depends on."""
     named = [key for key in study.assumed if not key.startswith("variants.") or key.split(".")[1] == variant_of(unit)]
-    return [f"{len(named)} settings are assumed: {', '.join(named)}"] if named else []
+    return [f"assumed, not published: {', '.join(named)}"] if named else []

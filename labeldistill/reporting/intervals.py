@@ -45,7 +45,7 @@ class IntervalRow:
 
 
 def interval_rows(tables: StudyTables, runs: Sequence[ScoredRun], *, confidence: float = 0.95) -> list[IntervalRow]:
-    """A row a unit and metric."""
+    """One row per unit and metric."""
     rows: list[IntervalRow] = []
     for unit in tables.units_present():
         for metric in METRICS:

@@ -70,7 +70,7 @@ def _unclaimed(study: StudySettings, tables: StudyTables, variant: str, metric: 
 def main_table(
     study: StudySettings, tables: StudyTables, claims: dict[str, Claim], evidence: Evidence | None = None
 ) -> pd.DataFrame:
-    """A row a variant and metric, mAP and NDS always; columns MAIN.
+    """One row per variant and metric, mAP and NDS always; columns MAIN.
 
     A variant without a claim of its own has no published value, and none is made up for it. The ingested runs of a
     variant have rows of their own; teacher and label encoder where the study sets a claim beside them.
@@ -92,7 +92,7 @@ def main_table(
 
 
 def pairs_table(study: StudySettings, tables: StudyTables) -> pd.DataFrame:
-    """A row a variant and metric against the baseline, paired by seed; columns PAIRS."""
+    """One row per variant and metric against the baseline, paired by seed; columns PAIRS."""
     rows: list[dict[str, object]] = []
     for row in pair_rows(tables, study, confidence=study.verdict.confidence):
         ours = _ours(row.pairs.summary, 100.0)

@@ -73,7 +73,7 @@ class StudyTables:
         return [unit for unit in units if (baseline := self.baseline_of(unit)) in units and unit != baseline]
 
     def main(self, metrics: Sequence[str] = OVERALL) -> list[dict[str, object]]:
-        """A row a unit: summary of each overall metric, and of the delta to the baseline in mAP and NDS."""
+        """One row per unit: summary of each overall metric, and of the delta to the baseline in mAP and NDS."""
         rows: list[dict[str, object]] = []
         for unit in self.units_present():
             row: dict[str, object] = {"variant": unit, **{m: self.summary(unit, m) for m in metrics}}
@@ -97,7 +97,7 @@ class StudyTables:
         return means[[unit for unit in self.units_present() if unit in means]]
 
     def throughput(self) -> pd.DataFrame:
-        """A row a unit, a column a measured quantity."""
+        """One row per unit, one column per measured quantity."""
         rows = self.table[(self.table["weights"] == "-") & (self.table["metric"] != "none")]
         wide = rows.pivot_table(index="variant", columns="metric", values="value", sort=False)
         return wide.reindex([unit for unit in self.units_present() if unit in wide.index])

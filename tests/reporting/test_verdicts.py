@@ -101,7 +101,7 @@ def test_noise_is_inconclusive(proven: Proven) -> None:
 def test_assumed_settings_of_the_unit_are_named(proven: Proven) -> None:
     assumed = {"teacher_training.batch": "not stated", "variants.baseline": "not shipped"}
     reason = proven.rows(_full_at(0.3929, 0.001), assumed=assumed)["full", "mAP"].reason
-    assert reason.endswith("1 settings are assumed: teacher_training.batch")
+    assert reason.endswith("assumed, not published: teacher_training.batch")
 
 
 def test_a_synthetic_world_is_never_comparable() -> None:
