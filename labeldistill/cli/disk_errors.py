@@ -1,4 +1,4 @@
-"""A disk that takes nothing more, as one message; for writers that are not ours (event files, libraries)."""
+"""What a disk or the operating system refuses, as one message; for code that is not ours (event files, libraries)."""
 
 import errno
 import threading
@@ -13,13 +13,14 @@ REFUSED = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 
 @contextmanager
 def as_input_error(folder: Path | None = None) -> Iterator[None]:
-    """Run the body; a refused write in it, or in a thread of it, is one error and no traceback.
+    """Run the body; a refused write in it or in a thread of it, or a refused file, is one error and no traceback.
 
     Args:
         folder: where the body writes, for errors that don't name their file.
 
     Raises:
-        InputError: the disk or the file system refused a write.
+        InputError: the disk or the file system refused a write, or anything about a file that the error names (a name
+            that is too long, a folder in place of a file, missing rights).
     """
     before = threading.excepthook
 
@@ -31,8 +32,10 @@ def as_input_error(folder: Path | None = None) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in REFUSED:
+        if error.errno in REFUSED:
+            raise InputError(f"can't be written: {error.strerror}", file=error.filename or folder) from error
+        if error.filename is None or error.strerror is None:
             raise
-        raise InputError(f"can't be written: {error.strerror}", file=error.filename or folder) from error
+        raise InputError(f"can't be read or written: {error.strerror}", file=str(error.filename)) from error
     finally:
         threading.excepthook = before

@@ -42,6 +42,8 @@ def test_the_help_page_lists_every_verb_and_the_exit_codes() -> None:
         (("parity", "no/such/folder"), "no/such/folder"),
         (("show", "smoke", "--reports", "no/such/folder"), "no/such/folder"),
         (("synth", "--study", "real-frame"), "data"),
+        (("plan", "smoke", "--results", "x" * 300), "File name too long"),
+        (("plan", "x" * 300), "unknown study"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(arguments: tuple[str, ...], named: str, tmp_path: Path) -> None:

@@ -103,3 +103,9 @@ def test_settings_are_finite(value: float, tmp_path: Path) -> None:
 def test_the_folder_of_the_data_is_no_study(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="another name"):
         load_study(write(tmp_path, name="data"))
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "x" * 300 + ".yaml", "x\0", "x\0.yaml", "../x", "/", "", "[/x]"])
+def test_a_study_that_can_not_be_is_one_message(name: str) -> None:
+    with pytest.raises(InputError, match=r"unknown study|no such study file"):
+        load_study(name)
