@@ -86,9 +86,13 @@ def granted_noise(
     return known if wider <= known.sd else PublishedNoise(sd=wider, source="declared by the study")
 
 
-@lru_cache(maxsize=8)
 def _field_noise(file: Path) -> dict[tuple[str, str], Noise]:
-    """(claim id or "" for every claim, metric) -> noise."""
+    return _read_noise(file, file.stat().st_mtime_ns if file.is_file() else 0)
+
+
+@lru_cache(maxsize=8)
+def _read_noise(file: Path, changed_ns: int) -> dict[tuple[str, str], Noise]:
+    """(claim id or "" for every claim, metric) -> noise; `changed_ns` makes a changed file another one."""
     tree: Any = claims_tree(file).get("noise") or {}
     if not isinstance(tree, dict):
         raise InputError("maps `field` or a claim's id to the noise of each metric", file=file, key="noise")
