@@ -95,9 +95,12 @@ class RunLock:
 
 
 def wait_until_free(path: Path, every_s: float = 1.0) -> None:
-    """Wait while another process of this machine holds a `RunLock`, and say so once."""
+    """Wait while another process of this machine holds a `RunLock`, and say so once.
+
+    Not for one of another machine: if that died, its lock may be held until somebody looks after the file system.
+    """
     told = False
-    while who := _held_by(path):
+    while (who := _held_by(path)) and who.get("host") == socket.gethostname():
         if not told:
             print(
                 f"labeldistill: waiting for process {who.get('pid', '?')}, which writes into {path.parent}", flush=True
@@ -114,7 +117,7 @@ def _held_by(path: Path) -> dict[str, Any] | None:
     try:
         fcntl.lockf(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        return None if error.errno in _NO_LOCKS else _holder(stream) or {"pid": "?"}
+        return None if error.errno in _NO_LOCKS else _holder(stream)
     finally:
         os.close(stream)
     return None

@@ -2,17 +2,19 @@ import json
 import os
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from labeldistill.errors import InputError
-from labeldistill.training.lock import RunLock
+from labeldistill.training.lock import RunLock, wait_until_free
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from labeldistill.training.lock import RunLock
+from labeldistill.training.lock import RunLock, wait_until_free
 with RunLock(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
@@ -44,3 +46,27 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="can't be locked"):
         RunLock(tmp_path / "file" / ".lock").__enter__()
+
+
+def test_waiting_ends_with_the_process_that_holds_the_lock(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "run" / ".lock"
+    wait_until_free(file)  # nobody was ever there
+    with subprocess.Popen([sys.executable, "-c", HOLD, str(file)], stdout=subprocess.PIPE) as first:
+        assert first.stdout is not None
+        first.stdout.readline()
+        threading.Timer(0.5, first.kill).start()
+        begun = time.monotonic()
+        wait_until_free(file, every_s=0.05)
+        assert time.monotonic() - begun >= 0.4
+    assert capsys.readouterr().out.count(f"waiting for process {first.pid}") == 1
+
+
+def test_nobody_waits_for_another_machine(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "run" / ".lock"
+    with subprocess.Popen([sys.executable, "-c", HOLD, str(file)], stdout=subprocess.PIPE) as first:
+        assert first.stdout is not None
+        first.stdout.readline()
+        file.write_text(json.dumps({"pid": first.pid, "host": "node17"}))
+        wait_until_free(file)
+        first.kill()
+    assert not capsys.readouterr().out
