@@ -19,6 +19,7 @@ FLOORS = [
     {"data"},
     {"models"},
     {"distillation"},
+    {"fitnet"},
     {"training"},
     {"inference"},
     {"checks"},

@@ -11,32 +11,24 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from labeldistill.config.methods import STAGES
 from labeldistill.config.study import BenchmarkSettings, RunSettings
 from labeldistill.data.batch import Batch
 from labeldistill.data.dataset import KeyFrameDataset
 from labeldistill.data.infos import Infos
 from labeldistill.training.determinism import set_threads
 from labeldistill.training.devices import Accelerator, describe, resolve_device, usable_precision
-from labeldistill.training.job import Device, TrainingJob
+from labeldistill.training.job import Device, LocatedRun, TrainingJob
 from labeldistill.training.module import build_optimizer
 from labeldistill.training.order import MicroBatches
-from labeldistill.training.recipe import FROZEN, SplitItems, build_model, training_items
+from labeldistill.training.recipe import SplitItems, build_model, training_items
 from labeldistill.training.schedule import Length, run_length
 from labeldistill.training.usage import peak_memory, reset_peak_memory
 from labeldistill.training.weights_file import read_weights, weights_path
 
 
 def benchmark(
-    run: RunSettings,
-    run_dir: Path,
-    infos_dir: Path,
-    *,
-    run_key: str,
-    split: str = "val",
-    settings: BenchmarkSettings | None = None,
-    teacher_dir: Path | None = None,
-    label_encoder_dir: Path | None = None,
-    device: Device = "auto",
+    run: LocatedRun, *, split: str = "val", settings: BenchmarkSettings | None = None, device: Device = "auto"
 ) -> dict[str, Any]:
     """Measure a finished run, as JSON values; nothing is written.
 
@@ -46,14 +38,9 @@ def benchmark(
     everything that it holds counts, while it trains (peak_memory_mb) and while it detects (inference_memory_mb).
 
     Args:
-        run: settings of the run.
-        run_dir: its folder.
-        infos_dir: the index.
-        run_key: weights of another key are refused.
+        run: a finished run; weights of another key are refused.
         split: key frames for the latency.
         settings: warm-up and repeats; the key frames are gone through again where the split has fewer.
-        teacher_dir: run folder of the teacher, where the run uses one.
-        label_encoder_dir: run folder of the label encoder, where the run uses one.
         device: auto, cpu or cuda.
 
     Raises:
@@ -63,19 +50,20 @@ def benchmark(
     accelerator = resolve_device(device)
     threads = set_threads()
     reset_peak_memory(accelerator)
-    state, _ = read_weights(weights_path(run_dir, "ema"), run_key=run_key)
-    model = build_model(run, teacher_dir=teacher_dir, label_encoder_dir=label_encoder_dir)
+    resolved = run.settings
+    state, _ = read_weights(weights_path(run.folder, "ema"), run_key=run.key)
+    model = build_model(resolved, run.parents)
     model.load_state_dict({**model.state_dict(), **state})
     model.to(accelerator)
-    dataset = KeyFrameDataset(Infos.open(infos_dir, run.data.dataroot), run, split, training=False)
+    dataset = KeyFrameDataset(Infos.open(run.infos, resolved.data.dataroot), resolved, split, training=False)
     latency = _latency(model.eval(), dataset, settings, accelerator)
     inference_memory = peak_memory(accelerator)
     reset_peak_memory(accelerator)
-    training = _training(model.train(), run, training_items(run, infos_dir), settings, accelerator)
+    training = _training(model.train(), resolved, training_items(resolved, run.infos), settings, accelerator)
     memory = {"peak_memory_mb": peak_memory(accelerator) / 2**20, "inference_memory_mb": inference_memory / 2**20}
     metrics = {**training, **latency, **memory}
     return {
-        "run_key": run_key,
+        "run_key": run.key,
         "metrics": metrics,
         "device": f"{describe(accelerator)['name']} ({accelerator}, {threads} thread{'s' if threads > 1 else ''})",
         "warmup": settings.warmup,
@@ -150,7 +138,9 @@ class _NetworkTime:
 def _training(
     model: nn.Module, run: RunSettings, items: SplitItems, settings: BenchmarkSettings, accelerator: Accelerator
 ) -> dict[str, float]:
-    job = TrainingJob("", run.stage, run.seed, run.training, model, items, Path(), {}, run.switches, FROZEN[run.stage])
+    job = TrainingJob(
+        "", run.stage, run.seed, run.training, model, items, Path(), {}, run.switches, STAGES[run.stage].frozen
+    )
     optimizer = build_optimizer(job)
     length = run_length(run.training, len(items), 1)
     losses: Callable[[Batch], dict[str, Tensor]] = model.losses  # type: ignore[assignment]

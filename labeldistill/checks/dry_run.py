@@ -1,6 +1,7 @@
 """A run made ready for a check, before its data or its parents exist: what is missing is made up, and said so."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -8,10 +9,11 @@ from torch import nn
 
 from labeldistill.checks.synthetic_batches import MadeUpItems
 from labeldistill.config.grid import Axis, GridSettings
+from labeldistill.config.methods import STAGES, Stage, parents_of
 from labeldistill.config.study import RunSettings
 from labeldistill.config.training import TrainingSettings
 from labeldistill.training.job import Device, TrainingItems, TrainingJob
-from labeldistill.training.recipe import FROZEN, GEOMETRY, build_model, load_state, training_items
+from labeldistill.training.recipe import GEOMETRY, build_model, load_state, training_items, untrained_model
 from labeldistill.training.seeding import derived_seed
 from labeldistill.training.weights_file import read_weights, weights_path
 
@@ -26,14 +28,12 @@ class Places:
 
     Attributes:
         infos: folder of the columnar index.
-        teacher: run folder of the teacher.
-        label_encoder: run folder of the label encoder.
+        parents: stage -> run folder of what the run builds on.
         weights: weights file of the run itself, such as an adopted checkpoint's; None: fresh weights.
     """
 
     infos: Path | None = None
-    teacher: Path | None = None
-    label_encoder: Path | None = None
+    parents: Mapping[Stage, Path] = field(default_factory=dict)
     weights: Path | None = None
 
 
@@ -89,7 +89,7 @@ def prepare(
     changes = {"batch": batch, "batch_per_device": None, **({} if level is None else {"deterministic": level})}
     training = TrainingSettings.model_validate(run.training.model_dump() | changes)
     job = TrainingJob(
-        run_key="trial",
+        run_key="dry-run",
         stage=run.stage,
         seed=run.seed,
         training=training,
@@ -97,7 +97,7 @@ def prepare(
         items=items,
         out_dir=Path(),
         switches=run.switches,
-        frozen=FROZEN[run.stage],
+        frozen=STAGES[run.stage].frozen,
         device=device,
     )
     return DryRun(run, job, tuple(notes))
@@ -108,7 +108,7 @@ def _loaded(model: nn.Module, run: RunSettings, file: Path) -> str:
     state, about = read_weights(file)
     own = model.state_dict()
     kept = {**state, **{name: own[name] for name in state if name.endswith(GEOMETRY)}}
-    load_state(model, kept, file, frozen=FROZEN[run.stage])
+    load_state(model, kept, file, frozen=STAGES[run.stage].frozen)
     return f"weights: {about['weights']} of run {about['run_key']}"
 
 
@@ -121,31 +121,14 @@ def _items(run: RunSettings, places: Places, notes: list[str]) -> TrainingItems:
 
 
 def _model(run: RunSettings, places: Places, notes: list[str]) -> nn.Module:
-    teacher = run.stage == "label-encoder" or bool({"lidar_feature", "response"} & set(run.terms))
-    needed = {
-        "teacher": (teacher, places.teacher),
-        "label encoder": (run.stage == "student" and "label_feature" in run.terms, places.label_encoder),
-    }
-    parents = {name: folder for name, (wanted, folder) in needed.items() if wanted}
-    trained = all(folder is not None and weights_path(folder, "ema").is_file() for folder in parents.values())
+    wanted = parents_of(run.stage, run.needs)
+    names = ", ".join(stage.replace("-", " ") for stage in wanted)
+    trained = all(stage in places.parents and weights_path(places.parents[stage], "ema").is_file() for stage in wanted)
     if not trained:
-        notes.append(f"untrained, with random weights: {', '.join(parents)}")
-        return _with_random_parents(run, teacher=teacher)
-    if parents:
-        notes.append(f"trained: {', '.join(parents)}")
-    return build_model(run, teacher_dir=parents.get("teacher"), label_encoder_dir=parents.get("label encoder"))
-
-
-def _with_random_parents(run: RunSettings, *, teacher: bool) -> nn.Module:
-    from labeldistill.distillation.inverse import LabelInverse
-    from labeldistill.distillation.label_encoder import LabelEncoder
-    from labeldistill.distillation.model import DistilledStudent
-    from labeldistill.models.teacher import LidarTeacher
-
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derived_seed(run.seed, "init", "trial"))
-        if run.stage == "label-encoder":
-            return LabelInverse.from_settings(run)
-        lidar = LidarTeacher.from_settings(run) if teacher else None
-        encoder = LabelEncoder.from_settings(run) if "label_feature" in run.terms else None
-        return DistilledStudent.from_settings(run, lidar, encoder)
+        notes.append(f"untrained, with random weights: {names}")
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(derived_seed(run.seed, "init", "dry run"))
+            return untrained_model(run)
+    if wanted:
+        notes.append(f"trained: {names}")
+    return build_model(run, places.parents)

@@ -7,13 +7,12 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from labeldistill.config.study import Term
+from labeldistill.config.terms import Term, term_spec
 from labeldistill.data.batch import Batch
 from labeldistill.distillation.model import DistilledStudent
 from labeldistill.distillation.partition import GROUPS
-from labeldistill.distillation.terms import FEATURE_TERMS, FeaturePair, TermInputs, weighted_terms
-
-PARTS = ("backbone", "head", "distill_encoder_lidar", "distill_encoder_label", "centerpoint", "label_encoder")
+from labeldistill.distillation.term_inputs import FeaturePair, TermInputs
+from labeldistill.distillation.terms import weighted_terms
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ def gradient_audit(model: DistilledStudent, batch: Batch) -> GradientAudit:
     without gradient: that comparison trains nothing but its adaptor.
     """
     model = copy.deepcopy(model).train()
-    seen = model.evidence(batch)
+    seen = model.term_inputs(batch)
     names, parameters = zip(*[(k, p) for k, p in model.named_parameters() if p.requires_grad], strict=True)
     behind = _frames_with_parameters(model, seen)
     audit = GradientAudit([], [])
@@ -74,10 +73,9 @@ def gradient_audit(model: DistilledStudent, batch: Batch) -> GradientAudit:
         for scale, gradient in enumerate(gradients[:2]):
             rows = _channel_rows(model, scale, seen.features[scale].shape[1], gradient, behind)
             audit.channels.extend(ChannelGradient(term, compared_at, scale, *row) for row in rows)
-        for part in PARTS:
+        for part, _ in model.named_children():
             own = [g for k, g in zip(names, gradients[2:], strict=True) if k.split(".")[0] == part and g is not None]
-            if part in model._modules:
-                audit.parts.append(PartGradient(term, compared_at, part, _norm(own)))
+            audit.parts.append(PartGradient(term, compared_at, part, _norm(own)))
     return audit
 
 
@@ -87,16 +85,15 @@ def _norm(gradients: Sequence[Tensor]) -> float:
 
 def _sources(model: DistilledStudent, seen: TermInputs) -> Iterator[tuple[Term, int | None, Tensor]]:
     """Every weighted term; the feature terms one scale at a time."""
-    pairs: dict[Term, FeaturePair | None] = {"lidar_feature": seen.lidar, "label_feature": seen.label}
-    whole = {term: weight for term, weight in model.terms.items() if term not in pairs}
-    for term, value in weighted_terms(whole, seen, model.term_rules).items():
+    group_of = {term: group for term in model.terms if (group := term_spec(term).group) is not None}
+    whole = {term: weight for term, weight in model.terms.items() if term not in group_of}
+    for term, value in weighted_terms(whole, seen, model.term_options).items():
         yield term, None, value
-    for term, pair in pairs.items():
-        for scale in range(len(pair.adapted) if pair is not None else 0):
-            assert pair is not None
-            one = FeaturePair([pair.adapted[scale]], [pair.target[scale]])
-            only = replace(seen, lidar=one) if term == "lidar_feature" else replace(seen, label=one)
-            yield term, scale, model.terms[term] * FEATURE_TERMS[term](only, model.term_rules)
+    for term, group in group_of.items():
+        pair = seen.pairs[group]
+        for scale in range(len(pair.adapted)):
+            only = replace(seen, pairs={group: FeaturePair([pair.adapted[scale]], [pair.target[scale]])})
+            yield term, scale, weighted_terms({term: model.terms[term]}, only, model.term_options)[term]
 
 
 def _frames_with_parameters(model: DistilledStudent, seen: TermInputs) -> list[bool]:

@@ -10,12 +10,12 @@ from labeldistill.checks.dry_run import DryRun
 from labeldistill.checks.gradient_audit import ChannelGradient, GradientAudit, PartGradient, gradient_audit
 from labeldistill.checks.teacher_audit import FrozenPart, teacher_audit
 from labeldistill.config.study import RunSettings
+from labeldistill.config.terms import term_spec
 from labeldistill.distillation.model import DistilledStudent
 from labeldistill.training.determinism import set_threads
 from labeldistill.training.devices import resolve_device
 from labeldistill.training.seeding import seed_everything
 
-GROUP_OF_TERM = {"lidar_feature": "lidar", "label_feature": "label"}
 FROZEN_PARTS = ("centerpoint", "label_encoder")
 TRAINED_PARTS = ("backbone", "head")
 
@@ -64,32 +64,32 @@ class Preflight:
 
 
 Gate = Callable[[DryRun, Preflight], None]
-"""Looks at a trial and adds its findings. Gates run in order; the later ones may train the trial's model."""
+"""Looks at a dry run and adds its findings. Gates run in order; the later ones may train its model."""
 
 
-def preflight(unit: str, trial: DryRun) -> Preflight:
+def preflight(unit: str, dry_run: DryRun) -> Preflight:
     """Let every gate look at a student run.
 
     Args:
         unit: the variant's name.
-        trial: its run, prepared; its model is used up.
+        dry_run: its run, prepared; its model is used up.
 
     Raises:
         InputError: a device that is not there.
     """
     set_threads()
-    found = Preflight(unit, trial.notes)
+    found = Preflight(unit, dry_run.notes)
     for gate in GATES:
-        gate(trial, found)
+        gate(dry_run, found)
     return found
 
 
 # -- where gradient goes -----------------------------------------------------------------------------------------------
 
 
-def gradient_gate(trial: DryRun, found: Preflight) -> None:
+def gradient_gate(dry_run: DryRun, found: Preflight) -> None:
     """Which channel group of which frame receives gradient from which term."""
-    job = trial.job
+    job = dry_run.job
     model = job.model
     assert isinstance(model, DistilledStudent), "the gradient gate is for students"
     device = torch.device(resolve_device(job.device))
@@ -97,7 +97,7 @@ def gradient_gate(trial: DryRun, found: Preflight) -> None:
     batch = job.items.collate([job.items.item(0, index) for index in range(count)]).to(device)
     seed_everything(job.seed, "preflight")
     found.gradients = gradient_audit(model.to(device), batch)
-    found.findings += judge_gradients(trial.run, found.gradients)
+    found.findings += judge_gradients(dry_run.run, found.gradients)
 
 
 def judge_gradients(run: RunSettings, audit: GradientAudit) -> list[Finding]:
@@ -105,7 +105,7 @@ def judge_gradients(run: RunSettings, audit: GradientAudit) -> list[Finding]:
     findings = [_no_gradient_into_frozen(audit.parts)]
     for term, compared_at in dict.fromkeys((row.term, row.compared_at) for row in audit.parts):
         parts = [row for row in audit.parts if (row.term, row.compared_at) == (term, compared_at)]
-        if term not in GROUP_OF_TERM:
+        if term_spec(term).group is None:
             findings.append(_reaches_the_student(term, parts))
             continue
         wanted = (term, compared_at, compared_at)
@@ -137,7 +137,8 @@ def _reaches_its_group(
     run: RunSettings, term: str, parts: Sequence[PartGradient], rows: Sequence[ChannelGradient]
 ) -> Finding:
     """A feature term compared at one scale must reach its own channel group there, and no other."""
-    scale, own = rows[0].scale, GROUP_OF_TERM[term]
+    scale, own = rows[0].scale, term_spec(term).group
+    assert own is not None
     about = f"{term} at scale {scale}"
     reached = [row for row in rows if row.gradient != 0]
     if foreign := {row.group for row in reached if own not in row.group.split("+")}:
@@ -165,10 +166,10 @@ def _frames(rows: Sequence[ChannelGradient]) -> str:
 # -- what must not change ----------------------------------------------------------------------------------------------
 
 
-def teacher_gate(trial: DryRun, found: Preflight) -> None:
+def teacher_gate(dry_run: DryRun, found: Preflight) -> None:
     """Weights and buffers of the frozen networks before and after some steps."""
-    found.frozen = teacher_audit(trial.job)
-    found.findings += [finding for part in found.frozen for finding in judge_frozen(trial.run, part)]
+    found.frozen = teacher_audit(dry_run.job)
+    found.findings += [finding for part in found.frozen for finding in judge_frozen(dry_run.run, part)]
 
 
 def judge_frozen(run: RunSettings, part: FrozenPart) -> list[Finding]:

@@ -6,7 +6,8 @@ from labeldistill.claims.claims import Claim
 from labeldistill.claims.differences import differences
 from labeldistill.claims.evidence import Evidence
 from labeldistill.claims.official import load_official, why_not_official
-from labeldistill.claims.references import STAGES, load_reference
+from labeldistill.claims.references import load_reference
+from labeldistill.config.methods import FIXED_UNITS
 from labeldistill.config.study import StudySettings
 from labeldistill.study.apart import Origin, origin_of, variant_of
 
@@ -74,7 +75,7 @@ def _settings(study: StudySettings, unit: str, claim: Claim) -> list[str]:
         return found
     reference = load_reference(claim)
     differing = differences(study, unit, reference, claim.reference.unit)
-    if any(claim.delta(metric) is not None for metric in ("mAP", "NDS")) and unit not in STAGES:
+    if any(claim.delta(metric) is not None for metric in ("mAP", "NDS")) and unit not in FIXED_UNITS:
         differing += differences(study, study.baseline, reference, reference.baseline)
     if differing:
         found.append(f"another configuration than {claim.reference.study}: {', '.join(map(str, differing))}")

@@ -13,7 +13,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from labeldistill.config.load import studies_folder
-from labeldistill.config.study import Stage, StudySettings
+from labeldistill.config.methods import Stage
+from labeldistill.config.study import StudySettings
 from labeldistill.config.switches import STAGES_OF_SWITCH, Switches
 from labeldistill.config.yaml_file import parse_yaml
 from labeldistill.errors import InputError

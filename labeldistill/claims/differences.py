@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from labeldistill.claims.references import STAGES, same_start, start_weights
+from labeldistill.claims.references import same_start, start_weights
+from labeldistill.config.methods import parents_of, stage_of
 from labeldistill.config.runs import run_settings, with_overrides
-from labeldistill.config.study import RunSettings, Stage, StudySettings
+from labeldistill.config.study import RunSettings, StudySettings
 
 # How a run is carried out, which run of several it is, or what is compared otherwise: see `splits_of`.
 _LEFT_OUT = {
@@ -49,14 +50,13 @@ def flat(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 def runs_of(study: StudySettings, unit: str) -> dict[str, RunSettings]:
     """The run of a unit and those of the stages that it learns from, by stage."""
     variant = unit if unit in study.variants else None
-    stage: Stage = "student" if variant else "teacher" if unit == STAGES[0] else "label-encoder"
-    run = run_settings(study, stage, variant, 0)
-    found = {stage: run}
-    if stage != "teacher" and run.teacher is not None:
-        found["teacher"] = run_settings(study, "teacher", variant, 0)
-    if stage == "student" and run.label_encoder is not None:
-        found["label-encoder"] = run_settings(study, "label-encoder", variant, 0)
-    return {str(name): each for name, each in found.items()}
+    todo, found = [stage_of(unit)], {}
+    while todo:
+        stage = todo.pop()
+        run = run_settings(study, stage, variant, 0)
+        found[str(stage)] = run
+        todo += [each for each in parents_of(stage, run.needs) if each not in found]
+    return found
 
 
 def splits_of(study: StudySettings) -> dict[str, Any]:

@@ -12,11 +12,9 @@ import yaml
 
 from labeldistill.claims.claims import Claim, reference_file
 from labeldistill.config.load import load_study
+from labeldistill.config.methods import FIXED_UNITS
 from labeldistill.config.study import StudySettings
 from labeldistill.errors import InputError
-
-STAGES = ("teacher", "label-encoder")
-"""Units that are no variants."""
 
 SHA256 = "sha256:"
 """Before the first digits of the hash of the public file that a reference starts from, in place of a path."""
@@ -37,7 +35,7 @@ def load_reference(claim: Claim) -> StudySettings:
         raise InputError("names no reference study", key=f"claims.{claim.id}.reference")
     file = reference_file(claim.reference.study)
     study = load_study(str(file))
-    if claim.reference.unit not in (*STAGES, *study.variants):
+    if claim.reference.unit not in (*FIXED_UNITS, *study.variants):
         raise InputError(f"has no unit `{claim.reference.unit}`", file=file, key=f"claims.{claim.id}.reference.unit")
     return study
 

@@ -1,7 +1,7 @@
 """Whether what a study asks of published numbers can be asked at all: its units, its claims, its margins."""
 
 from labeldistill.claims.claims import POINTS, Claim
-from labeldistill.claims.references import STAGES
+from labeldistill.config.methods import FIXED_UNITS
 from labeldistill.config.study import StudySettings
 from labeldistill.config.verdict import Metric
 from labeldistill.errors import InputError
@@ -44,13 +44,13 @@ def _check_margins(study: StudySettings, claims: dict[str, Claim]) -> None:
 
 
 def _check_claim(study: StudySettings, unit: str, claim_id: str, claims: dict[str, Claim]) -> None:
-    if unit not in study.variants and unit not in STAGES:
-        raise InputError(f"no such unit; there are {', '.join((*STAGES, *study.variants))}", key=f"claims.{unit}")
+    if unit not in study.variants and unit not in FIXED_UNITS:
+        raise InputError(f"no such unit; there are {', '.join((*FIXED_UNITS, *study.variants))}", key=f"claims.{unit}")
     if claim_id not in claims:
         raise InputError(f"no claim `{claim_id}`; there are {', '.join(claims)}", key=f"claims.{unit}")
     claim = claims[claim_id]
     is_gain = any(claim.delta(metric) is not None for metric in POINTS)
-    if is_gain and (unit == study.baseline or unit in STAGES):
+    if is_gain and (unit == study.baseline or unit in FIXED_UNITS):
         raise InputError(
             f"claim `{claim_id}` is a gain over a baseline, which {unit} has none of", key=f"claims.{unit}"
         )

@@ -64,8 +64,7 @@ def determinism(
     plan = StudyPlan.load(study, results)
     keyed(plan)
     run = plan.run(unit, seed)
-    parents = (run.teacher, run.label_encoder)
-    places = Places(plan.infos, *(parent.folder if parent else None for parent in parents))
+    places = Places(plan.infos, {parent.stage: parent.folder for parent in run.parents})
     training = run.settings.training
     devices = plan.study.devices_per_run * plan.study.nodes_per_run
     samples = batch or training.batch_per_device or max(1, training.batch // devices)

@@ -22,16 +22,10 @@ def benchmark(study: StudyOption, device: DeviceOption = "auto", results: Result
     with bar("benchmark") as progress:
         for done, run in enumerate(plan.benchmarked):
             progress(done, len(plan.benchmarked))
-            measured = measure(
-                run.settings,
-                run.folder,
-                plan.infos,
-                run_key=run.key,
+            units[run.unit] = measure(
+                run.located(plan.infos),
                 split=plan.study.evaluation_split,
                 settings=plan.study.benchmark,
                 device=chosen,
-                teacher_dir=run.teacher.folder if run.teacher else None,
-                label_encoder_dir=run.label_encoder.folder if run.label_encoder else None,
             )
-            units[run.unit] = measured
     write_json(plan.benchmark, {"device": next(iter(units.values()))["device"], "units": units})

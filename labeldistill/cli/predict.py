@@ -14,7 +14,7 @@ def predict(
     seed: SeedOption = 0,
     key: KeyOption = None,
     device: DeviceOption = "auto",
-    devices: Annotated[int, typer.Option("--devices", help="Processes, one a device, that share the split.")] = 1,
+    devices: Annotated[int, typer.Option("--devices", help="Processes, one per device, that share the split.")] = 1,
     results: ResultsOption = Path("results"),
 ) -> None:
     """Detect on the study's evaluation split with a finished run, or with an adopted checkpoint by its --key.
@@ -23,19 +23,9 @@ def predict(
     """
     from labeldistill.inference.predict import predict as predict_run
     from labeldistill.study.plan import StudyPlan
+    from labeldistill.training.job import Execution
 
     plan = StudyPlan.load(study, results)
     run = plan.run(unit, seed, key)
-    predict_run(
-        run.settings,
-        run.folder,
-        plan.infos,
-        plan.study.evaluation_split,
-        plan.predictions(run),
-        run_key=run.key,
-        device=device if device != "auto" else plan.study.device,
-        devices=devices,
-        teacher_dir=run.teacher.folder if run.teacher else None,
-        label_encoder_dir=run.label_encoder.folder if run.label_encoder else None,
-        weights=run.weights,
-    )
+    execution = Execution(device=device if device != "auto" else plan.study.device, devices=devices)
+    predict_run(run.located(plan.infos), plan.study.evaluation_split, plan.predictions(run), execution)

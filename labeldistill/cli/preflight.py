@@ -94,8 +94,7 @@ def _checked(plan: "StudyPlan", run: "PlannedRun", *, full_size: bool, batch: in
     settings, places = small(run.settings), Places(weights=weights)
     if full_size:
         settings = run.settings
-        teacher, encoder = (parent.folder if parent else None for parent in (run.teacher, run.label_encoder))
-        places = Places(plan.infos, teacher, encoder, weights)
+        places = Places(plan.infos, {parent.stage: parent.folder for parent in run.parents}, weights)
     return look(label(run.unit, run.origin), prepare(settings, places, batch=batch, device=device))
 
 

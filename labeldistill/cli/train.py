@@ -16,7 +16,7 @@ def train(
     device: DeviceOption = "auto",
     devices: Annotated[
         int | None,
-        typer.Option(help="Processes on each machine, one a device; the study's `devices_per_run` unless given."),
+        typer.Option(help="Processes on each machine, one per device; the study's `devices_per_run` unless given."),
     ] = None,
     nodes: Annotated[
         int | None,
@@ -48,19 +48,13 @@ def train(
     if run.record.is_file():
         return
     from labeldistill.cli.disk_errors import as_input_error
-    from labeldistill.records.training_run import train as train_run
+    from labeldistill.records.training_run import train_with_record
+    from labeldistill.training.job import Execution
 
+    execution = Execution(
+        device=device if device != "auto" else plan.study.device,
+        devices=plan.study.devices_per_run if devices is None else devices,
+        nodes=nodes,
+    )
     with as_input_error(run.folder):
-        train_run(
-            run.settings,
-            plan.infos,
-            run.folder,
-            run_key=run.key,
-            study=plan.study.name,
-            variant=unit,
-            teacher_dir=run.teacher.folder if run.teacher else None,
-            label_encoder_dir=run.label_encoder.folder if run.label_encoder else None,
-            device=device if device != "auto" else plan.study.device,
-            devices=plan.study.devices_per_run if devices is None else devices,
-            nodes=nodes,
-        )
+        train_with_record(run.located(plan.infos), execution, study=plan.study.name, variant=unit)

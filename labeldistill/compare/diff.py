@@ -9,6 +9,7 @@ from labeldistill.compare.diff_measured import by_unit, scores
 from labeldistill.compare.diff_rows import DiffOptions, DiffRow, judged, row_json
 from labeldistill.compare.diff_runs import Run, RunId, Side
 from labeldistill.compare.diff_speed import EVERYTHING, speeds
+from labeldistill.config.methods import STAGES, stage_of
 from labeldistill.config.verdict import LEAST_CONFIDENCE
 from labeldistill.errors import InputError
 from labeldistill.files import without_nan
@@ -117,7 +118,7 @@ def _is_same(a: Run, b: Run) -> bool:
 def _place(run: RunId) -> tuple[str, int, str, int]:
     """Study by study: teacher, label encoder, variants."""
     study, variant, seed = run
-    return study, {"teacher": 0, "label-encoder": 1}.get(variant, 2), variant, seed
+    return study, list(STAGES).index(stage_of(variant)), variant, seed
 
 
 def _studies(side: Side) -> str:

@@ -7,6 +7,7 @@ from statistics import median
 
 from labeldistill.compare.diff_measured import Measured
 from labeldistill.compare.diff_runs import Run
+from labeldistill.config.methods import FIXED_UNITS
 
 BENCHMARKED = ("train_samples_per_s", "latency_median_ms", "peak_memory_mb")
 """What is compared of a benchmark; its other numbers are parts of these."""
@@ -39,7 +40,7 @@ def _without_drift(study: str, found: list[Measured]) -> Iterator[Measured]:
 
     The median: one variant that became slower does not pass for a slower machine.
     """
-    students = [entry for entry in found if entry.variant not in ("teacher", "label-encoder")]
+    students = [entry for entry in found if entry.variant not in FIXED_UNITS]
     if len(students) < 2:
         yield from found
         return

@@ -3,8 +3,10 @@
 from typing import Any
 
 from labeldistill.config.load import validated
-from labeldistill.config.study import RunSettings, Stage, StudySettings
+from labeldistill.config.methods import STAGES, Stage, parents_of
+from labeldistill.config.study import RunSettings, StudySettings
 from labeldistill.config.switches import STAGES_OF_SWITCH
+from labeldistill.config.terms import LABELDISTILL, needs_of
 from labeldistill.errors import InputError
 
 
@@ -44,15 +46,11 @@ def run_settings(study: StudySettings, stage: Stage, variant: str | None, seed: 
     if variant is None and stage == "student":
         raise InputError("a student run needs a variant", key="variant")
     seen = study if variant is None else with_overrides(study, variant)
-    training = {
-        "teacher": seen.teacher_training,
-        "label-encoder": seen.label_encoder_training,
-        "student": seen.student_training,
-    }[stage]
     student = stage == "student"
     terms = seen.variants[variant].terms if student and variant is not None else {}
-    teacher_seen = stage != "student" or bool({"lidar_feature", "response"} & set(terms))
-    label_seen = stage == "label-encoder" or "label_feature" in terms
+    needs = needs_of(terms)
+    parents = parents_of(stage, needs)
+    encoder_seen = stage == "label-encoder" or "label-encoder" in parents
     acting = {k: v for k, v in seen.switches.model_dump().items() if stage in STAGES_OF_SWITCH[k]}
     return RunSettings(
         stage=stage,
@@ -60,11 +58,12 @@ def run_settings(study: StudySettings, stage: Stage, variant: str | None, seed: 
         data=seen.data,
         grid=seen.grid,
         bev_augmentation=seen.bev_augmentation,
-        training=training,
+        training=getattr(seen, STAGES[stage].training),
         switches=acting,
-        teacher=seen.teacher if teacher_seen or label_seen else None,
-        label_encoder=seen.label_encoder if label_seen else None,
+        teacher=seen.teacher if stage == "teacher" or parents else None,
+        label_encoder=seen.label_encoder if encoder_seen else None,
         student=seen.student if student else None,
-        distillation=seen.distillation if {"lidar_feature", "label_feature"} & set(terms) else None,
+        distillation=seen.distillation if needs.groups else None,
+        method=seen.method if student else LABELDISTILL,
         terms=dict(terms),
     )

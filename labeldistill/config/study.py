@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from labeldistill.config.base import Settings
 from labeldistill.config.data import DataSettings
 from labeldistill.config.grid import GridSettings
+from labeldistill.config.methods import FIXED_UNITS, METHODS, Stage
 from labeldistill.config.model import (
     BevAugmentationSettings,
     DistillationSettings,
@@ -16,12 +17,11 @@ from labeldistill.config.model import (
 )
 from labeldistill.config.names import Name
 from labeldistill.config.slicing import Slices
-from labeldistill.config.switches import STAGES_OF_SWITCH, Switches
+from labeldistill.config.switches import STAGES_OF_SWITCH, Switches, is_released
+from labeldistill.config.terms import LABELDISTILL, Needs, Term, needs_of, registered, term_spec
 from labeldistill.config.training import TrainingSettings
 from labeldistill.config.verdict import VerdictSettings
 
-Term = Literal["detection", "depth", "lidar_feature", "label_feature", "response"]
-Stage = Literal["teacher", "label-encoder", "student"]
 Split = Literal["train", "val", "tuning"]
 Seed = Annotated[int, Field(ge=0, lt=2**32, strict=True)]
 
@@ -39,17 +39,10 @@ class VariantSettings(Settings):
     def _terms(self) -> "VariantSettings":
         if "detection" not in self.terms:
             raise ValueError("`terms` must hold `detection`")
+        for term in self.terms:
+            if term not in registered():
+                raise ValueError(f"`terms.{term}` is no loss term; there are {', '.join(registered())}")
         return self
-
-    @property
-    def needs_teacher(self) -> bool:
-        """Whether training sees the LiDAR teacher."""
-        return bool({"lidar_feature", "response"} & set(self.terms))
-
-    @property
-    def needs_label_encoder(self) -> bool:
-        """Whether training sees the label encoder."""
-        return "label_feature" in self.terms
 
 
 class RunSettings(Settings):
@@ -70,11 +63,18 @@ class RunSettings(Settings):
     label_encoder: LabelEncoderSettings | None = None
     student: StudentSettings | None = None
     distillation: DistillationSettings | None = None
+    method: str = LABELDISTILL
+    """The method that a student belongs to (see `config.methods`)."""
     terms: dict[Term, float] = {}
 
+    @property
+    def needs(self) -> Needs:
+        """What the terms need besides the student."""
+        return needs_of(self.terms)
+
     def released(self, switch: str) -> bool:
-        """Whether `switch` has its released value in this run; a switch that does not act on the stage is an error."""
-        return self.switches[switch] == "released"
+        """Whether `switch` has its released value in this run (see `switches.is_released`)."""
+        return is_released(self.switches, switch)
 
 
 class BenchmarkSettings(Settings):
@@ -89,6 +89,8 @@ class StudySettings(Settings):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=64)
     description: str
+    method: str = LABELDISTILL
+    """What is trained, from what (see `config.methods`)."""
     data: DataSettings
     grid: GridSettings = GridSettings()
     bev_augmentation: BevAugmentationSettings = BevAugmentationSettings()
@@ -131,11 +133,17 @@ class StudySettings(Settings):
             raise ValueError(f"`baseline` names `{self.baseline}`, which is none of {sorted(self.variants)}")
         if len(set(self.seeds)) != len(self.seeds) or not self.seeds:
             raise ValueError(f"`seeds` must be given once each, got {list(self.seeds)}")
-        unknown = {"teacher", "label-encoder"} & set(self.variants)
+        unknown = set(FIXED_UNITS) & set(self.variants)
         if unknown:
             raise ValueError(f"a variant can't be called {sorted(unknown)}: the name is a stage's")
         if self.name == "data":
             raise ValueError("`name`: results/data is where the data of all studies lie; give the study another name")
+        if self.method not in METHODS:
+            raise ValueError(f"`method` {self.method} is none of {', '.join(METHODS)}")
+        for name, variant in self.variants.items():
+            for term in variant.terms:
+                if self.method not in term_spec(term).methods:
+                    raise ValueError(f"`variants.{name}.terms.{term}` is no term of the method {self.method}")
         if self.evaluation_split not in self.data.splits:
             raise ValueError(f"`evaluation_split` {self.evaluation_split} is none of `data.splits`")
         assert set(STAGES_OF_SWITCH) == set(Switches.model_fields)

@@ -3,11 +3,28 @@
 What each does, where it stands in the released code and its measured effect: workflow/claims/deviations.yaml.
 """
 
+from collections.abc import Mapping
 from typing import Literal
 
 from labeldistill.config.base import Settings
 
 Switch = Literal["released", "corrected"]
+
+
+def is_released(switches: Mapping[str, str], switch: str) -> bool:
+    """Whether a switch has its released value.
+
+    Args:
+        switches: those that act on a stage. One that does not concerns a part that the stage does not have, and counts
+            as released.
+        switch: a name of `Switches`.
+
+    Raises:
+        KeyError: no such switch.
+    """
+    if switch not in Switches.model_fields:
+        raise KeyError(switch)
+    return switches.get(switch, "released") == "released"
 
 
 class Switches(Settings):

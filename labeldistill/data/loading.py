@@ -54,33 +54,28 @@ class LoadingOptions:
     def from_settings(cls, run: RunSettings, *, training: bool) -> "LoadingOptions":
         """The rules of one run in training or in evaluation; only what its stage and terms need is loaded."""
 
-        def released(switch: str) -> bool:
-            # A switch that does not act on the stage concerns a part that this stage does not load.
-            return run.switches.get(switch, "released") == "released"
-
         student, data = run.student, run.data
         camera = run.stage == "student"
-        distilled = bool({"lidar_feature", "response"} & set(run.terms))
         return cls(
             training=training,
             images=camera,
-            depth=camera and training and "depth" in run.terms,
-            points=run.stage == "teacher" or (camera and training and distilled),
-            boxes=training or not (run.stage == "label-encoder" and released("label_encoder_eval")),
+            depth=camera and training and run.needs.lidar_depth,
+            points=run.stage == "teacher" or (camera and training and run.needs.teacher),
+            boxes=training or not (run.stage == "label-encoder" and run.released("label_encoder_eval")),
             frame_offsets=student.frame_offsets if student is not None and camera else (0,),
-            repeat_current=released("missing_past_frame") and not training,
+            repeat_current=run.released("missing_past_frame") and not training,
             image=student.image if student is not None and camera else None,
             bev=run.bev_augmentation,
-            bgr=released("colour_order"),
-            released_depth_pixels=released("depth_map_pixels"),
-            mean_camera_pose=released("ego_pose"),
-            float32_global=released("sweep_precision"),
-            scale_lidar_z=not released("lidar_z_scale"),
-            zero_unknown_velocity=released("nan_targets"),
+            bgr=run.released("colour_order"),
+            released_depth_pixels=run.released("depth_map_pixels"),
+            mean_camera_pose=run.released("ego_pose"),
+            float32_global=run.released("sweep_precision"),
+            scale_lidar_z=not run.released("lidar_z_scale"),
+            zero_unknown_velocity=run.released("nan_targets"),
             sweeps=SweepRule(
                 past=data.past_sweeps,
-                future=data.future_sweeps if released("future_sweeps") else 0,
-                cut_at_gap=released("first_frame_sweeps"),
+                future=data.future_sweeps if run.released("future_sweeps") else 0,
+                cut_at_gap=run.released("first_frame_sweeps"),
             ),
             max_point_distance_m=data.max_point_distance_m,
             max_points=data.max_points,

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy, one_hot
 
+from labeldistill.distillation.term_inputs import TermInputs, TermOptions
 from labeldistill.ops.distributed import reduce_mean, world_size
 
 EMPTY_M = 1e5  # stands for "no point" while the nearest point of a patch is looked for
@@ -51,3 +52,9 @@ def depth_loss(probabilities: Tensor, depth: Tensor, stride: int, depth_m: tuple
     with torch.autocast(probabilities.device.type, enabled=False):
         predicted = probabilities.permute(0, 2, 3, 1).flatten(0, 2)[known].float()
         return binary_cross_entropy(predicted, target[known], reduction="sum") / count
+
+
+def depth(inputs: TermInputs, options: TermOptions) -> Tensor:
+    """Term `depth`."""
+    assert inputs.lidar_depth is not None, "the term `depth` needs the batch's depth maps"
+    return depth_loss(inputs.depth, inputs.lidar_depth, options.stride, options.depth_m)

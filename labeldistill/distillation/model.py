@@ -5,14 +5,16 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from labeldistill.config.study import RunSettings, Term
+from labeldistill.config.study import RunSettings
+from labeldistill.config.terms import Term
 from labeldistill.data.batch import Batch
 from labeldistill.distillation.adaptor import DistillAdaptor
 from labeldistill.distillation.frozen import freeze, set_frozen_mode
 from labeldistill.distillation.label_encoder import LabelEncoder
 from labeldistill.distillation.label_map import LabelMapOptions, draw_label_maps
 from labeldistill.distillation.partition import Group, Partition
-from labeldistill.distillation.terms import FeaturePair, TermInputs, TermOptions, weighted_terms
+from labeldistill.distillation.term_inputs import FeaturePair, TermInputs, TermOptions
+from labeldistill.distillation.terms import weighted_terms
 from labeldistill.errors import InputError
 from labeldistill.models.centre_head.decode import Detections
 from labeldistill.models.centre_head.targets import Targets
@@ -55,15 +57,16 @@ class DistilledStudent(nn.Module):
             raise InputError(f"a {run.stage} run without a student", key="student")
         self.grid, self.head_settings = run.grid, run.student.head
         self.terms: Mapping[Term, float] = run.terms
+        self.needs = run.needs
         self.frame_offsets = run.student.frame_offsets
-        self.term_rules = TermOptions.from_settings(run)
+        self.term_options = TermOptions.from_settings(run)
         self.teacher_follows = run.released("teacher_mode")
         self.backbone, self.head = student.backbone, student.head
         self._add_adaptors(run)
-        if teacher is not None and {"lidar_feature", "response"} & set(run.terms):
+        if teacher is not None and self.needs.teacher:
             self.centerpoint = teacher
-        if label_encoder is not None and "label_feature" in run.terms:
-            self.map_rules = LabelMapOptions.from_settings(run)
+        if label_encoder is not None and self.needs.label_encoder:
+            self.map_options = LabelMapOptions.from_settings(run)
             self.label_encoder = label_encoder
         self.partitions = partitions(run) if run.distillation is not None else []
         for module in self.frozen().values():
@@ -82,13 +85,13 @@ class DistilledStudent(nn.Module):
         return cls(run, CameraStudent.from_settings(run), teacher, label_encoder)
 
     def _add_adaptors(self, run: RunSettings) -> None:
-        if not {"lidar_feature", "label_feature"} & set(run.terms):
+        if not self.needs.groups:
             return
         # both are drawn, in this order, whichever is kept: a seed then gives every row the same weights
         groups: tuple[Group, Group] = ("lidar", "label")
         drawn = {group: _adaptor(run, group) for group in groups}
         for group, adaptor in drawn.items():
-            if f"{group}_feature" not in run.terms:
+            if group not in self.needs.groups:
                 continue
             if adaptor is None:
                 raise InputError(
@@ -120,33 +123,33 @@ class DistilledStudent(nn.Module):
 
     def losses(self, batch: Batch) -> dict[Term, Tensor]:
         """Each term of the row times its weight, a scalar each; nothing else is computed."""
-        return weighted_terms(self.terms, self.evidence(batch), self.term_rules)
+        return weighted_terms(self.terms, self.term_inputs(batch), self.term_options)
 
     def detect(self, batch: Batch) -> list[Detections]:
         """Boxes of every sample of a batch with images and cameras."""
-        return self.term_rules.head.decode(self(batch).predictions, self.grid, self.head_settings)
+        return self.term_options.head.decode(self(batch).predictions, self.grid, self.head_settings)
 
-    def evidence(self, batch: Batch) -> TermInputs:
+    def term_inputs(self, batch: Batch) -> TermInputs:
         """Run the student and what the terms compare it with."""
         out = self(batch)
         taught = self._teacher_output(batch)
+        pairs: dict[str, FeaturePair] = {}
+        if taught is not None and "lidar" in self.needs.groups:
+            pairs["lidar"] = self._pair("lidar", out.features, taught.features)
+        if "label" in self.needs.groups:
+            pairs["label"] = self._pair("label", out.features, self._label_features(batch))
         return TermInputs(
             predictions=out.predictions,
             features=out.features,
             depth=out.depth,
             targets=self._targets(batch),
             lidar_depth=batch.depth,
-            teacher_predictions=None if taught is None else taught.predictions,
-            lidar=self._pair("lidar", out.features, taught.features)
-            if taught is not None and "lidar_feature" in self.terms
-            else None,
-            label=self._pair("label", out.features, self._label_features(batch))
-            if "label_feature" in self.terms
-            else None,
+            teacher=taught,
+            pairs=pairs,
         )
 
     def _targets(self, batch: Batch) -> Targets:
-        return self.term_rules.head.targets(batch.boxes, batch.labels, self.grid, self.head_settings)
+        return self.term_options.head.targets(batch.boxes, batch.labels, self.grid, self.head_settings)
 
     def _pair(self, group: Group, features: list[Tensor], target: list[Tensor]) -> FeaturePair:
         adaptor: DistillAdaptor = self.get_submodule(f"distill_encoder_{group}")  # type: ignore[assignment]
@@ -155,17 +158,17 @@ class DistilledStudent(nn.Module):
 
     @torch.no_grad()
     def _teacher_output(self, batch: Batch) -> TeacherOutput | None:
-        if not {"lidar_feature", "response"} & set(self.terms):
+        if not self.needs.teacher:
             return None
         if "centerpoint" not in self._modules or batch.points is None:
-            raise InputError("the terms `lidar_feature` and `response` need a LiDAR teacher and points", key="terms")
+            raise InputError(f"the terms {', '.join(self.terms)} need a LiDAR teacher and points", key="terms")
         return self.centerpoint(batch.points)  # type: ignore[no-any-return]
 
     @torch.no_grad()
     def _label_features(self, batch: Batch) -> list[Tensor]:
         if "label_encoder" not in self._modules:
-            raise InputError("the term `label_feature` needs a label encoder", key="terms")
-        maps = draw_label_maps(batch.boxes, batch.labels, self.grid, self.map_rules)
+            raise InputError(f"the terms {', '.join(self.terms)} need a label encoder", key="terms")
+        maps = draw_label_maps(batch.boxes, batch.labels, self.grid, self.map_options)
         return self.label_encoder(maps)  # type: ignore[no-any-return]
 
 

@@ -1,6 +1,6 @@
 """Detections of a finished run on a split, with its raw and with its EMA weights."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,8 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
-from labeldistill.config.study import RunSettings, Stage
+from labeldistill.config.methods import STAGES, Stage
+from labeldistill.config.study import RunSettings
 from labeldistill.data.batch import Batch
 from labeldistill.data.dataset import KeyFrameDataset
 from labeldistill.data.infos import Infos
@@ -19,53 +20,37 @@ from labeldistill.inference.format_boxes import predictions_from_detections
 from labeldistill.inference.shards import Share, in_shares
 from labeldistill.training.determinism import determinism, set_threads
 from labeldistill.training.devices import Accelerator, resolve_device
-from labeldistill.training.job import Device
+from labeldistill.training.job import Execution, LocatedRun
 from labeldistill.training.progress import StepBar
-from labeldistill.training.recipe import FROZEN, build_model, load_state
-from labeldistill.training.weights_file import WEIGHTS, WeightsName, read_about, read_weights, weights_path
+from labeldistill.training.recipe import build_model, load_state
+from labeldistill.training.weights_file import WeightsName, read_about, read_weights, weights_path
 
 BATCH = 8
 """Key frames at once, unless a device takes fewer in training."""
 
-META: dict[Stage, dict[str, bool]] = {
-    "student": CAMERA_ONLY,
-    "teacher": {**CAMERA_ONLY, "use_camera": False, "use_lidar": True},
-    # boxes in, boxes out: the round trip of the ground truth
-    "label-encoder": {**CAMERA_ONLY, "use_camera": False, "use_external": True},
-}
 
+def predict(run: LocatedRun, split: str, out_dir: Path, execution: Execution) -> None:
+    """Write `predictions-<weights>.parquet` of `split` for each kind of weights; its metadata holds the run key.
 
-def predict(
-    run: RunSettings,
-    run_dir: Path,
-    infos_dir: Path,
-    split: str,
-    out_dir: Path,
-    *,
-    run_key: str,
-    device: Device = "auto",
-    devices: int = 1,
-    teacher_dir: Path | None = None,
-    label_encoder_dir: Path | None = None,
-    weights: Sequence[WeightsName] = WEIGHTS,
-    progress: bool | None = None,
-) -> None:
-    """Write `predictions-<weights>.parquet` of `split` for each of `weights`; its metadata holds key, weights, split.
+    A teacher detects in LiDAR, a student in images, a label encoder turns ground truth into boxes (it needs its
+    teacher). A run that diverged has no boxes anywhere. With several devices each has a process of its own and every
+    Nth batch; the files are the same to the last bit on devices of one kind.
 
-    A teacher detects in LiDAR, a student in images, a label encoder turns ground truth into boxes (needs
-    `teacher_dir`). A run that diverged has no boxes anywhere. With several devices each has a process of its own and
-    every so manyth batch; the files are the same to the last bit on devices of one kind.
+    Args:
+        run: a finished run.
+        split: the study's name of the split.
+        out_dir: made when missing.
+        execution: device and number of devices.
 
     Raises:
         InputError: weights that are missing, damaged or of another run key; an unknown split; a full disk.
         LabelDistillError: one of several processes was killed.
     """
-    accelerator = resolve_device(device, devices)
-    work = _Work(run, run_dir, infos_dir, split, run_key, accelerator, teacher_dir, tuple(weights), progress)
-    parts = in_shares(work, devices)
-    status = read_about(weights_path(run_dir, weights[0]))["status"]
-    for name in weights:
-        metadata = {"run_key": run_key, "weights": name, "split": split, "stage": run.stage, "status": status}
+    accelerator = resolve_device(execution.device, execution.devices)
+    parts = in_shares(_Work(run, split, accelerator, execution.progress), execution.devices)
+    status = read_about(weights_path(run.folder, run.weights[0]))["status"]
+    for name in run.weights:
+        metadata = {"run_key": run.key, "weights": name, "split": split, "stage": run.settings.stage, "status": status}
         Predictions.concatenate([part[name] for part in parts]).write(predictions_path(out_dir, name), metadata)
 
 
@@ -73,14 +58,9 @@ def predict(
 class _Work:
     """What one process needs to know; called with its share it detects, batch by batch, with both weights."""
 
-    run: RunSettings
-    run_dir: Path
-    infos_dir: Path
+    run: LocatedRun
     split: str
-    run_key: str
     accelerator: Accelerator
-    teacher_dir: Path | None
-    weights: tuple[WeightsName, ...]
     progress: bool | None
 
     def __call__(self, share: Share) -> list[dict[WeightsName, Predictions]]:
@@ -88,11 +68,11 @@ class _Work:
         device = torch.device("cpu") if self.accelerator == "cpu" else torch.device("cuda", share.rank)
         if self.accelerator == "cuda":
             torch.cuda.set_device(device)
-        run = self.run
-        dataset = KeyFrameDataset(Infos.open(self.infos_dir, run.data.dataroot), run, self.split, training=False)
+        run = self.run.settings
+        dataset = KeyFrameDataset(Infos.open(self.run.infos, run.data.dataroot), run, self.split, training=False)
         models: dict[WeightsName, nn.Module] = {}
-        for name in self.weights:
-            loaded, about = load_run(run, self.run_dir, name, run_key=self.run_key, teacher_dir=self.teacher_dir)
+        for name in self.run.weights:
+            loaded, about = load_run(self.run, name)
             models[name] = loaded.to(device)
         diverged = about["status"] != "finished"
         parts: list[dict[WeightsName, Predictions]] = []
@@ -105,7 +85,7 @@ class _Work:
 
     def _shown(self, batches: DataLoader[Any], samples: int, share: Share) -> Iterator[Batch]:
         """The batches, with a bar over this share; the first process shows its own for all."""
-        bar = StepBar(f"predict {self.run.stage}", samples, show=False if share.rank else self.progress)
+        bar = StepBar(f"predict {self.run.settings.stage}", samples, show=False if share.rank else self.progress)
         try:
             for batch in batches:
                 yield batch
@@ -115,20 +95,19 @@ class _Work:
             bar.close()
 
 
-def load_run(
-    run: RunSettings, run_dir: Path, weights: WeightsName, *, run_key: str, teacher_dir: Path | None = None
-) -> tuple[nn.Module, dict[str, Any]]:
+def load_run(run: LocatedRun, weights: WeightsName) -> tuple[nn.Module, dict[str, Any]]:
     """A finished run's model in eval mode, ready to detect, and the metadata of its weights.
 
     Raises:
         InputError: weights that are missing, damaged, of another run key or another stage.
     """
-    file = weights_path(run_dir, weights)
-    state, about = read_weights(file, run_key=run_key)
-    if about["stage"] != run.stage:
-        raise InputError(f"holds a {about['stage']}, not a {run.stage}", file=file, key="stage")
-    model = build_model(run, teacher_dir=teacher_dir, inference=True)
-    load_state(model, state, file, frozen=FROZEN[run.stage])
+    file = weights_path(run.folder, weights)
+    state, about = read_weights(file, run_key=run.key)
+    stage = run.settings.stage
+    if about["stage"] != stage:
+        raise InputError(f"holds a {about['stage']}, not a {stage}", file=file, key="stage")
+    model = build_model(run.settings, run.parents, inference=True)
+    load_state(model, state, file, frozen=STAGES[stage].frozen)
     return model.eval(), about
 
 
@@ -142,7 +121,12 @@ def _batches(run: RunSettings, dataset: KeyFrameDataset, share: Share) -> tuple[
 
 
 def _predictions(run: RunSettings, boxes: Any, batch: Batch) -> Predictions:
-    return predictions_from_detections(boxes, batch.tokens, batch.ego2global, meta=META[run.stage])
+    return predictions_from_detections(boxes, batch.tokens, batch.ego2global, meta=_sensors(run.stage))
+
+
+def _sensors(stage: Stage) -> dict[str, bool]:
+    """The official file's block `meta`: which inputs the detections of a stage were made from."""
+    return {name: name.removeprefix("use_") in STAGES[stage].sensors for name in CAMERA_ONLY}
 
 
 def _detect(model: nn.Module, batch: Batch) -> Any:

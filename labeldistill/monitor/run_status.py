@@ -10,7 +10,7 @@ from pathlib import Path
 from signal import Signals
 from typing import Any
 
-from labeldistill.config.study import Stage
+from labeldistill.config.methods import Stage
 from labeldistill.errors import InputError
 from labeldistill.monitor.run_liveness import LOCK, Holder, checkpoint_step, last_events, lock_holder
 from labeldistill.records.run_record import read_record

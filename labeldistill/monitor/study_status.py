@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass, replace
 
-from labeldistill.config.study import Stage
+from labeldistill.config.methods import stage_of
 from labeldistill.errors import InputError
 from labeldistill.files import read_json
 from labeldistill.monitor.run_liveness import LOCK
@@ -89,8 +89,7 @@ def _of_other_keys(plan: StudyPlan, now: float) -> list[RunStatus]:
         number = seed.removeprefix("seed-")
         if folder in planned or not number.isdigit():
             continue
-        stage: Stage = "teacher" if unit == "teacher" else "label-encoder" if unit == "label-encoder" else "student"
-        row = look_at(RunStatus(unit, stage, int(number), key, str(folder), State.waiting), folder, now)
+        row = look_at(RunStatus(unit, stage_of(unit), int(number), key, str(folder), State.waiting), folder, now)
         if row.state in (State.running, State.silent):
             rows.append(replace(row, note="under another run key: settings, data or code changed since it began"))
     return rows

@@ -93,8 +93,8 @@ def _factor(run: PlannedRun, figure: Json, distillation: Json) -> float:
         return 1.0
     height, width = run.settings.student.image.size_px
     factor = height * width / figure["at_pixels"]
-    if run.teacher is not None:
+    if run.settings.needs.teacher:
         factor *= distillation["lidar"]
-    if run.label_encoder is not None:
+    if run.settings.needs.label_encoder:
         factor *= distillation["label"]
     return float(factor)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from math import nan
 from typing import Any
 
+from labeldistill.config.methods import METHODS
 from labeldistill.errors import InputError
 from labeldistill.evaluation.predictions import predictions_path
 from labeldistill.files import read_json
@@ -50,12 +51,8 @@ def _there(plan: StudyPlan) -> Iterator[tuple[str, list[bool]]]:
         yield "write the synthetic world", [plan.world.is_dir()]
     yield "check the data", [plan.data_check.is_file()]
     yield "build the index", [plan.infos_index.is_file()]
-    for stage, name in (
-        ("teacher", "train teacher"),
-        ("label-encoder", "train label encoder"),
-        ("student", "train student"),
-    ):
-        yield name, [run.record.is_file() for run in plan.runs if run.stage == stage]
+    for stage in METHODS[plan.study.method].stages:
+        yield f"train {stage.replace('-', ' ')}", [run.record.is_file() for run in plan.runs if run.stage == stage]
     found = [[predictions_path(plan.predictions(run), weights) for weights in ("raw", "ema")] for run in plan.runs]
     yield "predict", [all(file.is_file() for file in files) for files in found]
     yield "score", [(plan.metrics(run) / "metrics.json").is_file() for run in plan.runs]

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 from referencing import Registry, Resource
 
-from labeldistill.config.study import RunSettings
 from labeldistill.errors import InputError
 from labeldistill.files import read_json, write_json
 from labeldistill.records.provenance import REPOSITORY, code_provenance, data_provenance
 from labeldistill.study.run_key import digest, hashed_settings
 
 if TYPE_CHECKING:
-    from labeldistill.training.job import Outcome
+    from labeldistill.training.job import LocatedRun, Outcome
 
 NAME = "record.json"
 SCHEMA_VERSION = 1
@@ -37,25 +36,21 @@ def validator() -> jsonschema.Draft202012Validator:
 
 
 def build_record(
-    run: RunSettings,
+    run: "LocatedRun",
     outcome: "Outcome",
     *,
-    run_key: str,
     study: str,
     variant: str,
-    infos_dir: Path,
     parents: dict[str, str],
     extra: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The record of a run that ended.
 
     Args:
-        run: resolved settings.
+        run: its settings, key and index.
         outcome: how the training loop ended.
-        run_key: stands in the path too.
         study: name of the study.
         variant: `teacher`, `label-encoder` or the variant.
-        infos_dir: the index it was trained on.
         parents: role -> run key of the runs whose weights it read.
         extra: anything else, kept under `extra`.
 
@@ -64,26 +59,26 @@ def build_record(
     """
     from labeldistill.records.environment import environment  # imports torch, which reading a record does not need
 
-    length = outcome.length
+    length, settings = outcome.length, run.settings
     record = {
         "schema_version": SCHEMA_VERSION,
-        "run_key": run_key,
+        "run_key": run.key,
         "study": study,
         "variant": variant,
-        "stage": run.stage,
-        "seed": run.seed,
+        "stage": settings.stage,
+        "seed": settings.seed,
         "status": outcome.status,
         "reason": outcome.reason,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "settings": run.model_dump(mode="json"),
-        "settings_hash": digest(hashed_settings(run)),
-        "switches": run.switches,
+        "settings": settings.model_dump(mode="json"),
+        "settings_hash": digest(hashed_settings(settings)),
+        "switches": settings.switches,
         "code": code_provenance(),
         "environment": {**environment(), "hosts": outcome.device["hosts"]},
         "data": {
-            **data_provenance(infos_dir),
+            **data_provenance(run.infos),
             "training_samples": length.samples,
-            "key_frame_offsets": list(run.student.frame_offsets) if run.student else [0],
+            "key_frame_offsets": list(settings.student.frame_offsets) if settings.student else [0],
         },
         "optimisation": {
             **outcome.optimisation,
@@ -94,7 +89,7 @@ def build_record(
             "global_batch": length.batch,
             "batch_per_device": length.batch_per_device,
             "accumulation": length.accumulation,
-            "effective_lr": run.training.lr,
+            "effective_lr": settings.training.lr,
         },
         "device": outcome.device,
         "losses": outcome.losses,

@@ -4,7 +4,7 @@ import pandas as pd
 
 from labeldistill.claims.claims import METRICS, POINTS, Claim
 from labeldistill.claims.evidence import Evidence
-from labeldistill.claims.references import STAGES
+from labeldistill.config.methods import FIXED_UNITS
 from labeldistill.config.study import StudySettings
 from labeldistill.reporting.pairs import pair_rows
 from labeldistill.reporting.study_tables import StudyTables
@@ -80,7 +80,7 @@ def main_table(
     """
     claimed = claim_rows(study, tables, claims, evidence)
     rows: list[dict[str, object]] = []
-    stages = [unit for unit in tables.units_present() if variant_of(unit) in {*STAGES} & {*study.claims}]
+    stages = [unit for unit in tables.units_present() if variant_of(unit) in {*FIXED_UNITS} & {*study.claims}]
     for variant in (*stages, *tables.judged()):
         of_variant = [row for row in claimed if row.variant == variant]
         for metric in METRICS:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from labeldistill.config.methods import FIXED_UNITS
 from labeldistill.records.gather_rows import ALL, TRUTHS
 from labeldistill.statistics.summary import Summary, paired_differences, summarise
 from labeldistill.study.apart import APART, is_apart, label, origin_of
@@ -56,7 +57,7 @@ class StudyTables:
     def units_present(self) -> list[str]:
         """Teacher and label encoder (where scored), the variants in their order, then runs from elsewhere."""
         there = set(self.table["variant"])
-        units = ("teacher", "label-encoder", *self.variants)
+        units = (*FIXED_UNITS, *self.variants)
         apart = (label(unit, origin) for origin in APART for unit in units)
         return [unit for unit in (*units, *apart) if unit in there]
 

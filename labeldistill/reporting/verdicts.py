@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from labeldistill.claims.claims import METRICS, POINTS, Claim
 from labeldistill.claims.evidence import Evidence
-from labeldistill.claims.references import STAGES
 from labeldistill.claims.study_claims import check_claims
+from labeldistill.config.methods import FIXED_UNITS
 from labeldistill.config.study import StudySettings
 from labeldistill.reporting.claim_judgement import Question, judgements
 from labeldistill.reporting.study_tables import StudyTables
@@ -111,7 +111,7 @@ def _claimed(study: StudySettings, tables: StudyTables, claims: dict[str, Claim]
     judged = tables.judged()
     for unit, claim_id in study.claims.items():
         claim = claims[claim_id]
-        own = unit in judged or (unit in STAGES and study.baseline in judged)
+        own = unit in judged or (unit in FIXED_UNITS and study.baseline in judged)
         apart = [label(unit, origin) for origin in APART]
         names = [*([unit] if own else []), *(name for name in apart if name in tables.units_present())]
         yield from ((name, claim) for name in names)

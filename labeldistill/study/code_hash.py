@@ -6,9 +6,14 @@ compute none. The page of a report is made from a template, which counts as its 
 
 import ast
 import hashlib
+import importlib.util
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+from labeldistill.config.methods import METHODS, STAGES
+from labeldistill.config.study import RunSettings
+from labeldistill.config.terms import term_spec
 from labeldistill.study.canonical_code import canonical, imported
 
 PACKAGE = "labeldistill"
@@ -18,9 +23,7 @@ _ROOT = Path(__file__).resolve().parents[1]
 _ENTRIES: dict[str, tuple[str, ...]] = {
     "synth": ("labeldistill.synthetic.write",),
     "infos": ("labeldistill.data.infos",),
-    "teacher": ("labeldistill.training.train", "labeldistill.models.teacher"),
-    "label-encoder": ("labeldistill.training.train", "labeldistill.distillation.inverse"),
-    "student": ("labeldistill.training.train", "labeldistill.distillation.model"),
+    "train": ("labeldistill.training.train",),  # with the modules that a run's own model and terms live in
     "predict": ("labeldistill.inference.predict",),
     "evaluate": (
         "labeldistill.evaluation.score_run",
@@ -31,13 +34,10 @@ _ENTRIES: dict[str, tuple[str, ...]] = {
     "gather": ("labeldistill.records.gather",),
     "report": ("labeldistill.reporting.report",),
 }
-_MODELS = ("labeldistill.models.teacher", "labeldistill.distillation.inverse", "labeldistill.distillation.model")
 _STOPS: dict[str, tuple[str, ...]] = {
-    "teacher": _MODELS[1:],
-    "label-encoder": _MODELS[2:],
     # what a run computed is in its key already; these stages add only their own loop
-    "predict": (*_MODELS, "labeldistill.training.train"),
-    "benchmark": (*_MODELS, "labeldistill.training.train"),
+    "predict": ("labeldistill.training.train",),
+    "benchmark": ("labeldistill.training.train",),
 }
 
 # What a stage reads beside its modules: the page of a report
@@ -55,7 +55,13 @@ COMPUTE_NOTHING: dict[str, str] = {
 
 # Settings that no stage computes with; a report holds their values (the resolved study is part of its version).
 # Scoring alone computes with slices: the module is one of its entries, which lifts the stop.
-_NO_STAGE = ("labeldistill.config.verdict", "labeldistill.config.slicing")
+# The registries name everything that can be trained; a run counts what it uses of them (see `run_code`).
+_NO_STAGE = (
+    "labeldistill.config.verdict",
+    "labeldistill.config.slicing",
+    "labeldistill.config.terms",
+    "labeldistill.config.methods",
+)
 
 # Settings of a study that only scoring reads. Their values enter the key of the scores (`StudyPlan.scorer`), so the
 # statements that bind these names, and nothing else, are no code of the stages that train and predict.
@@ -70,6 +76,12 @@ def _file(module: str) -> Path | None:
     return None
 
 
+def _plugin_file(module: str) -> Path | None:
+    """The file of a module of another package, which registered a term."""
+    found = importlib.util.find_spec(module)
+    return Path(found.origin) if found is not None and found.origin else None
+
+
 @cache
 def _module(module: str) -> tuple[str, frozenset[str]]:
     """Hash of what counts in one module, and its imports from the package.
@@ -77,7 +89,7 @@ def _module(module: str) -> tuple[str, frozenset[str]]:
     Raises:
         ModuleNotFoundError: there is no such module; a stage without its code would keep its key whatever happens.
     """
-    file = _file(module)
+    file = _file(module) if module.partition(".")[0] == PACKAGE else _plugin_file(module)
     if file is None:
         raise ModuleNotFoundError(f"no module {module} for the hash of code")
     tree = ast.parse(file.read_text(encoding="utf-8"))
@@ -88,11 +100,11 @@ def _module(module: str) -> tuple[str, frozenset[str]]:
 
 
 @cache
-def modules_of(stage: str) -> tuple[str, ...]:
-    """Names of the package's modules that `stage` computes with, sorted."""
+def modules_of(stage: str, more: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Names of the package's modules that `stage`, and the modules `more`, compute with, sorted."""
     stops = {*_STOPS.get(stage, ()), *_NO_STAGE} - set(_ENTRIES[stage])
     seen = {*stops, *COMPUTE_NOTHING}
-    todo = list(_ENTRIES[stage])
+    todo = [*_ENTRIES[stage], *more]
     found: set[str] = set()
     while todo:
         module = todo.pop()
@@ -104,9 +116,21 @@ def modules_of(stage: str) -> tuple[str, ...]:
 
 
 @cache
-def code_hash(stage: str) -> str:
+def code_hash(stage: str, more: tuple[str, ...] = ()) -> str:
     """SHA-256 over the modules of `stage` (names and what counts in them), as hex."""
-    lines = [f"{name} {_module(name)[0]}" for name in modules_of(stage)]
+    lines = [f"{name} {_module(name)[0]}" for name in modules_of(stage, more)]
     for template in sorted((_ROOT / _TEMPLATES[stage]).iterdir()) if stage in _TEMPLATES else ():
         lines.append(f"{template.name} {hashlib.sha256(template.read_bytes()).hexdigest()}")
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def run_modules(run: RunSettings) -> tuple[str, ...]:
+    """Modules that a run's own model and terms live in."""
+    model = STAGES[run.stage].model or METHODS[run.method].student
+    return (model.partition(":")[0], *sorted({term_spec(name).module for name in run.terms}))
+
+
+def run_code(run: RunSettings) -> str:
+    """Hash of the code that one training run computes with: the training loop, its model and its terms."""
+    specs = (repr(replace(term_spec(name), methods=())) for name in sorted(run.terms))
+    return hashlib.sha256("\n".join([code_hash("train", run_modules(run)), *specs]).encode()).hexdigest()

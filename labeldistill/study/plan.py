@@ -8,24 +8,27 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from labeldistill import __version__
 from labeldistill.config.load import load_study, studies_folder
+from labeldistill.config.methods import FIXED_UNITS, METHODS, STAGES, Stage, parents_of, stage_of
 from labeldistill.config.runs import run_settings
-from labeldistill.config.study import RunSettings, Stage, StudySettings
+from labeldistill.config.study import RunSettings, StudySettings
 from labeldistill.errors import InputError
 from labeldistill.files import file_sha256
 from labeldistill.study.adopted import AdoptedRun, adopted_under
 from labeldistill.study.apart import Origin
-from labeldistill.study.code_hash import code_hash
+from labeldistill.study.code_hash import code_hash, run_code
 from labeldistill.study.data_plan import DataPlan
 from labeldistill.study.ingested import IngestedRun, ingested_under
 from labeldistill.study.run_key import digest, hashed_settings, run_key
 
+if TYPE_CHECKING:
+    from labeldistill.training.job import LocatedRun
+
 RECORD = "record.json"
 WeightsName = Literal["raw", "ema"]
-STAGES: dict[str, Stage] = {"teacher": "teacher", "label-encoder": "label-encoder"}
 
 
 @dataclass(frozen=True)
@@ -39,8 +42,8 @@ class PlannedRun:
     settings: RunSettings
     key: str
     folder: Path
-    teacher: "PlannedRun | None" = None
-    label_encoder: "PlannedRun | None" = None
+    parents: tuple["PlannedRun", ...] = ()
+    """Runs whose weights this one starts from."""
     origin: Origin = "own"
     weights: tuple[WeightsName, ...] = ("raw", "ema")
     """Which weights it has; an adopted checkpoint has one kind."""
@@ -50,10 +53,12 @@ class PlannedRun:
         """The record; its presence means that the run finished."""
         return self.folder / RECORD
 
-    @property
-    def parents(self) -> list["PlannedRun"]:
-        """Runs whose weights this one reads."""
-        return [run for run in (self.teacher, self.label_encoder) if run is not None]
+    def located(self, infos: Path) -> "LocatedRun":
+        """The run with the index it reads and its parents' folders: what training, prediction and checks take."""
+        from labeldistill.training.job import LocatedRun  # imports torch
+
+        parents = {run.stage: run.folder for run in self.parents}
+        return LocatedRun(self.settings, self.key, self.folder, infos, parents, self.weights)
 
 
 class StudyPlan(DataPlan):
@@ -86,27 +91,22 @@ class StudyPlan(DataPlan):
 
     def _planned(self, stage: Stage, unit: str, variant: str | None, seed: int) -> PlannedRun:
         settings = run_settings(self.study, stage, variant, seed)
-        needs_label_encoder = stage == "student" and settings.label_encoder is not None
-        needs_teacher = stage == "label-encoder" or (
-            stage == "student" and bool({"lidar_feature", "response"} & set(settings.terms))
-        )
-        teacher = self._teacher_of(variant) if needs_teacher else None
-        encoder = self._label_encoder_of(variant) if needs_label_encoder else None
+        parents = tuple(self._parent(each, variant) for each in parents_of(stage, settings.needs))
         key = run_key(
-            settings,
-            infos=self.infos_key,
-            code=code_hash(stage),
-            teacher=teacher.key if teacher else None,
-            label_encoder=encoder.key if encoder else None,
+            settings, infos=self.infos_key, code=run_code(settings), parents={run.stage: run.key for run in parents}
         )
         folder = self.folder / unit / f"seed-{seed}" / key
-        return PlannedRun(stage, unit, seed, settings, key, folder, teacher, encoder)
+        return PlannedRun(stage, unit, seed, settings, key, folder, parents)
 
-    def _teacher_of(self, variant: str | None) -> PlannedRun:
-        return self._planned("teacher", "teacher", variant, self.study.teacher_seed)
+    def _parent(self, stage: Stage, variant: str | None) -> PlannedRun:
+        """The teacher or the label encoder that a variant learns from; None: the study without overrides."""
+        return self._planned(stage, stage, variant, self.study.teacher_seed)
 
-    def _label_encoder_of(self, variant: str | None) -> PlannedRun:
-        return self._planned("label-encoder", "label-encoder", variant, self.study.teacher_seed)
+    @property
+    def _shared(self) -> list[PlannedRun]:
+        """The method's own teacher and label encoder, which the report shows whether or not a variant uses them."""
+        stages = METHODS[self.study.method].stages
+        return [self._parent(stage, None) for stage in stages if stage in FIXED_UNITS]
 
     @cached_property
     def students(self) -> list[PlannedRun]:
@@ -120,11 +120,11 @@ class StudyPlan(DataPlan):
         Variants of equal settings have equal run keys and runs of their own: an A/A control.
         """
         runs: dict[str, PlannedRun] = {}
-        for run in (self._teacher_of(None), self._label_encoder_of(None), *self.students):
+        for run in (*self._shared, *self.students):
             for each in (*run.parents, *(g for p in run.parents for g in p.parents), run):
                 runs.setdefault(str(each.folder), each)
-        order = {"teacher": 0, "label-encoder": 1, "student": 2}
-        return sorted(runs.values(), key=lambda run: order[run.stage])
+        order = list(STAGES)
+        return sorted(runs.values(), key=lambda run: order.index(run.stage))
 
     def run(self, unit: str, seed: int, key: str | None = None) -> PlannedRun:
         """The planned run of a unit and seed.
@@ -160,7 +160,11 @@ class StudyPlan(DataPlan):
         """Folder of a run's predictions on the evaluation split, one file per kind of weights."""
         parts: dict[str, Any] = {"code": code_hash("predict"), "split": self.study.evaluation_split}
         if run.origin == "adopted":  # its key says nothing of the settings that it detects under
-            parts |= {"settings": hashed_settings(run.settings), "infos": self.infos_key, "model": code_hash(run.stage)}
+            parts |= {
+                "settings": hashed_settings(run.settings),
+                "infos": self.infos_key,
+                "model": run_code(run.settings),
+            }
         key = digest(parts)
         return run.folder / f"predictions-{self.study.evaluation_split}-{key}" / "detections"
 
@@ -205,7 +209,7 @@ class StudyPlan(DataPlan):
 
     def adoptable(self, unit: str, seed: int) -> RunSettings:
         """Settings under which a checkpoint of a variant or of the teacher detects: nothing starts from any weights."""
-        stage = STAGES.get(unit, "student")
+        stage = stage_of(unit)
         run = run_settings(self.study, stage, unit if stage == "student" else None, seed)
         student = run.student and run.student.model_copy(update={"pretrained_backbone": None})
         teacher = run.teacher and run.teacher.model_copy(update={"pretrained": None})
@@ -213,8 +217,9 @@ class StudyPlan(DataPlan):
 
     @cached_property
     def benchmarked(self) -> list[PlannedRun]:
-        """The runs whose throughput is measured: the study's teacher and each variant's first seed."""
-        return [self._teacher_of(None), *(run for run in self.students if run.seed == self.study.seeds[0])]
+        """The runs whose throughput is measured: the method's teacher and each variant's first seed."""
+        first = [run for run in self.students if run.seed == self.study.seeds[0]]
+        return [*(run for run in self._shared if run.stage == "teacher"), *first]
 
     @property
     def benchmark(self) -> Path:

@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from labeldistill.config.methods import Stage
 from labeldistill.config.study import RunSettings
 from labeldistill.errors import InputError
 from labeldistill.files import file_sha256
@@ -69,15 +71,13 @@ def _bytes_hash(file: Path, size: int, changed_ns: int) -> str:
     return file_sha256(file)
 
 
-def run_key(run: RunSettings, *, infos: str, code: str, teacher: str | None, label_encoder: str | None) -> str:
+def run_key(run: RunSettings, *, infos: str, code: str, parents: Mapping[Stage, str]) -> str:
     """Key of one training run.
 
     Args:
         run: resolved settings, seed included.
         infos: key of the columnar index it trains on (data manifest, splits, sweeps).
-        code: hash of the code that the stage executes (see `study.code_hash`).
-        teacher: key of the teacher run it uses, None where it uses none.
-        label_encoder: key of the label-encoder run it uses, None where it uses none.
+        code: hash of the code that the run executes (see `study.code_hash`).
+        parents: stage -> key of each run whose weights it starts from.
     """
-    parts = {"infos": infos, "code": code, "teacher": teacher, "label_encoder": label_encoder}
-    return digest({"settings": hashed_settings(run), **parts})
+    return digest({"settings": hashed_settings(run), "infos": infos, "code": code, "parents": dict(parents)})

@@ -8,12 +8,52 @@ from typing import Any, Literal, Protocol
 
 from torch import nn
 
-from labeldistill.config.study import Stage
+from labeldistill.config.methods import Stage
+from labeldistill.config.study import RunSettings
+from labeldistill.config.switches import is_released
 from labeldistill.config.training import TrainingSettings
 from labeldistill.training.schedule import Length
 
 Device = str
 """`auto`, `cpu` or `cuda`; `devices.resolve_device` refuses anything else."""
+
+
+@dataclass(frozen=True)
+class LocatedRun:
+    """One run, where it lies and what it reads.
+
+    Attributes:
+        settings: resolved.
+        key: its run key; artefacts of another key are refused.
+        folder: where its artefacts lie.
+        infos: folder of the columnar index.
+        parents: stage -> folder of the run whose weights this one starts from.
+        weights: which weights it has; an adopted checkpoint has one kind.
+    """
+
+    settings: RunSettings
+    key: str
+    folder: Path
+    infos: Path
+    parents: Mapping[Stage, Path] = field(default_factory=dict)
+    weights: tuple[Literal["raw", "ema"], ...] = ("raw", "ema")
+
+
+@dataclass(frozen=True)
+class Execution:
+    """On what a run is carried out; nothing here changes its numbers on devices of one kind.
+
+    Attributes:
+        device: auto takes a GPU if there is one.
+        devices: processes on each machine, one per device.
+        nodes: machines; this one's number is NODE_RANK, the first one is at MASTER_ADDR and MASTER_PORT.
+        progress: show a progress bar; None: when stderr is a terminal.
+    """
+
+    device: Device = "auto"
+    devices: int = 1
+    nodes: int = 1
+    progress: bool | None = None
 
 
 class TrainingItems(Protocol):
@@ -45,7 +85,7 @@ class TrainingJob:
         switches: those that act on the stage.
         frozen: prefixes of the state's names that are neither trained nor saved (teachers inside a student).
         device: auto takes a GPU if there is one.
-        devices: processes on each machine, one a device.
+        devices: processes on each machine, one per device.
         nodes: machines; this one's number is NODE_RANK, the first one is at MASTER_ADDR and MASTER_PORT.
         progress: show a progress bar; None: when stderr is a terminal.
     """
@@ -71,8 +111,8 @@ class TrainingJob:
         return self.devices * self.nodes
 
     def released(self, switch: str) -> bool:
-        """Whether a switch has its released value; one that does not act on the stage counts as released."""
-        return self.switches.get(switch, "released") == "released"
+        """Whether `switch` has its released value in this run (see `switches.is_released`)."""
+        return is_released(self.switches, switch)
 
     def is_trained(self, name: str) -> bool:
         """Whether a name of the model's state belongs to the trained part."""

@@ -1,6 +1,6 @@
 """The model and the items of a run: which stage builds what, and on whose weights."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
-from labeldistill.config.study import RunSettings, Stage
+from labeldistill.config.base import load_object
+from labeldistill.config.methods import METHODS, STAGES, Stage, parents_of
+from labeldistill.config.study import RunSettings
 from labeldistill.data.batch import Batch
 from labeldistill.data.dataset import Item, KeyFrameDataset
 from labeldistill.data.infos import Infos
@@ -20,13 +22,6 @@ from labeldistill.training.weights_file import WeightsName, read_weights, weight
 
 CACHE_BYTES = 256 * 2**20
 """Decoded images of a training split are kept in memory up to this size."""
-
-FROZEN: dict[Stage, tuple[str, ...]] = {
-    "teacher": (),
-    "label-encoder": ("centerpoint.",),
-    "student": ("centerpoint.", "label_encoder."),
-}
-"""What a stage's model holds but does not train: name prefixes of its state."""
 
 GEOMETRY = ("voxel_size", "voxel_coord", "voxel_num", "frustum")
 """Last parts of buffers that hold no weight but the image, depth bins and BEV grid that a model was built for."""
@@ -69,61 +64,54 @@ def training_items(run: RunSettings, infos_dir: Path) -> SplitItems:
     return SplitItems(KeyFrameDataset(infos, run, "train", training=True, cache_images=small))
 
 
-def build_model(
-    run: RunSettings,
-    *,
-    teacher_dir: Path | None = None,
-    label_encoder_dir: Path | None = None,
-    inference: bool = False,
-) -> nn.Module:
+def build_model(run: RunSettings, parents: Mapping[Stage, Path] | None = None, *, inference: bool = False) -> nn.Module:
     """The model of a run's stage with fresh weights drawn from the run's seed, and its parents' weights loaded.
 
     Args:
         run: resolved settings.
-        teacher_dir: run folder of the teacher; needed by the label encoder and by variants with LiDAR terms.
-        label_encoder_dir: run folder of the label encoder; needed by variants with the label term.
-        inference: the model only has to detect: it then needs no parents and no pretrained weights.
+        parents: stage -> run folder of what it builds on (see `methods.parents_of`).
+        inference: the model only has to detect: a student then needs no parents, and nothing starts from pretrained
+            weights.
 
     Raises:
         InputError: a parent is missing, or was trained under other settings than this run's.
     """
+    parents = parents or {}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derived_seed(run.seed, "init"))
-        if run.stage == "teacher":
-            return _fresh_teacher(run, inference)
-        if run.stage == "label-encoder":
-            from labeldistill.distillation.inverse import LabelInverse
+        if run.stage == "student":
+            return _student(run, parents, inference)
+        build = load_object(STAGES[run.stage].model or "")
+        taught = [_parent(run, parents, stage) for stage in STAGES[run.stage].parents]
+        model: nn.Module = build.from_settings(run, *taught)
+        if run.stage == "teacher" and run.teacher is not None and run.teacher.pretrained is not None and not inference:
+            load_pretrained(model, run.teacher.pretrained, "teacher.pretrained")
+        return model
 
-            return LabelInverse.from_settings(run, _teacher(run, _given(teacher_dir, "teacher")))
-        return _student(run, teacher_dir, label_encoder_dir, inference)
 
-
-def _student(run: RunSettings, teacher_dir: Path | None, label_encoder_dir: Path | None, inference: bool) -> nn.Module:
-    from labeldistill.distillation.model import DistilledStudent
-
+def _student(run: RunSettings, parents: Mapping[Stage, Path], inference: bool) -> nn.Module:
+    build = load_object(METHODS[run.method].student)
     if inference:
-        return DistilledStudent.from_settings(run)
-    needs_teacher = bool({"lidar_feature", "response"} & set(run.terms))
-    teacher = _teacher(run, _given(teacher_dir, "teacher")) if needs_teacher else None
-    encoder = None
-    if "label_feature" in run.terms:
-        encoder = _label_encoder(run, _given(label_encoder_dir, "label encoder"))
+        return build.from_settings(run)  # type: ignore[no-any-return]
+    wanted = parents_of(run.stage, run.needs)
+    taught = {stage: _parent(run, parents, stage) for stage in wanted}
     # drawn last and from a seed of its own: every variant of a seed starts from the same student
     torch.manual_seed(derived_seed(run.seed, "init", "student"))
-    model = DistilledStudent.from_settings(run, teacher, encoder)
+    model: nn.Module = build.from_settings(run, taught.get("teacher"), taught.get("label-encoder"))
     if run.student is not None and run.student.pretrained_backbone is not None:
         backbone = model.get_submodule("backbone.img_backbone")
         load_pretrained(backbone, run.student.pretrained_backbone, "student.pretrained_backbone", drop=("fc.",))
     return model
 
 
-def _fresh_teacher(run: RunSettings, inference: bool) -> nn.Module:
-    from labeldistill.models.teacher import LidarTeacher
-
-    model = LidarTeacher.from_settings(run)
-    if run.teacher is not None and run.teacher.pretrained is not None and not inference:
-        load_pretrained(model, run.teacher.pretrained, "teacher.pretrained")
-    return model
+def untrained_model(run: RunSettings) -> nn.Module:
+    """The model of a run with its parents in place, all of them with fresh weights: for checks and for counting."""
+    wanted = parents_of(run.stage, run.needs)
+    taught = {stage: load_object(_AS_PARENT[stage][0]).from_settings(run) for stage in wanted}
+    if run.stage != "student":
+        return load_object(STAGES[run.stage].model or "").from_settings(run, *taught.values())  # type: ignore[no-any-return]
+    build = load_object(METHODS[run.method].student)
+    return build.from_settings(run, taught.get("teacher"), taught.get("label-encoder"))  # type: ignore[no-any-return]
 
 
 def load_pretrained(module: nn.Module, path: str, key: str, drop: tuple[str, ...] = ()) -> None:
@@ -148,25 +136,25 @@ def load_pretrained(module: nn.Module, path: str, key: str, drop: tuple[str, ...
     load_state(module, {name: v for name, v in state.items() if not name.startswith((UNUSED, *drop))}, file)
 
 
-def _given(folder: Path | None, what: str) -> Path:
-    if folder is None:
-        raise InputError(f"this run needs a trained {what}; none was given", key=what.replace(" ", "_"))
-    return folder
+_AS_PARENT: dict[Stage, tuple[str, tuple[str, ...], str]] = {
+    "teacher": ("labeldistill.models.teacher:LidarTeacher", ("teacher", "grid"), ""),
+    "label-encoder": (
+        "labeldistill.distillation.label_encoder:LabelEncoder",
+        ("label_encoder", "grid"),
+        "label_encoder.",
+    ),
+}
+"""Stage -> what its children hold of it, settings that must be theirs too, prefix of its names in its weights."""
 
 
-def _teacher(run: RunSettings, folder: Path) -> Any:
-    from labeldistill.models.teacher import LidarTeacher
-
-    model = LidarTeacher.from_settings(run)
-    _load_parent(model, run, folder, "teacher", ("teacher", "grid"), "")
-    return model
-
-
-def _label_encoder(run: RunSettings, folder: Path) -> Any:
-    from labeldistill.distillation.label_encoder import LabelEncoder
-
-    model = LabelEncoder.from_settings(run)
-    _load_parent(model, run, folder, "label-encoder", ("label_encoder", "grid"), prefix="label_encoder.")
+def _parent(run: RunSettings, parents: Mapping[Stage, Path], stage: Stage) -> nn.Module:
+    """What a run holds of a parent, with the parent's weights."""
+    if stage not in parents:
+        name = stage.replace("-", " ")
+        raise InputError(f"this run needs a trained {name}; none was given", key=name.replace(" ", "_"))
+    path, same, prefix = _AS_PARENT[stage]
+    model: nn.Module = load_object(path).from_settings(run)
+    _load_parent(model, run, parents[stage], stage, same, prefix)
     return model
 
 

@@ -1,77 +1,39 @@
 """One training run of any stage, from settings and folders to weights."""
 
-from pathlib import Path
-
-from labeldistill.config.study import RunSettings
+from labeldistill.config.methods import STAGES
 from labeldistill.training.fit import Finish, fit
-from labeldistill.training.job import Device, Outcome, TrainingJob
-from labeldistill.training.recipe import FROZEN, build_model, training_items
+from labeldistill.training.job import Execution, LocatedRun, Outcome, TrainingJob
+from labeldistill.training.recipe import build_model, training_items
 
 
-def train(
-    run: RunSettings,
-    infos_dir: Path,
-    out_dir: Path,
-    *,
-    run_key: str,
-    teacher_dir: Path | None = None,
-    label_encoder_dir: Path | None = None,
-    device: Device = "auto",
-    devices: int = 1,
-    nodes: int = 1,
-    progress: bool | None = None,
-    finish: Finish = lambda outcome: None,
-) -> Outcome | None:
-    """Train a teacher, a label encoder or a student; `records.training_run.train` does this and writes the record.
+def train_weights(run: LocatedRun, execution: Execution, finish: Finish = lambda outcome: None) -> Outcome | None:
+    """Train a run to its weights; `records.training_run.train_with_record` does this and writes the record.
 
     See `fit` for what is written, how a killed run goes on, and what is raised.
     """
-    job = training_job(
-        run,
-        infos_dir,
-        out_dir,
-        run_key=run_key,
-        teacher_dir=teacher_dir,
-        label_encoder_dir=label_encoder_dir,
-        device=device,
-        devices=devices,
-        nodes=nodes,
-        progress=progress,
-    )
-    return fit(job, finish)
+    return fit(training_job(run, execution), finish)
 
 
-def training_job(
-    run: RunSettings,
-    infos_dir: Path,
-    out_dir: Path,
-    *,
-    run_key: str,
-    teacher_dir: Path | None = None,
-    label_encoder_dir: Path | None = None,
-    device: Device = "auto",
-    devices: int = 1,
-    nodes: int = 1,
-    progress: bool | None = None,
-) -> TrainingJob:
-    """A run with its model and items in place, not yet started; the determinism audit takes it too.
+def training_job(run: LocatedRun, execution: Execution) -> TrainingJob:
+    """A run with its model and items in place, not yet started.
 
     Raises:
         InputError: a parent or an index that is missing, damaged or of other settings.
     """
+    settings = run.settings
     return TrainingJob(
-        run_key=run_key,
-        stage=run.stage,
-        seed=run.seed,
-        training=run.training,
-        model=build_model(run, teacher_dir=teacher_dir, label_encoder_dir=label_encoder_dir),
-        items=training_items(run, infos_dir),
-        out_dir=out_dir,
-        settings=run.model_dump(mode="json"),
-        switches=run.switches,
-        frozen=FROZEN[run.stage],
-        device=device,
-        devices=devices,
-        nodes=nodes,
-        progress=progress,
+        run_key=run.key,
+        stage=settings.stage,
+        seed=settings.seed,
+        training=settings.training,
+        model=build_model(settings, run.parents),
+        items=training_items(settings, run.infos),
+        out_dir=run.folder,
+        settings=settings.model_dump(mode="json"),
+        switches=settings.switches,
+        frozen=STAGES[settings.stage].frozen,
+        device=execution.device,
+        devices=execution.devices,
+        nodes=execution.nodes,
+        progress=execution.progress,
     )

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from labeldistill.config.methods import STAGES
 from labeldistill.config.study import RunSettings
 from labeldistill.errors import InputError
 from labeldistill.files import file_sha256, write_json
@@ -15,7 +16,7 @@ from labeldistill.records.provenance import code_provenance
 from labeldistill.study.adopted import RECORD, AdoptedRun, adopted_key, adopted_under
 from labeldistill.study.plan import StudyPlan
 from labeldistill.study.run_key import digest, hashed_settings
-from labeldistill.training.recipe import FROZEN, GEOMETRY, UNUSED, build_model
+from labeldistill.training.recipe import GEOMETRY, UNUSED, build_model
 from labeldistill.training.weights_file import weights_path, write_weights
 from labeldistill.weights.checkpoint_file import Checkpoint, read_checkpoint
 from labeldistill.weights.convert import Match, ours
@@ -79,7 +80,9 @@ def adopt(
     _refuse_taken(plan, file, AdoptedRun(unit, seed, weights, key, folder, {"sha256": sha256}))
     tensors = ours(checkpoint.state, found)
     _refuse_not_finite(checkpoint, tensors)
-    detecting = {name: value for name, value in tensors.items() if not name.startswith((*FROZEN[run.stage], UNUSED))}
+    detecting = {
+        name: value for name, value in tensors.items() if not name.startswith((*STAGES[run.stage].frozen, UNUSED))
+    }
     _check_geometry(checkpoint, run, detecting)
     record = {
         "study": plan.study.name,

@@ -7,11 +7,12 @@ import torch
 from torch import nn
 
 from labeldistill.config.load import load_study
+from labeldistill.config.methods import STAGES, Stage
 from labeldistill.config.runs import run_settings
-from labeldistill.config.study import RunSettings, Stage, StudySettings
+from labeldistill.config.study import RunSettings, StudySettings
 from labeldistill.errors import InputError
 from labeldistill.models.resnet import BLOCKS, ResNet, stage_channels
-from labeldistill.training.recipe import FROZEN
+from labeldistill.training.recipe import untrained_model
 from labeldistill.weights.key_map import Kind
 from labeldistill.weights.layouts import Shape
 
@@ -70,7 +71,7 @@ def expected_of_run(run: RunSettings, model: str) -> Expected:
         model: what it is, in words.
     """
     if run.stage == "student":
-        return Expected(model, shapes_without_memory(lambda: distilled_student(run)), FROZEN["student"])
+        return Expected(model, shapes_without_memory(lambda: untrained_model(run)), STAGES["student"].frozen)
     return Expected(model, shapes_without_memory(lambda: _teacher_experiment(run)))
 
 
@@ -87,21 +88,10 @@ def shapes_without_memory(build: Callable[[], nn.Module]) -> dict[str, Shape]:
         return {name: tuple(value.shape) for name, value in build().state_dict().items()}
 
 
-def distilled_student(run: RunSettings) -> nn.Module:
-    """The model that a student run trains, teachers of its terms included, with fresh weights."""
-    from labeldistill.distillation.label_encoder import LabelEncoder
-    from labeldistill.distillation.model import DistilledStudent
-    from labeldistill.models.teacher import LidarTeacher
-
-    teacher = LidarTeacher.from_settings(run) if {"lidar_feature", "response"} & set(run.terms) else None
-    encoder = LabelEncoder.from_settings(run) if "label_feature" in run.terms else None
-    return DistilledStudent.from_settings(run, teacher, encoder)
-
-
 def _distilled(run: RunSettings) -> nn.Module:
-    if not {"label_feature", "lidar_feature"} <= set(run.terms):
+    if set(run.needs.groups) != {"lidar", "label"}:
         raise InputError("no variant of this study has both feature terms: it is no LabelDistill", key="study")
-    return distilled_student(run)
+    return untrained_model(run)
 
 
 def _teacher(run: RunSettings) -> nn.Module:

@@ -6,12 +6,11 @@ import torch
 from torch import nn
 
 from labeldistill.config.load import load_study
+from labeldistill.config.methods import FIXED_UNITS, stage_of
 from labeldistill.config.runs import run_settings
-from labeldistill.config.study import RunSettings, Stage
 from labeldistill.errors import InputError
-from labeldistill.weights.expected import distilled_student, largest_variant
-
-STAGE_OF_UNIT: dict[str, Stage] = {"teacher": "teacher", "label-encoder": "label-encoder"}
+from labeldistill.training.recipe import untrained_model
+from labeldistill.weights.expected import largest_variant
 
 
 @dataclass(frozen=True)
@@ -69,29 +68,17 @@ def summarise(study: str, unit: str | None = None) -> Summary:
     """
     settings = load_study(study)
     unit = unit or largest_variant(settings)
-    if unit not in settings.variants and unit not in STAGE_OF_UNIT:
+    if unit not in settings.variants and unit not in FIXED_UNITS:
         raise InputError(
-            f"no such variant in study {settings.name}; there are {', '.join((*settings.variants, *STAGE_OF_UNIT))}",
+            f"no such variant in study {settings.name}; there are {', '.join((*settings.variants, *FIXED_UNITS))}",
             key=unit,
         )
-    stage = STAGE_OF_UNIT.get(unit, "student")
+    stage = stage_of(unit)
     run = run_settings(settings, stage, unit if stage == "student" else None, settings.teacher_seed)
     with torch.device("meta"):
-        model = _model(run)
+        model = untrained_model(run)
     frames = len(run.student.frame_offsets) if run.student else None
     return Summary(settings.name, unit, frames, tuple(_parts(model)))
-
-
-def _model(run: RunSettings) -> nn.Module:
-    if run.stage == "student":
-        return distilled_student(run)
-    if run.stage == "teacher":
-        from labeldistill.models.teacher import LidarTeacher
-
-        return LidarTeacher.from_settings(run)
-    from labeldistill.distillation.inverse import LabelInverse
-
-    return LabelInverse.from_settings(run)
 
 
 def _parts(model: nn.Module) -> list[Part]:

@@ -71,7 +71,7 @@ def test_what_only_scoring_reads_is_no_code_of_other_stages(tmp_path: Path, monk
 
 
 def test_scoring_alone_depends_on_slices_and_intervals() -> None:
-    modules = {stage: set(hashing.modules_of(stage)) for stage in ("student", "predict", "benchmark", "evaluate")}
+    modules = {stage: set(hashing.modules_of(stage)) for stage in ("train", "predict", "benchmark", "evaluate")}
     mine = {"labeldistill.config.slicing", "labeldistill.statistics.scene_bootstrap"}
     assert mine <= modules["evaluate"]
-    assert not any(mine & modules[stage] for stage in ("student", "predict", "benchmark"))
+    assert not any(mine & modules[stage] for stage in ("train", "predict", "benchmark"))

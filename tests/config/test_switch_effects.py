@@ -21,7 +21,7 @@ from switch_stages import (
 )
 from tiny_nuscenes import TinyWorld
 
-from labeldistill.config.study import Stage
+from labeldistill.config.methods import Stage
 from labeldistill.config.switches import STAGES_OF_SWITCH, Switches
 from labeldistill.data.infos import Infos, build_infos
 

@@ -9,9 +9,11 @@ from tiny_nuscenes import VERSION, TinyWorld
 
 from labeldistill.config.data import DataSettings
 from labeldistill.config.grid import GridSettings
+from labeldistill.config.methods import Stage
 from labeldistill.config.model import BevAugmentationSettings, ImageSettings, StudentSettings
-from labeldistill.config.study import RunSettings, Stage, Term
+from labeldistill.config.study import RunSettings
 from labeldistill.config.switches import STAGES_OF_SWITCH, Switches
+from labeldistill.config.terms import Term
 from labeldistill.config.training import TrainingSettings
 from labeldistill.data.infos import Infos, build_infos
 

@@ -16,8 +16,9 @@ from labeldistill.config.model import (
     StudentSettings,
     TeacherSettings,
 )
-from labeldistill.config.study import RunSettings, Term
+from labeldistill.config.study import RunSettings
 from labeldistill.config.switches import STAGES_OF_SWITCH, Switches
+from labeldistill.config.terms import Term
 from labeldistill.config.training import TrainingSettings
 from labeldistill.data.batch import Batch, CameraMatrices
 

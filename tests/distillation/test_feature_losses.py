@@ -4,9 +4,12 @@ import pytest
 import torch
 from torch.nn.functional import interpolate
 
-from labeldistill.distillation.feature_distance import feature_distance, object_masks
-from labeldistill.distillation.label_feature_loss import label_feature_loss
-from labeldistill.distillation.lidar_feature_loss import lidar_feature_loss
+from labeldistill.distillation.feature_losses import (
+    feature_distance,
+    label_feature_loss,
+    lidar_feature_loss,
+    object_masks,
+)
 
 
 def heatmaps(samples=1, size=4):

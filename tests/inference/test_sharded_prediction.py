@@ -8,6 +8,7 @@ from stage_runs import Runs
 from labeldistill.errors import InputError
 from labeldistill.evaluation.predictions import Predictions, predictions_path
 from labeldistill.inference.predict import predict
+from labeldistill.training.job import Execution
 from labeldistill.training.weights_file import WEIGHTS
 
 
@@ -17,17 +18,9 @@ def test_several_processes_write_the_files_of_one(runs: Runs, tmp_path: Path, un
     settings = runs.settings(unit)
     # batches of one: four key frames make four of them, dealt out as 2 + 2 or as 2 + 1 + 1
     settings = settings.model_copy(update={"training": settings.training.model_copy(update={"batch_per_device": 1})})
-    about = {"run_key": f"key-{unit}", "teacher_dir": runs.folder("teacher"), "device": "cpu"}
+    run = runs.located(unit, settings)
     for devices in (1, processes):
-        predict(
-            settings,
-            runs.folder(unit),
-            runs.infos,
-            "train",
-            tmp_path / str(devices),
-            devices=devices,
-            **about,  # type: ignore[arg-type]
-        )
+        predict(run, "train", tmp_path / str(devices), Execution(device="cpu", devices=devices))
     for weights in WEIGHTS:
         one, several = (predictions_path(tmp_path / str(n), weights) for n in (1, processes))
         assert several.read_bytes() == one.read_bytes()
@@ -37,6 +30,5 @@ def test_several_processes_write_the_files_of_one(runs: Runs, tmp_path: Path, un
 
 
 def test_no_device_is_refused(runs: Runs, tmp_path: Path) -> None:
-    run, folder = runs.settings("baseline"), runs.folder("baseline")
     with pytest.raises(InputError, match="devices: at least one device"):
-        predict(run, folder, runs.infos, "val", tmp_path, run_key="key-baseline", device="cpu", devices=0)
+        predict(runs.located("baseline"), "val", tmp_path, Execution(device="cpu", devices=0))

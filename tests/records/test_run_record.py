@@ -15,7 +15,7 @@ from labeldistill.errors import InputError
 from labeldistill.files import read_json
 from labeldistill.records.provenance import code_provenance, data_provenance
 from labeldistill.records.run_record import SCHEMA_VERSION, SCHEMAS, build_record, read_record, validator, write_record
-from labeldistill.training.job import Outcome
+from labeldistill.training.job import LocatedRun, Outcome
 from labeldistill.training.schedule import run_length
 
 SHA = "0" * 64
@@ -56,8 +56,8 @@ def record(infos: Path) -> dict[str, Any]:
         device={"type": "cpu", "name": "CPU", "processes": 1, "threads": 1, "hosts": ["here"]},
         warnings=[],
     )
-    about: dict[str, Any] = {"study": "smoke", "variant": "full", "infos_dir": infos, "parents": {"teacher": "t"}}
-    return build_record(run, outcome, run_key="key", **about)
+    located = LocatedRun(run, "key", infos.parent, infos)
+    return build_record(located, outcome, study="smoke", variant="full", parents={"teacher": "t"})
 
 
 def test_the_schema_is_one_and_asks_for_every_field() -> None:

@@ -13,6 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from labeldistill.config import methods
+from labeldistill.config.load import load_study
+from labeldistill.config.methods import stage_of
+from labeldistill.config.runs import run_settings
+from labeldistill.config.study import RunSettings
+from labeldistill.config.terms import TERMS
 from labeldistill.study import code_hash as hashing
 from labeldistill.study.canonical_code import MESSAGES_ONLY, canonical, imported
 from labeldistill.study.plan import StudyPlan
@@ -22,7 +28,10 @@ if TYPE_CHECKING:
 
 PACKAGE = Path(hashing.__file__).parents[1]
 STAGES = tuple(hashing._ENTRIES)
-HASHED = sorted(set().union(*(hashing.modules_of(stage) for stage in STAGES)))
+REGISTERED = {spec.model or "" for spec in methods.STAGES.values()} | {m.student for m in methods.METHODS.values()}
+REGISTERED |= {spec.loss for spec in TERMS.values()}
+TRAINABLE = hashing.modules_of("train", tuple(sorted({path.partition(":")[0] for path in REGISTERED if path})))
+HASHED = sorted(set(TRAINABLE).union(*(hashing.modules_of(stage) for stage in STAGES)))
 COMPUTING_ROOMS = ("geometry", "ops", "models", "distillation", "data", "training")
 
 
@@ -317,6 +326,15 @@ def test_words_move_no_key(edited: Callable[[str, str, str], set[str]]) -> None:
     assert edited("training/devices.py", "this CPU run is in", "this run on a CPU is in") == set()
 
 
+def _settings(unit: str) -> RunSettings:
+    stage = stage_of(unit)
+    return run_settings(load_study("smoke"), stage, unit if stage == "student" else None, 0)
+
+
+def _trained_by(run: RunSettings) -> set[str]:
+    return set(hashing.modules_of("train", hashing.run_modules(run)))
+
+
 # -- what really runs ---------------------------------------------------------------------------------------------
 
 # what leads up to a stage and keeps its record; the values that it hands over are in the key
@@ -340,17 +358,15 @@ def _modules_run(work: Callable[[], Any]) -> set[str]:
     return {"labeldistill." + ".".join(file.with_suffix("").parts) for file in ours}
 
 
-@pytest.mark.parametrize(
-    ("stage", "unit"), [("teacher", "teacher"), ("label-encoder", "label-encoder"), ("student", "full")]
-)
-def test_all_that_runs_in_a_training_is_hashed(runs: "Runs", tmp_path: Path, stage: str, unit: str) -> None:
-    from stage_runs import Runs
+@pytest.mark.parametrize("unit", ["teacher", "label-encoder", "full"])
+def test_all_that_runs_in_a_training_is_hashed(runs: "Runs", tmp_path: Path, unit: str) -> None:
+    from labeldistill.records.training_run import train_with_record
+    from labeldistill.training.job import Execution
 
-    again = Runs(runs.infos, tmp_path)
-    again.parents = runs.parents  # type: ignore[method-assign]
-    ran = _modules_run(lambda: again.train(unit))
+    run = runs.located(unit, folder=tmp_path / unit)
+    ran = _modules_run(lambda: train_with_record(run, Execution(device="cpu"), study="t", variant=unit))
     assert len(ran) > 40
-    missing = ran - set(hashing.modules_of(stage)) - set(hashing.COMPUTE_NOTHING)
+    missing = ran - _trained_by(run.settings) - set(hashing.COMPUTE_NOTHING)
     assert {module for module in missing if not module.startswith(AROUND)} == set()
 
 
@@ -373,14 +389,12 @@ def test_all_that_runs_when_a_run_is_predicted_and_scored_is_hashed(runs: "Runs"
     from labeldistill.evaluation.score_run import score_run
     from labeldistill.evaluation.scoring_task import ScoringOptions, ScoringTask
     from labeldistill.inference.predict import predict
+    from labeldistill.training.job import Execution
 
-    run, about = runs.settings("full"), {"run_key": "key-full", "device": "cpu"}
-    teacher = runs.folder("teacher")
-    ran = _modules_run(
-        lambda: predict(run, runs.folder("full"), runs.infos, "val", tmp_path, teacher_dir=teacher, **about)  # type: ignore[arg-type]
-    )
+    run = runs.settings("full")
+    ran = _modules_run(lambda: predict(runs.located("full"), "val", tmp_path, Execution(device="cpu")))
     # predictions lie under the key of their run, which holds what the training hashes
-    hashed = {*hashing.modules_of("predict"), *hashing.modules_of("student"), *hashing.COMPUTE_NOTHING}
+    hashed = {*hashing.modules_of("predict"), *_trained_by(run), *hashing.COMPUTE_NOTHING}
     assert {module for module in ran if not module.startswith(AROUND)} <= hashed
     files = {weights: predictions_path(tmp_path, weights) for weights in ("raw", "ema")}
     task = ScoringTask(runs.root / "world", run.data.version, "synth_val")
@@ -390,10 +404,8 @@ def test_all_that_runs_when_a_run_is_predicted_and_scored_is_hashed(runs: "Runs"
 
 
 def test_stages_depend_on_their_own_code_only() -> None:
-    assert "labeldistill.synthetic.write" not in hashing.modules_of("student")
-    assert "labeldistill.distillation.model" not in hashing.modules_of("teacher")
-    assert not any(
-        ".reporting" in module or ".cli" in module
-        for stage in ("teacher", "student")
-        for module in hashing.modules_of(stage)
-    )
+    student, teacher = (_trained_by(_settings(unit)) for unit in ("full", "teacher"))
+    assert "labeldistill.synthetic.write" not in student
+    assert "labeldistill.distillation.model" not in teacher
+    assert "labeldistill.fitnet.student" not in student
+    assert not any(".reporting" in module or ".cli" in module for module in {*student, *teacher})

@@ -8,9 +8,11 @@ from typing import Any
 
 from labeldistill.config.data import DataSettings, SynthSettings
 from labeldistill.config.load import load_study
+from labeldistill.config.methods import parents_of, stage_of
 from labeldistill.config.runs import run_settings
 from labeldistill.config.study import RunSettings
-from labeldistill.records.training_run import train
+from labeldistill.records.training_run import train_with_record
+from labeldistill.training.job import Execution, LocatedRun
 
 WORLD = SynthSettings(
     scenes={"train": 2, "val": 1, "tuning": 1},
@@ -35,25 +37,25 @@ class Runs:
         return self.root / unit
 
     def settings(self, unit: str, seed: int = 0, steps: int = 2) -> RunSettings:
-        stage = unit if unit in ("teacher", "label-encoder") else "student"
-        run = run_settings(load_study("smoke"), stage, unit if stage == "student" else None, seed)  # type: ignore[arg-type]
+        stage = stage_of(unit)
+        run = run_settings(load_study("smoke"), stage, unit if stage == "student" else None, seed)
         data = DataSettings(dataroot=str(self.infos.parent / "world"), **DATA)
         training = run.training.model_copy(update={"steps": steps, "batch": 2, "warmup_steps": 0})
         return run.model_copy(update={"data": data, "training": training})
 
-    def parents(self, unit: str) -> dict[str, Path | None]:
-        teacher = self.folder("teacher") if unit in ("label-encoder", "full") else None
-        return {"teacher_dir": teacher, "label_encoder_dir": self.folder("label-encoder") if unit == "full" else None}
+    def located(self, unit: str, run: RunSettings | None = None, folder: Path | None = None) -> LocatedRun:
+        """The run of a unit, or another run that starts from the same parents."""
+        run = run or self.settings(unit)
+        parents = {stage: self.folder(stage) for stage in parents_of(run.stage, run.needs)}
+        return LocatedRun(run, f"key-{unit}", folder or self.folder(unit), self.infos, parents)
 
     def train(self, unit: str) -> None:
-        run, folder = self.settings(unit), self.folder(unit)
-        about = {"run_key": f"key-{unit}", "study": "t", "variant": unit, "device": "cpu"}
-        train(run, self.infos, folder, **about, **self.parents(unit))  # type: ignore[arg-type]
+        train_with_record(self.located(unit), Execution(device="cpu"), study="t", variant=unit)
 
 
 if __name__ == "__main__":
     job = json.loads(Path(sys.argv[1]).read_text())
-    settings = RunSettings.model_validate(job.pop("settings"))
-    paths = {name: Path(job.pop(name)) for name in ("infos_dir", "out_dir")}
-    parents = {name: value and Path(value) for name, value in job.pop("parents").items()}
-    train(settings, **paths, **parents, **job)
+    parents = {stage: Path(folder) for stage, folder in job["parents"].items()}
+    settings = RunSettings.model_validate(job["settings"])
+    located = LocatedRun(settings, job["run_key"], Path(job["out_dir"]), Path(job["infos_dir"]), parents)
+    train_with_record(located, Execution(**job["execution"]), study=job["study"], variant=job["variant"])

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from labeldistill.config.data import DataSettings
 from labeldistill.config.grid import GridSettings
+from labeldistill.config.methods import STAGES, Stage
 from labeldistill.config.model import (
     BevAugmentationSettings,
     DistillationSettings,
@@ -17,8 +18,9 @@ from labeldistill.config.model import (
     StudentSettings,
     TeacherSettings,
 )
-from labeldistill.config.study import RunSettings, Stage, Term
+from labeldistill.config.study import RunSettings
 from labeldistill.config.switches import STAGES_OF_SWITCH, Switches
+from labeldistill.config.terms import Term
 from labeldistill.config.training import TrainingSettings
 from labeldistill.data.batch import Batch
 from labeldistill.data.dataset import Item, KeyFrameDataset
@@ -33,7 +35,7 @@ from labeldistill.models.teacher import LidarTeacher
 from labeldistill.training.job import TrainingJob
 from labeldistill.training.module import build_optimizer
 from labeldistill.training.optimizer import named_groups
-from labeldistill.training.recipe import FROZEN, SplitItems
+from labeldistill.training.recipe import SplitItems
 from labeldistill.training.schedule import run_length
 from labeldistill.training.session import Session
 
@@ -153,7 +155,9 @@ def observe_model(run: RunSettings, training: Batch, evaluation: Batch) -> Obser
     losses, predictions = _losses(model, training)
     seen |= {f"loss {term}": value.detach() for term, value in losses.items()}
     seen["predictions after the loss"] = [maps["heatmap"].detach() for maps in predictions]
-    frozen = {name: value for name, value in model.state_dict().items() if name.startswith(FROZEN[run.stage] or "-")}
+    frozen = {
+        name: value for name, value in model.state_dict().items() if name.startswith(STAGES[run.stage].frozen or "-")
+    }
     seen["frozen after the loss"] = {name: value.clone() for name, value in frozen.items()}
     with torch.no_grad():
         seen["detections"] = [vars(found) for found in model.eval().detect(evaluation)]  # type: ignore[operator]
@@ -170,12 +174,12 @@ def finite_losses(run: RunSettings, batch: Batch) -> dict[str, bool]:
 
 def _losses(model: Any, batch: Batch) -> tuple[dict[Any, Tensor], HeadOutput]:
     if isinstance(model, DistilledStudent):
-        evidence = model.evidence(batch)
-        return weighted_terms(model.terms, evidence, model.term_rules), evidence.predictions
+        evidence = model.term_inputs(batch)
+        return weighted_terms(model.terms, evidence, model.term_options), evidence.predictions
     if isinstance(model, LidarTeacher):
         predictions, head = model(batch.points).predictions, model.settings.head
     else:
-        maps = draw_label_maps(batch.boxes, batch.labels, model.grid, model.map_rules)
+        maps = draw_label_maps(batch.boxes, batch.labels, model.grid, model.map_options)
         predictions, head = model(maps), model.head_settings
     targets = model.rules.targets(batch.boxes, batch.labels, model.grid, head)
     return {"detection": model.rules.detection_loss(targets, predictions, head)}, predictions
@@ -192,7 +196,7 @@ def observe_optimisation(infos: Infos, run: RunSettings, folder: Path) -> Observ
         items=SplitItems(KeyFrameDataset(infos, run, "train", training=True)),
         out_dir=folder,
         switches=run.switches,
-        frozen=FROZEN[run.stage],
+        frozen=STAGES[run.stage].frozen,
         device="cpu",
         progress=False,
     )

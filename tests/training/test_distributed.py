@@ -155,8 +155,9 @@ def student_losses(runs: Runs, folder: Path, devices: int) -> list[float]:
         "settings": run.model_copy(update={"training": training}).model_dump(mode="json"),
         "infos_dir": str(runs.infos),
         "out_dir": str(folder),
-        "parents": {name: str(value) for name, value in runs.parents("full").items()},
-        **{"run_key": "shared", "study": "t", "variant": "full", "device": "cpu", "devices": devices},
+        "parents": {stage: str(path) for stage, path in runs.located("full").parents.items()},
+        "execution": {"device": "cpu", "devices": devices},
+        **{"run_key": "shared", "study": "t", "variant": "full"},
     }
     file = folder.with_suffix(".json")
     file.write_text(json.dumps(job))

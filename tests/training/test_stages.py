@@ -1,6 +1,7 @@
 """Every stage once, on a small synthetic world: train, record, predict, measure; and what each refuses."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,13 @@ from labeldistill.errors import InputError
 from labeldistill.evaluation.predictions import Predictions
 from labeldistill.inference.predict import predict
 from labeldistill.records.run_record import read_record
-from labeldistill.records.training_run import train
+from labeldistill.records.training_run import train_with_record
+from labeldistill.training.job import Execution
 from labeldistill.training.recipe import build_model
 from labeldistill.training.state_hash import state_hash
 from labeldistill.training.weights_file import WEIGHTS, read_weights, weights_path
+
+CPU = Execution(device="cpu")
 
 
 @pytest.mark.parametrize("unit", ["teacher", "label-encoder", "baseline", "full"])
@@ -45,8 +49,7 @@ def test_a_record_follows_its_schema_and_names_everything(runs: Runs, unit: str)
 
 
 def test_the_student_learns_from_the_weights_of_its_parents(runs: Runs) -> None:
-    parents = runs.parents("full")
-    model = build_model(runs.settings("full"), **parents)  # type: ignore[arg-type]
+    model = build_model(runs.settings("full"), runs.located("full").parents)
     teacher, _ = read_weights(weights_path(runs.folder("teacher"), "ema"))
     encoder, _ = read_weights(weights_path(runs.folder("label-encoder"), "ema"))
     assert state_hash(model.get_submodule("centerpoint").state_dict()) == state_hash(teacher)
@@ -61,7 +64,7 @@ def test_the_student_learns_from_the_weights_of_its_parents(runs: Runs) -> None:
 
 def test_every_variant_of_a_seed_starts_from_the_same_student(runs: Runs) -> None:
     def student(unit: str, seed: int) -> str:
-        model = build_model(runs.settings(unit, seed), **runs.parents(unit))  # type: ignore[arg-type]
+        model = build_model(runs.settings(unit, seed), runs.located(unit).parents)
         return state_hash({k: v for k, v in model.state_dict().items() if k.startswith(("backbone.", "head."))})
 
     assert student("baseline", 0) == student("full", 0) != student("baseline", 1)
@@ -69,8 +72,7 @@ def test_every_variant_of_a_seed_starts_from_the_same_student(runs: Runs) -> Non
 
 @pytest.mark.parametrize("unit", ["teacher", "label-encoder", "baseline", "full"])
 def test_predictions_of_raw_and_ema_weights(runs: Runs, tmp_path: Path, unit: str) -> None:
-    about = {"run_key": f"key-{unit}", "teacher_dir": runs.folder("teacher"), "device": "cpu"}
-    predict(runs.settings(unit), runs.folder(unit), runs.infos, "val", tmp_path, **about)  # type: ignore[arg-type]
+    predict(runs.located(unit), "val", tmp_path, CPU)
     for weights in WEIGHTS:
         found = Predictions.read(tmp_path / f"predictions-{weights}.parquet")
         assert len(found.tokens) == 2
@@ -81,7 +83,7 @@ def test_predictions_of_raw_and_ema_weights(runs: Runs, tmp_path: Path, unit: st
 
 def test_weights_of_another_key_are_not_scored(runs: Runs, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="belong to run key-baseline, not to asked"):
-        predict(runs.settings("baseline"), runs.folder("baseline"), runs.infos, "val", tmp_path, run_key="asked")
+        predict(replace(runs.located("baseline"), key="asked"), "val", tmp_path, CPU)
     assert not list(tmp_path.iterdir())
 
 
@@ -89,11 +91,11 @@ def test_a_teacher_of_other_settings_is_refused(runs: Runs) -> None:
     run = runs.settings("full")
     wider = run.model_copy(update={"grid": run.grid.model_copy(update={"max_decoded_distance_m": 99.0})})
     with pytest.raises(InputError, match=r"weights-ema.safetensors: grid: this teacher was trained with other"):
-        build_model(wider, **runs.parents("full"))  # type: ignore[arg-type]
+        build_model(wider, runs.located("full").parents)
     with pytest.raises(InputError, match="needs a trained teacher"):
         build_model(run)
     with pytest.raises(InputError, match="holds a student, not a teacher"):
-        build_model(run, teacher_dir=runs.folder("baseline"))
+        build_model(run, {"teacher": runs.folder("baseline")})
 
 
 def test_a_finished_run_is_left_alone_and_another_key_refused(runs: Runs) -> None:
@@ -102,21 +104,13 @@ def test_a_finished_run_is_left_alone_and_another_key_refused(runs: Runs) -> Non
     runs.train("baseline")
     assert {file.name: file.stat().st_mtime_ns for file in folder.iterdir()} == before
     with pytest.raises(InputError, match="holds run key-baseline, not key-new"):
-        train(runs.settings("baseline"), runs.infos, folder, run_key="key-new", study="t", variant="baseline")
+        train_with_record(replace(runs.located("baseline"), key="key-new"), CPU, study="t", variant="baseline")
 
 
 @pytest.mark.parametrize("unit", ["teacher", "full"])
 def test_benchmark_measures_training_and_inference(runs: Runs, unit: str) -> None:
     settings = BenchmarkSettings(warmup=1, repeats=2)
-    found = benchmark(
-        runs.settings(unit),
-        runs.folder(unit),
-        runs.infos,
-        run_key=f"key-{unit}",
-        settings=settings,
-        device="cpu",
-        **runs.parents(unit),  # type: ignore[arg-type]
-    )
+    found = benchmark(runs.located(unit), settings=settings, device="cpu")
     metrics = found["metrics"]
     assert all(value >= 0 for value in metrics.values())
     assert metrics["latency_median_ms"] <= metrics["latency_p90_ms"]

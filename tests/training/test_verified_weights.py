@@ -34,8 +34,8 @@ def flip_a_weight(file: Path) -> None:
 
 READERS: dict[str, Callable[["Runs", Path, Path], Any]] = {
     "read": lambda runs, folder, out: read_weights(weights_path(folder, "ema")),
-    "predict": lambda runs, folder, out: load_run(runs.settings("teacher"), folder, "ema", run_key="key-teacher"),
-    "a child": lambda runs, folder, out: build_model(runs.settings("label-encoder"), teacher_dir=folder),
+    "predict": lambda runs, folder, out: load_run(runs.located("teacher", folder=folder), "ema"),
+    "a child": lambda runs, folder, out: build_model(runs.settings("label-encoder"), {"teacher": folder}),
     "export": lambda runs, folder, out: export_weights(weights_path(folder, "ema"), out / "x.pth"),
 }
 
@@ -78,7 +78,7 @@ def _with_nan(teacher: Path, **about: str) -> str:
 def test_nan_weights_are_named(runs: "Runs", teacher: Path) -> None:
     name = _with_nan(teacher)
     with pytest.raises(InputError, match=rf"{name}: .* values are NaN or infinite"):
-        build_model(runs.settings("label-encoder"), teacher_dir=teacher)
+        build_model(runs.settings("label-encoder"), {"teacher": teacher})
 
 
 def test_weights_of_a_run_that_diverged_are_read_as_such(teacher: Path) -> None:

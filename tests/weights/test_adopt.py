@@ -20,9 +20,8 @@ from labeldistill.records.gather import gather
 from labeldistill.reporting.paper_table import main_table
 from labeldistill.reporting.study_tables import StudyTables
 from labeldistill.study.plan import StudyPlan
-from labeldistill.training.recipe import build_model
+from labeldistill.training.recipe import build_model, untrained_model
 from labeldistill.weights.adopt import adopt
-from labeldistill.weights.expected import distilled_student
 from labeldistill.weights.layouts import Layout, is_sparse, to_layout
 
 State = dict[str, Tensor]
@@ -37,7 +36,7 @@ def _state(plan: StudyPlan, unit: str = "full", seed: int = 5) -> State:
     """What a training of this unit ends with, its teachers beside it; the weights are those of another seed."""
     run = plan.adoptable(unit, seed)
     torch.manual_seed(seed)
-    model = build_model(run, inference=True) if unit == "teacher" else distilled_student(run)
+    model = build_model(run, inference=True) if unit == "teacher" else untrained_model(run)
     return dict(model.state_dict())
 
 
@@ -52,7 +51,7 @@ def test_the_run_holds_the_file_s_weights_and_says_where_they_came_from(plan: St
     record = adopt(plan, file, "full", seed=3, source="model zoo")
     run = plan.run("full", 3, record["run_key"])
     assert (run.origin, run.weights, run.folder.parent.name) == ("adopted", ("ema",), "seed-3")
-    model, about = load_run(run.settings, run.folder, "ema", run_key=run.key)
+    model, about = load_run(run.located(plan.infos), "ema")
     loaded = model.state_dict()
     assert {n: v.tolist() for n, v in loaded.items()} == {n: state[n].tolist() for n in loaded}
     assert about["adopted"]["sha256"] == record["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
@@ -76,7 +75,7 @@ def test_a_teacher_in_either_layout(plan: StudyPlan, tmp_path: Path, layout: Lay
     state = _state(plan, "teacher")
     stored = {n: to_layout(v, layout) if is_sparse(n, tuple(v.shape)) else v for n, v in state.items()}
     record = adopt(plan, _file(tmp_path, stored, ""), "teacher", which="raw")
-    model, _ = load_run(plan.adopted[0].settings, plan.adopted[0].folder, "raw", run_key=record["run_key"])
+    model, _ = load_run(plan.adopted[0].located(plan.infos), "raw")
     assert all(torch.equal(v, state[n]) for n, v in model.state_dict().items())
     assert record["sparse_layout"] == layout.value
 

@@ -30,7 +30,7 @@ def _student(backbone: Path | str) -> RunSettings:
 
 
 def _key(run: RunSettings) -> str:
-    return run_key(run, infos="i", code="c", teacher=None, label_encoder=None)
+    return run_key(run, infos="i", code="c", parents={})
 
 
 def _imported(kind: Kind, tmp_path: Path, out: Path, seed: int = 0) -> dict[str, torch.Tensor]:

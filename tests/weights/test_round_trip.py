@@ -10,9 +10,9 @@ from labeldistill.config.load import load_study
 from labeldistill.config.runs import run_settings
 from labeldistill.files import read_json
 from labeldistill.models.resnet import ResNet
+from labeldistill.training.recipe import untrained_model
 from labeldistill.training.weights_file import write_weights
 from labeldistill.weights.checkpoint_file import read_checkpoint
-from labeldistill.weights.expected import distilled_student
 from labeldistill.weights.export_weights import export_weights
 from labeldistill.weights.import_weights import import_weights, report_path
 from labeldistill.weights.imported_file import read_safetensors
@@ -38,7 +38,7 @@ def test_there_and_back(kind: Kind, tmp_path: Path, out: Path) -> None:
 
 def test_an_imported_student_is_the_module(tmp_path: Path, out: Path) -> None:
     run = run_settings(load_study(TINY), "student", "full", 0)
-    model, fresh = distilled_student(run), distilled_student(run)
+    model, fresh = untrained_model(run), untrained_model(run)
     torch.save(WRAPS[Kind.labeldistill](model.state_dict()), tmp_path / "a.pth")
     report = import_weights(tmp_path / "a.pth", out, study=TINY)
     fresh.load_state_dict(read_safetensors(out)[0], strict=True)

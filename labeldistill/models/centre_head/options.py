@@ -37,17 +37,13 @@ class HeadOptions:
     @classmethod
     def from_run(cls, run: RunSettings) -> "HeadOptions":
         """Read the switches of a run; one that does not act on its stage has the released value."""
-
-        def released(switch: str) -> bool:
-            return run.switches.get(switch, "released") == "released"
-
         return cls(
-            truncate_centres=released("centre_truncation"),
-            old_radius=released("gaussian_radius"),
-            inplace_sigmoid=released("inplace_sigmoid"),
-            mask_nan=not released("nan_targets"),
-            gated_target=released("response_target"),
-            squared_distance=released("nms_distance"),
+            truncate_centres=run.released("centre_truncation"),
+            old_radius=run.released("gaussian_radius"),
+            inplace_sigmoid=run.released("inplace_sigmoid"),
+            mask_nan=not run.released("nan_targets"),
+            gated_target=run.released("response_target"),
+            squared_distance=run.released("nms_distance"),
         )
 
     def targets(

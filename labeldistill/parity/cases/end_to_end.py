@@ -6,16 +6,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from labeldistill.config.study import Term
+from labeldistill.config.terms import Term
 from labeldistill.data.batch import Batch, CameraMatrices
 from labeldistill.distillation.depth_loss import depth_bins, depth_loss
-from labeldistill.distillation.feature_distance import feature_distance
+from labeldistill.distillation.feature_losses import feature_distance, label_feature_loss, lidar_feature_loss
 from labeldistill.distillation.label_encoder import LabelEncoder
-from labeldistill.distillation.label_feature_loss import label_feature_loss
 from labeldistill.distillation.label_map import draw_label_maps
-from labeldistill.distillation.lidar_feature_loss import lidar_feature_loss
 from labeldistill.distillation.model import DistilledStudent
-from labeldistill.distillation.terms import FeaturePair, TermInputs, weighted_terms
+from labeldistill.distillation.term_inputs import TermInputs
+from labeldistill.distillation.terms import weighted_terms
 from labeldistill.models.teacher import LidarTeacher
 from labeldistill.parity import compare
 from labeldistill.parity.case import GoldenFolder, case
@@ -112,11 +111,11 @@ def labeldistill_e2e(golden: GoldenFolder) -> Iterator[Comparison]:
 
 def _targets(record: Record) -> Iterator[Comparison]:
     model, batch, theirs = student_model(record), batch_of(record), record["targets"]
-    maps = draw_label_maps(batch.boxes, batch.labels, model.grid, model.map_rules)
+    maps = draw_label_maps(batch.boxes, batch.labels, model.grid, model.map_options)
     yield compare.exact("bev_mask", maps.mask, theirs["bev_mask"])
     yield compare.output("sum of bev_box", maps.box.double().sum((1, 2)), theirs["bev_box_sum"])
     yield compare.exact("sum of bev_label", maps.label.sum((1, 2)), theirs["bev_label_sum"])
-    rules = model.term_rules.head
+    rules = model.term_options.head
     targets = rules.targets(batch.boxes, batch.labels, model.grid, model.head_settings)
     for task, heatmap in enumerate(theirs["heatmaps"]):
         slots = theirs["inds"][task].shape[1]
@@ -128,9 +127,9 @@ def _targets(record: Record) -> Iterator[Comparison]:
 def _step(name: str, record: Record, corrected: tuple[str, ...]) -> Iterator[Comparison]:
     """One training step: everything seen, every loss, every gradient, what BatchNorm remembers."""
     theirs, model = record[name], student_model(record, corrected=corrected).train()
-    seen = model.evidence(batch_of(record))
+    seen = model.term_inputs(batch_of(record))
     yield from _seen(name, seen, theirs)
-    losses = weighted_terms(model.terms, seen, model.term_rules)
+    losses = weighted_terms(model.terms, seen, model.term_options)
     for term, log in LOG_OF_TERM.items():
         yield compare.loss(f"{name} {log}", losses[term], theirs["logs"][log])
     total = torch.stack(list(losses.values())).sum()
@@ -141,19 +140,17 @@ def _step(name: str, record: Record, corrected: tuple[str, ...]) -> Iterator[Com
 
 
 def _seen(name: str, seen: TermInputs, theirs: Record) -> Iterator[Comparison]:
-    assert seen.teacher_predictions is not None
-    assert seen.lidar is not None
-    assert seen.label is not None
+    assert seen.teacher is not None
     yield from compare_predictions(f"{name} prediction", seen.predictions, theirs["preds"])
     if "lidar_preds" in theirs:
-        yield from compare_predictions(f"{name} teacher", seen.teacher_predictions, theirs["lidar_preds"])
+        yield from compare_predictions(f"{name} teacher", seen.teacher.predictions, theirs["lidar_preds"])
     for task, heatmap in enumerate(theirs.get("lidar_preds_heatmaps", [])):
-        yield compare.output(f"{name} teacher {task} heatmap", seen.teacher_predictions[task]["heatmap"], heatmap)
+        yield compare.output(f"{name} teacher {task} heatmap", seen.teacher.predictions[task]["heatmap"], heatmap)
     yield compare.output(f"{name} depth", seen.depth, theirs["depth_preds"])
-    yield from _features(f"{name} distill_feats_lidar", seen.lidar.adapted, theirs["distill_feats_lidar"])
-    yield from _features(f"{name} lidar_feats", seen.lidar.target, theirs["lidar_feats"])
-    yield from _features(f"{name} distill_feats_label", seen.label.adapted, theirs["distill_feats_label"])
-    yield from _features(f"{name} label_feats", seen.label.target, theirs["label_feats"])
+    yield from _features(f"{name} distill_feats_lidar", seen.pairs["lidar"].adapted, theirs["distill_feats_lidar"])
+    yield from _features(f"{name} lidar_feats", seen.pairs["lidar"].target, theirs["lidar_feats"])
+    yield from _features(f"{name} distill_feats_label", seen.pairs["label"].adapted, theirs["distill_feats_label"])
+    yield from _features(f"{name} label_feats", seen.pairs["label"].target, theirs["label_feats"])
 
 
 def _features(what: str, ours: list[Tensor], theirs: list[Record]) -> Iterator[Comparison]:
@@ -185,7 +182,7 @@ def _probe(record: Record) -> Iterator[Comparison]:
     for name, theirs in record["gradient_probe"].items():
         group, level = name.split("_level")
         model = student_model(record).train()
-        seen = model.evidence(batch_of(record))
+        seen = model.term_inputs(batch_of(record))
         probe(seen, group, int(level)).backward()  # type: ignore[no-untyped-call]
         for part, norm in theirs.items():
             found = [p.grad.norm() for k, p in model.named_parameters() if k.startswith(part) and p.grad is not None]
@@ -195,8 +192,7 @@ def _probe(record: Record) -> Iterator[Comparison]:
 
 def probe(seen: TermInputs, group: str, level: int) -> Tensor:
     """The mean squared error of one group at one scale."""
-    pair: FeaturePair | None = getattr(seen, group)
-    assert pair is not None
+    pair = seen.pairs[group]
     return (pair.adapted[level] - pair.target[level]).square().mean()
 
 

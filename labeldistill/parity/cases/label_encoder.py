@@ -69,7 +69,7 @@ def label_encoder_step1(golden: GoldenFolder) -> Iterator[Comparison]:
 
 
 def _inputs(model: LabelInverse, batch: Batch, theirs: Mapping[str, Any]) -> Iterator[Comparison]:
-    maps = draw_label_maps(batch.boxes, batch.labels, model.grid, model.map_rules)
+    maps = draw_label_maps(batch.boxes, batch.labels, model.grid, model.map_options)
     for name, ours in (("bev_mask", maps.mask), ("bev_box", maps.box), ("bev_label", maps.label)):
         yield compare.exact(name, ours, theirs[name])
     targets = model.rules.targets(batch.boxes, batch.labels, model.grid, model.head_settings)
@@ -82,7 +82,7 @@ def _inputs(model: LabelInverse, batch: Batch, theirs: Mapping[str, Any]) -> Ite
 
 def _train(model: LabelInverse, batch: Batch, theirs: Mapping[str, Any]) -> Iterator[Comparison]:
     model.train()
-    maps = draw_label_maps(batch.boxes, batch.labels, model.grid, model.map_rules)
+    maps = draw_label_maps(batch.boxes, batch.labels, model.grid, model.map_options)
     predictions = model(maps)
     yield from compare_predictions("train prediction", predictions, theirs["preds"])
     targets = model.rules.targets(batch.boxes, batch.labels, model.grid, model.head_settings)
@@ -102,7 +102,7 @@ def _train(model: LabelInverse, batch: Batch, theirs: Mapping[str, Any]) -> Iter
 def _eval(model: LabelInverse, batch: Batch, theirs: Mapping[str, Any]) -> Iterator[Comparison]:
     model.eval()
     with torch.no_grad():
-        maps = draw_label_maps(batch.boxes, batch.labels, model.grid, model.map_rules)
+        maps = draw_label_maps(batch.boxes, batch.labels, model.grid, model.map_options)
         for i, (ours, features) in enumerate(zip(model.label_encoder(maps), theirs["label_feats"], strict=True)):
             yield compare.output(f"eval features {i}", ours, features)
         yield from compare_predictions("eval prediction", model(maps), theirs["preds"])

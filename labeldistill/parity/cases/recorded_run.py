@@ -7,6 +7,7 @@ from torch import Tensor
 
 from labeldistill.config.data import DataSettings, SynthSettings
 from labeldistill.config.grid import GridSettings
+from labeldistill.config.methods import Stage
 from labeldistill.config.model import (
     BevAugmentationSettings,
     DistillationSettings,
@@ -16,8 +17,9 @@ from labeldistill.config.model import (
     StudentSettings,
     TeacherSettings,
 )
-from labeldistill.config.study import RunSettings, Stage, Term
+from labeldistill.config.study import RunSettings
 from labeldistill.config.switches import STAGES_OF_SWITCH
+from labeldistill.config.terms import Term
 from labeldistill.config.training import TrainingSettings
 
 Record = Mapping[str, Any]
