@@ -89,6 +89,26 @@ def test_no_module_imports_itself_in_a_circle() -> None:
     tuple(graphlib.TopologicalSorter(graph).static_order())  # raises CycleError, which names the circle
 
 
+MOST_PARAMETERS, MANY_PARAMETERS, MOST_OF_MANY = 7, 5, 0.025
+
+
+def _parameters() -> list[tuple[str, int]]:
+    """Every function with its number of parameters; the options of a verb are parameters and don't count."""
+    found = []
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef) and _room(path) != "cli":
+                names = [each.arg for each in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
+                found.append((f"{path.relative_to(PACKAGE)}: {node.name}", len(set(names) - {"self", "cls"})))
+    return found
+
+
+def test_no_function_has_more_than_seven_parameters_and_few_have_more_than_five() -> None:
+    counts = _parameters()
+    assert [name for name, count in counts if count > MOST_PARAMETERS] == []
+    assert sum(count > MANY_PARAMETERS for _, count in counts) / len(counts) <= MOST_OF_MANY
+
+
 def test_the_rule_can_fail() -> None:
     assert LEVEL["models"] < LEVEL["training"] < LEVEL["cli"]
     assert _imported_rooms(PACKAGE / "cli" / "predict.py") >= {"study", "inference"}

@@ -40,12 +40,11 @@ def _samples(predictions: Predictions) -> Iterator[tuple[str, list[dict[str, Any
             predictions.score[rows].tolist(),
             predictions.attribute[rows].tolist(),
         )
-        yield token, [_box(token, *values) for values in zip(*columns, strict=True)]
+        yield token, [_box(token, values) for values in zip(*columns, strict=True)]
 
 
-def _box(
-    token: str, centre: Any, size: Any, rotation: Any, velocity: Any, label: int, score: float, attribute: int
-) -> Any:
+def _box(token: str, values: tuple[Any, ...]) -> dict[str, Any]:
+    centre, size, rotation, velocity, label, score, attribute = values
     return {
         "sample_token": token,
         "translation": centre,

@@ -1,6 +1,7 @@
 """The camera branch of the student: images of several frames in, their BEV maps and the depth distribution out."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -16,17 +17,15 @@ from labeldistill.ops.bev_pool import bev_pool, voxel_cells
 Bounds = tuple[float, float, float]
 
 
-class CameraBackbone(nn.Module):
-    """Image backbone, neck, depth net, lift and BEV pooling (released `BaseLSSFPN`, names as there).
+@dataclass(frozen=True)
+class CameraShape:
+    """Sizes, widths and switches of a camera branch.
 
-    Frames run one after the other, the key frame with gradient and past frames without, as in the release; each frame
-    is a BatchNorm batch of its own.
-
-    Args:
+    Attributes:
         grid_m: low, high and cell size of the grid along x, y, z, metres.
         depth_m: first depth, end and bin size, metres.
         image_size_px: height and width of the input images.
-        stride: pixels a feature cell of the neck's output.
+        stride: pixels per feature cell of the neck's output.
         backbone_depth: ResNet depth.
         backbone_base_channels: width of the ResNet.
         backbone_frozen_stages: see ResNet; the release freezes the stem (0).
@@ -39,6 +38,34 @@ class CameraBackbone(nn.Module):
         truncate_voxels: released behaviour of switch `voxel_truncation`.
         key_camera_vector: released behaviour of switch `camera_vector_frame`.
         frustum_centres: corrected behaviour of switch `frustum_centres`.
+    """
+
+    grid_m: tuple[Bounds, Bounds, Bounds]
+    depth_m: Bounds
+    image_size_px: tuple[int, int]
+    stride: int
+    backbone_depth: int
+    backbone_base_channels: int
+    backbone_frozen_stages: int
+    neck_channels: Sequence[int]
+    neck_upsample: Sequence[float]
+    depth_net_channels: int
+    depth_net_aspp: bool
+    depth_net_deformable: bool
+    bev_channels: int
+    truncate_voxels: bool = True
+    key_camera_vector: bool = True
+    frustum_centres: bool = False
+
+
+class CameraBackbone(nn.Module):
+    """Image backbone, neck, depth net, lift and BEV pooling (released `BaseLSSFPN`, names as there).
+
+    Frames run one after the other, the key frame with gradient and past frames without, as in the release; each frame
+    is a BatchNorm batch of its own.
+
+    Args:
+        shape: sizes, widths and switches.
 
     Attributes:
         channels_last: memory layout of the image features; faster when True, other rounding.
@@ -49,47 +76,32 @@ class CameraBackbone(nn.Module):
     voxel_num: Tensor
     frustum: Tensor
 
-    def __init__(
-        self,
-        *,
-        grid_m: tuple[Bounds, Bounds, Bounds],
-        depth_m: Bounds,
-        image_size_px: tuple[int, int],
-        stride: int,
-        backbone_depth: int,
-        backbone_base_channels: int,
-        backbone_frozen_stages: int,
-        neck_channels: Sequence[int],
-        neck_upsample: Sequence[float],
-        depth_net_channels: int,
-        depth_net_aspp: bool,
-        depth_net_deformable: bool,
-        bev_channels: int,
-        truncate_voxels: bool = True,
-        key_camera_vector: bool = True,
-        frustum_centres: bool = False,
-    ) -> None:
+    def __init__(self, shape: CameraShape) -> None:
         super().__init__()
         self.channels_last = True
-        self.image_size_px = tuple(image_size_px)
-        self.truncate_voxels, self.key_camera_vector = truncate_voxels, key_camera_vector
-        self.cells_xyz = tuple(round((high - low) / step) for low, high, step in grid_m)
-        self.register_buffer("voxel_size", torch.tensor([step for _, _, step in grid_m]))
-        self.register_buffer("voxel_coord", torch.tensor([low + step / 2 for low, _, step in grid_m]))
+        self.image_size_px = tuple(shape.image_size_px)
+        self.truncate_voxels, self.key_camera_vector = shape.truncate_voxels, shape.key_camera_vector
+        self.cells_xyz = tuple(round((high - low) / step) for low, high, step in shape.grid_m)
+        self.register_buffer("voxel_size", torch.tensor([step for _, _, step in shape.grid_m]))
+        self.register_buffer("voxel_coord", torch.tensor([low + step / 2 for low, _, step in shape.grid_m]))
         self.register_buffer("voxel_num", torch.tensor(self.cells_xyz))
-        self.register_buffer("frustum", create_frustum(image_size_px, stride, depth_m, centres=frustum_centres))
-        self._other_frustum = create_frustum(image_size_px, stride, depth_m, centres=not frustum_centres)
-        self.img_backbone = ResNet(
-            backbone_depth, base_channels=backbone_base_channels, frozen_stages=backbone_frozen_stages
+        self.register_buffer(
+            "frustum", create_frustum(shape.image_size_px, shape.stride, shape.depth_m, centres=shape.frustum_centres)
         )
-        self.img_neck = SecondFpn(self.img_backbone.out_channels, neck_channels, neck_upsample)
+        self._other_frustum = create_frustum(
+            shape.image_size_px, shape.stride, shape.depth_m, centres=not shape.frustum_centres
+        )
+        self.img_backbone = ResNet(
+            shape.backbone_depth, base_channels=shape.backbone_base_channels, frozen_stages=shape.backbone_frozen_stages
+        )
+        self.img_neck = SecondFpn(self.img_backbone.out_channels, shape.neck_channels, shape.neck_upsample)
         self.depth_net = DepthNet(
-            sum(neck_channels),
-            depth_net_channels,
-            bev_channels,
+            sum(shape.neck_channels),
+            shape.depth_net_channels,
+            shape.bev_channels,
             len(self.frustum),
-            aspp=depth_net_aspp,
-            deformable=depth_net_deformable,
+            aspp=shape.depth_net_aspp,
+            deformable=shape.depth_net_deformable,
         )
 
     def forward(

@@ -85,20 +85,18 @@ def stage_channels(depth: int, base_channels: int, num_stages: int = 4) -> list[
 class ResNet(nn.Module):
     """ResNet of mmdetection 2.26 (`style="pytorch"`): stem at stride 2, optional max-pool, up to four stages.
 
-    Initialised as there: Kaiming normal (fan-out) on convolutions, ones and zeros on BatchNorm, and with
-    `zero_init_residual` zeros on the last BatchNorm of every block.
+    Initialised as there: Kaiming normal (fan-out) on convolutions, ones and zeros on BatchNorm, zeros on the last
+    BatchNorm of every block.
 
     Args:
         depth: 18, 34, 50 or 101.
         in_channels: channels of the input.
         base_channels: channels of the stem and width of the first stage (64 in the usual ResNet).
-        num_stages: how many stages are built.
-        strides: stride of each stage.
+        strides: stride of each stage; as many stages are built.
         out_indices: stages whose outputs are returned.
         frozen_stages: -1 none; 0 the stem; n also stages 1 to n. Frozen parts take no gradient and their BatchNorm
             stays in eval mode, also in training.
         max_pool: halve once more after the stem (image backbones do, the BEV trunk does not).
-        zero_init_residual: zero the last BatchNorm weight of every block.
     """
 
     def __init__(
@@ -107,29 +105,27 @@ class ResNet(nn.Module):
         *,
         in_channels: int = 3,
         base_channels: int = 64,
-        num_stages: int = 4,
         strides: Sequence[int] = (1, 2, 2, 2),
         out_indices: Sequence[int] = (0, 1, 2, 3),
         frozen_stages: int = -1,
         max_pool: bool = True,
-        zero_init_residual: bool = True,
     ) -> None:
         super().__init__()
         if depth not in BLOCKS:
             raise ValueError(f"ResNet depth must be one of {sorted(BLOCKS)}, got {depth}")
         block, counts = BLOCKS[depth]
-        self.num_stages, self.out_indices, self.frozen_stages = num_stages, tuple(out_indices), frozen_stages
-        self.out_channels = [stage_channels(depth, base_channels, num_stages)[i] for i in self.out_indices]
+        self.num_stages, self.out_indices, self.frozen_stages = len(strides), tuple(out_indices), frozen_stages
+        self.out_channels = [stage_channels(depth, base_channels, len(strides))[i] for i in self.out_indices]
         self.conv1 = nn.Conv2d(in_channels, base_channels, 7, 2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(base_channels)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool2d(3, 2, padding=1) if max_pool else nn.Identity()
         channels = base_channels
-        for i in range(num_stages):
+        for i, stride in enumerate(strides):
             width = base_channels * 2**i
-            self.add_module(f"layer{i + 1}", _stage(block, channels, width, counts[i], strides[i]))
+            self.add_module(f"layer{i + 1}", _stage(block, channels, width, counts[i], stride))
             channels = width * block.expansion
-        self._initialise(zero_init_residual)
+        self._initialise()
         self._freeze()
 
     def forward(self, x: Tensor) -> list[Tensor]:
@@ -148,14 +144,13 @@ class ResNet(nn.Module):
         self._freeze()
         return self
 
-    def _initialise(self, zero_init_residual: bool) -> None:
+    def _initialise(self) -> None:
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-        if zero_init_residual:
-            for module in self.modules():
-                if isinstance(module, (BasicBlock, Bottleneck)):
-                    nn.init.zeros_(module.last_norm.weight)
+        for module in self.modules():
+            if isinstance(module, (BasicBlock, Bottleneck)):
+                nn.init.zeros_(module.last_norm.weight)
 
     def _freeze(self) -> None:
         if self.frozen_stages < 0:

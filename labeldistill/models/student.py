@@ -10,7 +10,7 @@ from labeldistill.config.model import StudentSettings
 from labeldistill.config.study import RunSettings
 from labeldistill.data.batch import CameraMatrices
 from labeldistill.errors import InputError
-from labeldistill.models.camera_backbone import CameraBackbone
+from labeldistill.models.camera_backbone import CameraBackbone, CameraShape
 from labeldistill.models.centre_head.head import HeadOutput
 from labeldistill.models.student_head import StudentHead
 
@@ -58,7 +58,7 @@ class CameraStudent(nn.Module):
     ) -> None:
         super().__init__()
         self.frames = len(settings.frame_offsets)
-        self.backbone = CameraBackbone(
+        shape = CameraShape(
             grid_m=(grid.x_m, grid.y_m, grid.z_m),
             depth_m=settings.depth_m,
             image_size_px=settings.image.size_px,
@@ -76,6 +76,7 @@ class CameraStudent(nn.Module):
             key_camera_vector=key_camera_vector,
             frustum_centres=frustum_centres,
         )
+        self.backbone = CameraBackbone(shape)
         self.head = StudentHead(
             settings.bev_channels * self.frames,
             trunk_depth=settings.trunk_depth,

@@ -10,7 +10,7 @@ from labeldistill.models.centre_head.head import CentreHead, HeadOutput, predict
 from labeldistill.models.resnet import ResNet, stage_channels
 from labeldistill.models.second_fpn import SecondFpn
 
-TRUNK_STAGES = 3
+TRUNK_STRIDES = (1, 2, 2)
 NECK_UPSAMPLE = (1, 2, 4, 8)
 
 
@@ -27,7 +27,6 @@ class StudentHead(nn.Module):
         shared_channels: channels after the head's shared convolution.
         branch_channels: channels inside a branch of the head.
         heatmap_bias: see CentreHead; None is what the release does.
-        tasks: class names of each task.
     """
 
     def __init__(
@@ -40,28 +39,26 @@ class StudentHead(nn.Module):
         shared_channels: int = 64,
         branch_channels: int = 64,
         heatmap_bias: float | None = None,
-        tasks: Sequence[Sequence[str]] = TASKS,
     ) -> None:
         super().__init__()
-        head = CentreHead(sum(neck_channels), shared_channels, branch_channels, tasks, heatmap_bias)
+        head = CentreHead(sum(neck_channels), shared_channels, branch_channels, TASKS, heatmap_bias)
         self.shared_conv, self.task_heads = head.shared_conv, head.task_heads
         self.trunk = ResNet(
             trunk_depth,
             in_channels=in_channels,
             base_channels=trunk_base_channels,
-            num_stages=TRUNK_STAGES,
-            strides=(1, 2, 2),
-            out_indices=range(TRUNK_STAGES),
+            strides=TRUNK_STRIDES,
+            out_indices=range(len(TRUNK_STRIDES)),
             max_pool=False,
         )
-        widths = stage_channels(trunk_depth, trunk_base_channels, TRUNK_STAGES)
+        widths = stage_channels(trunk_depth, trunk_base_channels, len(TRUNK_STRIDES))
         self.neck = SecondFpn([in_channels, *widths], neck_channels, NECK_UPSAMPLE)
 
     def forward(self, x: Tensor) -> tuple[HeadOutput, list[Tensor]]:
         """[B, in_channels, H, W] (rows y, columns x; float32 throughout, also under mixed precision).
 
         Returns:
-            predictions: one dict of [B, ., H, W] maps a task.
+            predictions: one dict of [B, ., H, W] maps per task.
             features: [the input, the trunk's first stage at half resolution], what distillation compares.
         """
         with torch.autocast(x.device.type, enabled=False):

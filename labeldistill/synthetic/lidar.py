@@ -12,7 +12,7 @@ from labeldistill.synthetic.layout import Scene
 from labeldistill.synthetic.rig import Sensor
 from labeldistill.synthetic.shading import face_coordinates, patch_hits
 from labeldistill.synthetic.trace import Hits, trace_body, views
-from labeldistill.synthetic.windows import lidar_windows
+from labeldistill.synthetic.windows import Fan, lidar_windows
 
 F32 = NDArray[np.float32]
 _LOWEST_DEG, _HIGHEST_DEG = -30.67, 10.67  # nuScenes' 32-beam LiDAR
@@ -41,10 +41,9 @@ def sweep(settings: SynthSettings, scene: Scene, sensor: Sensor, time_s: float, 
     yaw = float(np.arctan2(lidar.rotation[1, 0], lidar.rotation[0, 0]))
     hits = Hits.empty(beams, azimuths, len(poses))
     seen = views(poses, lidar.rotation, lidar.origin)
-    for body, window in lidar_windows(
-        scene.bodies.body_low, scene.bodies.body_high, poses, lidar.origin, yaw, elevations(beams), azimuths, phase,
-        settings.range_m,
-    ):  # fmt: skip
+    fan = Fan(yaw, elevations(beams), azimuths, phase)
+    bodies = scene.bodies
+    for body, window in lidar_windows(bodies.body_low, bodies.body_high, poses, lidar.origin, fan, settings.range_m):
         trace_body(hits, scene.bodies, body, seen[body], rays, window, shadows=False)
     return _returns(settings, scene, hits, rays, lidar.rotation, lidar.origin, rng)
 

@@ -64,23 +64,32 @@ def _intersect(planes: F32, origin: F32, rays: F32) -> tuple[F32, NDArray[np.int
     return np.where(hit, enter, np.float32(np.inf)).astype(np.float32), face
 
 
-def _composite(hits: Hits, body: int, first: int, solid: NDArray[np.bool_], window: tuple[slice, slice],
-               distance: F32, face: NDArray[np.int64], rays: F32, origin: F32) -> None:  # fmt: skip
-    """Keep what lies nearer than what the buffers hold."""
-    nearest = distance.argmin(0)
-    depth = distance.min(0)
-    met = np.isfinite(depth)
-    hits.total[body] += int((met & solid[nearest]).sum())
-    shape = hits.depth[window].shape
-    closer = (depth < hits.depth[window].reshape(-1)) & met
+@dataclass(frozen=True)
+class _Met:
+    """What the rays [3, n] of a block meet of one body's parts: distances and entered faces, [P, n] each."""
+
+    rays: F32
+    distance: F32
+    face: NDArray[np.int64]
+
+    @property
+    def nearest(self) -> tuple[NDArray[np.int64], F32]:
+        """Index of the nearest part and its distance (inf: none), [n] each."""
+        return self.distance.argmin(0), self.distance.min(0)
+
+
+def _composite(hits: Hits, met: _Met, first: int, window: tuple[slice, slice], origin: F32) -> None:
+    """Keep what lies nearer than what the buffers hold; `first` is the number of the first part."""
+    nearest, depth = met.nearest
+    closer = (depth < hits.depth[window].reshape(-1)) & np.isfinite(depth)
     if not closer.any():
         return
-    closer_2d = closer.reshape(shape)
+    closer_2d = closer.reshape(hits.depth[window].shape)
     picked = nearest[closer]
     hits.depth[window][closer_2d] = depth[closer]
     hits.part[window][closer_2d] = picked + first
-    hits.face[window][closer_2d] = face[picked, np.flatnonzero(closer)]
-    points = origin[:, None] + depth[closer] * rays[:, closer]
+    hits.face[window][closer_2d] = met.face[picked, np.flatnonzero(closer)]
+    points = origin[:, None] + depth[closer] * met.rays[:, closer]
     for axis in range(3):
         hits.point[axis][window][closer_2d] = points[axis]
 
@@ -103,8 +112,10 @@ def trace_body(
         grid = directions[:, block[0], block[1]].reshape(3, -1)
         m = view.rotation
         rays = m[:, 0:1] * grid[0] + m[:, 1:2] * grid[1] + m[:, 2:3] * grid[2]
-        distance, face = _intersect(planes, view.origin, rays)
-        _composite(hits, body, first, solid, block, distance, face, rays, view.origin)
+        met = _Met(rays, *_intersect(planes, view.origin, rays))
+        nearest, depth = met.nearest
+        hits.total[body] += int((np.isfinite(depth) & solid[nearest]).sum())
+        _composite(hits, met, first, block, view.origin)
 
 
 def views(poses: F64, sensor_rotation: F64, sensor_origin: F64) -> list[View]:

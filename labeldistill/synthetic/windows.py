@@ -1,6 +1,7 @@
 """Which rays of a sensor can meet a body at all: a window of pixels, or of LiDAR beams and azimuths."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,20 +63,40 @@ def _span(values: F64, limit: int) -> slice:
     return slice(low, high)
 
 
+@dataclass(frozen=True)
+class Fan:
+    """The beams of one LiDAR revolution.
+
+    Attributes:
+        yaw: of the sensor in the scene, rad.
+        elevations: of the beams, ascending, rad.
+        azimuths: columns of a revolution; column k looks along `phase + 2 pi k / azimuths` in the sensor's frame.
+        phase: azimuth of the first column, rad.
+    """
+
+    yaw: float
+    elevations: F64
+    azimuths: int
+    phase: float
+
+
 def lidar_windows(
     low: NDArray[np.float32],
     high: NDArray[np.float32],
     poses: F64,
     origin: F64,
-    yaw: float,
-    elevations: F64,
-    azimuths: int,
-    phase: float,
+    fan: Fan,
     range_m: float,
 ) -> Iterator[tuple[int, Window]]:
     """Bodies in range of a level LiDAR with windows of (beams, azimuths); one across the seam gives two.
 
-    Azimuth column k looks along `phase + 2 pi k / azimuths` in the sensor's frame, whose yaw in the scene is `yaw`.
+    Args:
+        low: least x, y, z of every body in its frame [B, 3].
+        high: greatest x, y, z [B, 3].
+        poses: x, y, yaw of every body [B, 3].
+        origin: the sensor's place in the scene [3].
+        fan: its beams.
+        range_m: how far it sees, metres.
     """
     c, s = np.cos(poses[:, 2]), np.sin(poses[:, 2])
     dx, dy = origin[0] - poses[:, 0], origin[1] - poses[:, 1]
@@ -90,15 +111,15 @@ def lidar_windows(
     near = np.maximum(nearest, 1e-3)
     up = np.arctan2(top, np.where(top > 0, near, farthest))
     down = np.arctan2(bottom, np.where(bottom > 0, farthest, near))
-    step = 2 * np.pi / azimuths
+    step = 2 * np.pi / fan.azimuths
     for body in np.flatnonzero(nearest < range_m):
-        rows = slice(*np.searchsorted(elevations, [down[body] - 1e-4, up[body] + 1e-4]))
+        rows = slice(*np.searchsorted(fan.elevations, [down[body] - 1e-4, up[body] + 1e-4]))
         if rows.stop <= rows.start:
             continue
-        centre = middle[body] + poses[body, 2] - yaw - phase
+        centre = middle[body] + poses[body, 2] - fan.yaw - fan.phase
         first = int(np.floor((centre + spread[body].min()) / step))
-        count = min(int(np.ceil((centre + spread[body].max()) / step)) - first + 1, azimuths)
-        first %= azimuths
-        yield int(body), (rows, slice(first, min(first + count, azimuths)))
-        if first + count > azimuths:
-            yield int(body), (rows, slice(0, first + count - azimuths))
+        count = min(int(np.ceil((centre + spread[body].max()) / step)) - first + 1, fan.azimuths)
+        first %= fan.azimuths
+        yield int(body), (rows, slice(first, min(first + count, fan.azimuths)))
+        if first + count > fan.azimuths:
+            yield int(body), (rows, slice(0, first + count - fan.azimuths))

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from labeldistill.data.batch import CameraMatrices
-from labeldistill.models.camera_backbone import CameraBackbone
+from labeldistill.models.camera_backbone import CameraBackbone, CameraShape
 
 Make = Callable[..., CameraBackbone]
 
@@ -30,7 +30,7 @@ def make(**changes: Any) -> CameraBackbone:
         "depth_net_deformable": True,
         "bev_channels": 6,
     }
-    return CameraBackbone(**settings | changes)
+    return CameraBackbone(CameraShape(**settings | changes))
 
 
 def scene(B: int = 2, F: int = 2, N: int = 2) -> tuple[Tensor, CameraMatrices]:  # noqa: N803

@@ -18,7 +18,7 @@ from labeldistill.synthetic.parts import SHADOW, block
 from labeldistill.synthetic.rig import calibrated_rig, rotation_z
 from labeldistill.synthetic.seeds import generator
 from labeldistill.synthetic.trace import Hits, trace_body, views
-from labeldistill.synthetic.windows import camera_windows, lidar_windows
+from labeldistill.synthetic.windows import Fan, camera_windows, lidar_windows
 
 SETTINGS = SynthSettings(image_size_px=(32, 88), objects_per_scene=(20, 24), lidar_azimuths=180)
 RIG = calibrated_rig(SETTINGS, generator(0, "rig", "n008"))
@@ -90,9 +90,8 @@ def test_windows_cut_nothing_off() -> None:
         else:
             rays = beam_directions(32, 180, 0.01)
             yaw = float(np.arctan2(at.rotation[1, 0], at.rotation[0, 0]))
-            found = lidar_windows(
-                SCENE.bodies.body_low, SCENE.bodies.body_high, poses, at.origin, yaw, elevations(32), 180, 0.01, 1e3
-            )
+            fan = Fan(yaw, elevations(32), 180, 0.01)
+            found = lidar_windows(SCENE.bodies.body_low, SCENE.bodies.body_high, poses, at.origin, fan, 1e3)
         seen = views(poses, at.rotation, at.origin)
         some, everything = (Hits.empty(*rays.shape[1:], whole_grid) for _ in range(2))
         for body, window in found:

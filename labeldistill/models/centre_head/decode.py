@@ -1,6 +1,6 @@
 """From the head's maps to boxes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -47,10 +47,10 @@ def decode(
         grid: range and cell size.
         head: thresholds, counts and radii.
         squared_distance: see `circle_nms` (released).
-        size_aware_scales: one a task: use `size_aware_circle_nms` with these instead (no released experiment does).
+        size_aware_scales: one per task: use `size_aware_circle_nms` with these instead (no released experiment does).
 
     Returns:
-        One Detections a sample.
+        One Detections per sample.
     """
     samples: list[list[Detections]] = [[] for _ in range(len(predictions[0]["heatmap"]))]
     first_class = 0
@@ -58,9 +58,12 @@ def decode(
         scale = None if size_aware_scales is None else size_aware_scales[task]
         with torch.no_grad():
             candidates = decode_task(
-                maps["heatmap"].float().sigmoid(), maps["rot"], maps["height"], maps["dim"], maps["vel"],
-                maps["reg"], grid, max_detections=head.max_detections, score_threshold=head.score_threshold,
-            )  # fmt: skip
+                maps["heatmap"].float().sigmoid(),
+                maps,
+                grid,
+                max_detections=head.max_detections,
+                score_threshold=head.score_threshold,
+            )
         for sample, found in zip(samples, candidates, strict=True):
             if scale is None:
                 keep = _circle(found, head.circle_nms_radius[task], squared_distance, head.max_per_task)
@@ -73,11 +76,7 @@ def decode(
 
 def decode_task(
     scores: Tensor,
-    rot: Tensor,
-    height: Tensor,
-    dim: Tensor,
-    vel: Tensor | None,
-    reg: Tensor | None,
+    maps: Mapping[str, Tensor],
     grid: GridSettings,
     *,
     max_detections: int,
@@ -88,29 +87,28 @@ def decode_task(
 
     Args:
         scores: [B, classes, H, W] in 0..1.
-        rot: [B, 2, H, W] sine and cosine of yaw.
-        height: [B, 1, H, W] z of the box centre, metres.
-        dim: [B, 3, H, W] metres, or their logarithm if `log_dim`.
-        vel: [B, 2, H, W] m/s; None leaves the velocity columns out.
-        reg: [B, 2, H, W] offset inside the cell, cells; None takes the cell's centre.
+        maps: `rot` [B, 2, H, W] sine and cosine of yaw; `height` [B, 1, H, W] z of the box centre, metres; `dim`
+            [B, 3, H, W] metres, or their logarithm if `log_dim`; `vel` [B, 2, H, W] m/s, without it the boxes have no
+            velocity columns; `reg` [B, 2, H, W] offset inside the cell, cells, without it the cell's centre is taken.
         grid: range and cell size.
         max_detections: best cells looked at, over all classes.
         score_threshold: only higher scores count; 0 lets all pass.
         log_dim: exponentiate `dim`.
 
     Returns:
-        One Detections a sample, highest score first.
+        One Detections per sample, highest score first.
     """
     best, cells, labels = _best_cells(scores, max_detections)
     width = scores.shape[-1]
     corner = torch.stack([cells % width, cells // width], dim=2)
-    offset = 0.5 if reg is None else _at(reg, cells)
+    rot, dim = maps["rot"], maps["dim"]
+    offset = _at(maps["reg"], cells) if "reg" in maps else 0.5
     step, low = rot.new_tensor([grid.x_m[2], grid.y_m[2]]), rot.new_tensor([grid.x_m[0], grid.y_m[0]])
     centre = (corner + offset) * step + low
     sine, cosine = _at(rot, cells).unbind(2)
     extent = _at(dim, cells).exp() if log_dim else _at(dim, cells)
-    columns = [centre, _at(height, cells), extent, torch.atan2(sine, cosine).unsqueeze(2)]
-    boxes = torch.cat(columns if vel is None else [*columns, _at(vel, cells)], dim=2)
+    columns = [centre, _at(maps["height"], cells), extent, torch.atan2(sine, cosine).unsqueeze(2)]
+    boxes = torch.cat([*columns, _at(maps["vel"], cells)] if "vel" in maps else columns, dim=2)
     far = boxes.new_tensor([grid.max_decoded_distance_m, grid.max_decoded_distance_m, MAX_HEIGHT_M])
     good = (boxes[..., :3].abs() <= far).all(2)
     if score_threshold:

@@ -17,7 +17,7 @@ from labeldistill.config.grid import GridSettings
 from labeldistill.config.model import StudentSettings
 from labeldistill.data.batch import CameraMatrices
 from labeldistill.models.aspp import Aspp
-from labeldistill.models.camera_backbone import CameraBackbone
+from labeldistill.models.camera_backbone import CameraBackbone, CameraShape
 from labeldistill.models.depth_net import DepthNet, camera_vector
 from labeldistill.models.view_transform import create_frustum, frustum_to_ego
 from labeldistill.ops.bev_pool import bev_pool, voxel_cells
@@ -52,7 +52,7 @@ def nearest(run: Callable[[torch.dtype, bool], Iterator[Comparison]]) -> list[Co
 def camera_backbone_of(cfg: dict[str, Any]) -> CameraBackbone:
     """The camera branch that a recorded `cfg` (the release's backbone configuration) describes, without dropout."""
     backbone, neck, depth_net = (cfg[f"{part}_conf"] for part in ("img_backbone", "img_neck", "depth_net"))
-    model = CameraBackbone(
+    shape = CameraShape(
         grid_m=(cfg["x_bound"], cfg["y_bound"], cfg["z_bound"]),
         depth_m=cfg["d_bound"],
         image_size_px=cfg["final_dim"],
@@ -67,6 +67,7 @@ def camera_backbone_of(cfg: dict[str, Any]) -> CameraBackbone:
         depth_net_deformable=True,
         bev_channels=cfg["output_channels"],
     )
+    model = CameraBackbone(shape)
     without_dropout(model)
     return model
 

@@ -188,7 +188,6 @@ def student_head_of(data: dict[str, Any]) -> StudentHead:
         neck_channels=neck["out_channels"],
         shared_channels=state["shared_conv.conv.weight"].shape[0],
         branch_channels=state["task_heads.0.reg.0.conv.weight"].shape[0],
-        tasks=[task["class_names"] for task in data["cfg"]["tasks"]],
     )
     model.load_state_dict(state)
     return model

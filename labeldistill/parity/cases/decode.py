@@ -31,13 +31,12 @@ def decode_circle_nms(golden: GoldenFolder) -> Iterator[Comparison]:
 
 
 def _decoded(data: dict[str, Any], complete: bool) -> list[Detections]:
+    maps = {"rot": torch.cat([data["rot_sine"], data["rot_cosine"]], dim=1), "height": data["hei"], "dim": data["dim"]}
+    if complete:
+        maps |= {"vel": data["vel"], "reg": data["reg"]}
     return decode_task(
         data["heat"],
-        torch.cat([data["rot_sine"], data["rot_cosine"]], dim=1),
-        data["hei"],
-        data["dim"],
-        data["vel"] if complete else None,
-        data["reg"] if complete else None,
+        maps,
         coder_grid(data["cfg"]),
         max_detections=data["cfg"]["max_num"],
         score_threshold=data["cfg"]["score_threshold"],
