@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -47,6 +48,16 @@ def running(place: Workplace, *command: str) -> Iterator["subprocess.Popen[str]"
             process.kill()
 
 
+@contextmanager
+def held(process: "subprocess.Popen[str]") -> Iterator[None]:
+    """Stop the process, so that it can't end before what is tried beside it, however busy the machine is."""
+    process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGCONT)
+
+
 def wait_until(there: Callable[[], bool]) -> None:
     end = time.monotonic() + 120
     while not there():
@@ -63,7 +74,8 @@ def test_a_second_snakemake_in_the_folder_is_refused(finished: Workplace, tmp_pa
         record = str(folder.relative_to(finished.folder) / "record.json")
         with running(finished, *SNAKEMAKE, record) as first:
             wait_until(lambda: any(finished.folder.glob(".snakemake/locks/*")))
-            second = finished.snakemake(record)
+            with held(first):
+                second = finished.snakemake(record)
             out, _ = first.communicate(timeout=400)
         assert second.returncode != 0
         assert "cannot be locked" in second.stderr
@@ -77,7 +89,8 @@ def test_a_second_training_of_the_run_is_refused(finished: Workplace, tmp_path: 
     with taken_away(finished, TRAINED, tmp_path) as (folder,):
         with running(finished, *TRAIN) as first:
             wait_until((folder / ".lock").exists)
-            second = finished.run("labeldistill", "train", *RUN)
+            with held(first):
+                second = finished.run("labeldistill", "train", *RUN)
             out, _ = first.communicate(timeout=400)
         assert second.returncode == BAD_INPUT, second.stderr
         assert f"another run is writing into this folder (process {first.pid} on " in second.stderr
@@ -90,11 +103,14 @@ def test_a_second_training_can_wait_for_the_first(finished: Workplace, tmp_path:
     with taken_away(finished, TRAINED, tmp_path) as (folder,):
         with running(finished, *TRAIN) as first:
             wait_until((folder / ".lock").exists)
-            second = finished.run("labeldistill", "train", *RUN, "--wait")
-            out, _ = first.communicate(timeout=400)
-        assert second.returncode == 0, second.stderr
-        assert f"waiting for process {first.pid}" in second.stdout
-        assert first.returncode == 0, out[-3000:]
+            with running(finished, *TRAIN, "--wait") as second:
+                with held(first):
+                    assert second.stdout is not None
+                    line = next(line for line in second.stdout if "waiting for" in line)
+                out, _ = first.communicate(timeout=400)
+                rest, _ = second.communicate(timeout=400)
+        assert f"waiting for process {first.pid}" in line
+        assert (first.returncode, second.returncode) == (0, 0), (out[-3000:], rest[-3000:])
         assert weights(folder) == weights(tmp_path / folder.name)
 
 
