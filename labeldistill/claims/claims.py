@@ -8,12 +8,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from labeldistill.config.load import studies_folder
 from labeldistill.config.names import Name
-from labeldistill.config.verdict import Metric
+from labeldistill.config.verdict import HEADLINE, Metric
 from labeldistill.config.yaml_file import read_yaml
 from labeldistill.errors import InputError
 
 METRICS: tuple[Metric, ...] = get_args(Metric)
-POINTS: tuple[Metric, ...] = ("mAP", "NDS")
+POINTS = HEADLINE
 """Metrics that claims give in points (0-100) while records hold fractions."""
 
 

@@ -9,6 +9,7 @@ from labeldistill.claims.official import load_official, why_not_official
 from labeldistill.claims.references import load_reference
 from labeldistill.config.methods import FIXED_UNITS
 from labeldistill.config.study import StudySettings
+from labeldistill.config.verdict import HEADLINE
 from labeldistill.study.apart import Origin, origin_of, variant_of
 
 TRUSTED = ("primary", "quoted")
@@ -75,7 +76,7 @@ def _settings(study: StudySettings, unit: str, claim: Claim) -> list[str]:
         return found
     reference = load_reference(claim)
     differing = differences(study, unit, reference, claim.reference.unit)
-    if any(claim.delta(metric) is not None for metric in ("mAP", "NDS")) and unit not in FIXED_UNITS:
+    if any(claim.delta(metric) is not None for metric in HEADLINE) and unit not in FIXED_UNITS:
         differing += differences(study, study.baseline, reference, reference.baseline)
     if differing:
         found.append(f"another configuration than {claim.reference.study}: {', '.join(map(str, differing))}")
@@ -132,7 +133,7 @@ def _unproven(study: StudySettings, unit: str, claim: Claim, evidence: Evidence)
             f"nobody has verified the hash of nuScenes' sample tokens ({', '.join(unverified)}) for "
             "workflow/claims/nuscenes_splits.yaml, so the data can't be told from an imitation"
         )
-    gain = any(claim.delta(metric) is not None for metric in ("mAP", "NDS"))
+    gain = any(claim.delta(metric) is not None for metric in HEADLINE)
     for variant in dict.fromkeys([variant_of(unit), *([study.baseline] if gain else [])]):
         if left := evidence.left_out.get(variant):
             found.append(f"scored seeds of {variant} are left out: {', '.join(map(str, left))}")

@@ -7,6 +7,7 @@ import numpy as np
 
 from labeldistill.claims.official import SplitFacts
 from labeldistill.claims.registration import Registration, registration_of
+from labeldistill.config.run_files import INGESTED, SCORES
 from labeldistill.data.columns import read_columns
 from labeldistill.files import read_json
 from labeldistill.nuscenes.columns import Samples, Scenes
@@ -93,9 +94,9 @@ def _scored(plan: StudyPlan) -> tuple[dict[str, set[tuple[int, str] | None]], fr
     found: dict[str, set[tuple[int, str] | None]] = {}
     partial: set[str] = set()
     for unit, folder in files:
-        if not (folder / "metrics.json").is_file():
+        if not (folder / SCORES).is_file():
             continue
-        scores = read_json(folder / "metrics.json")
+        scores = read_json(folder / SCORES)
         said = "samples" in scores and "tokens_sha256" in scores
         found.setdefault(unit, set()).add((scores["samples"], scores["tokens_sha256"]) if said else None)
         if scores.get("partial"):
@@ -123,7 +124,7 @@ def _sensors(plan: StudyPlan) -> dict[str, frozenset[str]]:
     found: dict[str, frozenset[str]] = {}
     for run in plan.ingested:
         unit = label(run.variant, "ingested")
-        meta = read_json(run.folder / "ingested.json").get("meta")
+        meta = read_json(run.folder / INGESTED).get("meta")
         if not isinstance(meta, dict):
             used = frozenset({"unknown"})
         else:

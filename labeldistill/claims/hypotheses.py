@@ -9,6 +9,7 @@ from labeldistill.claims.claims import claims_file, claims_tree
 from labeldistill.config.names import Name
 from labeldistill.config.runs import with_overrides
 from labeldistill.config.study import StudySettings
+from labeldistill.config.verdict import HEADLINE, Metric
 from labeldistill.errors import InputError
 
 
@@ -31,7 +32,7 @@ class Hypothesis(_Entry):
     what: str
     better: str
     worse: str
-    metrics: tuple[Literal["mAP", "NDS"], ...] = ("mAP", "NDS")
+    metrics: tuple[Metric, ...] = HEADLINE
     source: str
     confidence: Literal["primary", "quoted", "secondary", "inferred"]
     context: str | None = None

@@ -11,13 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from scipy import special
 
 from labeldistill.config.load import studies_folder
+from labeldistill.config.verdict import HEADLINE
 from labeldistill.config.yaml_file import read_yaml
 from labeldistill.errors import InputError
 from labeldistill.files import write_text
 from labeldistill.statistics.summary import Summary, summarise
 from labeldistill.study.apart import APART, is_apart, label
 
-METRICS = ("mAP", "NDS")
 FALSE_ALARMS = 0.05
 """Share of checks of unchanged code in which some gate, whichever, fails."""
 
@@ -77,7 +77,7 @@ def write_band(study: str, table: pd.DataFrame) -> Path:
     """Write the reference of a study from its gathered table: number, mean and sd of every unit's own runs."""
     found: dict[str, dict[str, dict[str, Any]]] = {}
     for unit in (unit for unit in dict.fromkeys(table["variant"]) if not is_apart(unit)):
-        for metric in METRICS:
+        for metric in HEADLINE:
             summary = _summary(table, unit, metric)
             if summary.n:
                 sd = round(summary.sd, 6) if summary.n > 1 else None

@@ -35,9 +35,10 @@ def train(
     Example: labeldistill train full --study smoke --seed 1
     """
     from labeldistill.cluster.rendezvous import set_rendezvous_env
+    from labeldistill.config.run_files import LOCK
     from labeldistill.study.plan import StudyPlan
     from labeldistill.training.devices import is_first
-    from labeldistill.training.lock import LOCK, wait_until_free
+    from labeldistill.training.lock import wait_until_free
 
     plan = StudyPlan.load(study, results)
     nodes = plan.study.nodes_per_run if nodes is None else nodes

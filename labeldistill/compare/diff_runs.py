@@ -7,13 +7,12 @@ from typing import Any
 
 import pandas as pd
 
+from labeldistill.config.run_files import ADOPTED, INGESTED, RECORD
 from labeldistill.errors import InputError
 from labeldistill.files import read_json
 from labeldistill.records.gather_rows import DOCUMENTED
 from labeldistill.records.outcome import FINISHED, outcome
-from labeldistill.study.adopted import RECORD as ADOPTED
 from labeldistill.study.apart import label
-from labeldistill.study.ingested import RECORD as INGESTED
 
 RunId = tuple[str, str, int]
 """Study, variant (or teacher, label-encoder), seed: what runs are paired by."""
@@ -120,7 +119,7 @@ def _result_runs(folder: Path) -> Iterator[Run]:
     speeds: dict[str, dict[str, float]] = {}
     for file in sorted(folder.rglob("benchmark-*.json"), key=lambda f: f.stat().st_mtime):
         speeds.update({unit["run_key"]: unit["metrics"] for unit in read_json(file).get("units", {}).values()})
-    for file in sorted(folder.rglob("record.json")):
+    for file in sorted(folder.rglob(RECORD)):
         record = read_json(file)
         scores, status = _newest_scores(file.parent.glob("predictions-*/metrics-*/metrics.json"), record)
         key = record["run_key"]

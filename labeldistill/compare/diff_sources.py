@@ -10,11 +10,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from labeldistill.config.run_files import ADOPTED, INGESTED, RECORD, SCORES
 from labeldistill.errors import InputError
 
 SMALL_FILES = (
-    *("table.csv", "records.json", "record.json", "ingested.json", "adopted.json"),
-    *("metrics.json", "benchmark-*.json"),
+    *("table.csv", "records.json", RECORD, INGESTED, ADOPTED),
+    *(SCORES, "benchmark-*.json"),
 )
 """Everything that a diff reads."""
 

@@ -8,6 +8,8 @@ from pydantic import Field, model_validator
 from labeldistill.config.base import Settings
 
 Metric = Literal["mAP", "NDS", "mATE", "mASE", "mAOE", "mAVE", "mAAE"]
+HEADLINE: tuple[Metric, ...] = ("mAP", "NDS")
+"""The two that a paper is quoted by; in percent points. A third is added here and in `claims.claims`."""
 """Numbers below are in the units of the claims: points (0-100) for mAP and NDS, m, 1-IoU, rad, m/s, 1-accuracy."""
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from labeldistill.config.run_files import INGESTED
 from labeldistill.errors import InputError
 from labeldistill.evaluation.predictions import Predictions
 from labeldistill.evaluation.result import Evaluation
@@ -12,8 +13,6 @@ from labeldistill.evaluation.same_boxes import MOST_SHARED, shared_boxes
 from labeldistill.evaluation.score_run import score_run
 from labeldistill.evaluation.scoring_task import ScoringOptions, ScoringTask, read_predictions
 from labeldistill.files import file_sha256, write_json
-
-RECORD = "ingested.json"
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,7 @@ def ingest(
             options,
             run_key=digest[:12],
         )
-        write_json(whole / RECORD, record)
+        write_json(whole / INGESTED, record)
         whole.rename(target)
     return target, found
 

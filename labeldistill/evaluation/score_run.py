@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from labeldistill.config.run_files import REPLICATES, SCORES
 from labeldistill.errors import InputError
 from labeldistill.evaluation.predictions import Floats, Predictions
 from labeldistill.evaluation.result import Evaluation, write_evaluation
@@ -14,8 +15,6 @@ from labeldistill.evaluation.scoring import scored
 from labeldistill.evaluation.scoring_task import ScoringOptions, ScoringTask, read_predictions
 from labeldistill.files import write_json, written_whole
 from labeldistill.nuscenes.splits import names_hash
-
-REPLICATES = "replicates.parquet"
 
 
 def score_run(
@@ -77,7 +76,7 @@ def score_run(
         )
     samples = {"samples": len(truth.tokens), "tokens_sha256": names_hash(truth.tokens), "partial": task.partial}
     about = {"run_key": run_key, "scenes": len(truth.scene_names), **samples}
-    write_json(Path(out_dir) / "metrics.json", {**about, **_found(results, read, name)})
+    write_json(Path(out_dir) / SCORES, {**about, **_found(results, read, name)})
     return results
 
 

@@ -16,9 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-LOCK = ".lock"
-CHECKPOINT = Path("checkpoint") / "state.pt"
-CHECKPOINT_BEFORE = Path("checkpoint") / "state-before.pt"
+from labeldistill.config.run_files import CHECKPOINT, CHECKPOINT_BEFORE
+
 TAIL_BYTES = 32768
 """A heartbeat has about 300 bytes: this much of a ledger's end holds its last hundred."""
 

@@ -11,11 +11,10 @@ from signal import Signals
 from typing import Any
 
 from labeldistill.config.methods import Stage
+from labeldistill.config.run_files import EVENTS, LOCK, RECORD
 from labeldistill.errors import InputError
-from labeldistill.monitor.run_liveness import LOCK, Holder, checkpoint_step, last_events, lock_holder
+from labeldistill.monitor.run_liveness import Holder, checkpoint_step, last_events, lock_holder
 from labeldistill.records.run_record import read_record
-from labeldistill.study.plan import RECORD
-from labeldistill.training.event_log import NAME as LEDGER
 from labeldistill.training.lock import STALE_AFTER_S
 
 SILENT_AFTER_S = 60.0
@@ -96,7 +95,7 @@ def look_at(blank: RunStatus, folder: Path, now: float) -> RunStatus:
     found = blank
     for _ in range(2):
         holder = lock_holder(folder / LOCK)
-        events = last_events(folder / LEDGER)
+        events = last_events(folder / EVENTS)
         if (folder / RECORD).is_file():
             return _ended(blank, folder / RECORD, now)
         found = _under_way(blank, folder, holder, events, now)

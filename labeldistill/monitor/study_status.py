@@ -4,9 +4,9 @@ import time
 from dataclasses import dataclass, replace
 
 from labeldistill.config.methods import stage_of
+from labeldistill.config.run_files import LOCK, SCORES
 from labeldistill.errors import InputError
 from labeldistill.files import read_json
-from labeldistill.monitor.run_liveness import LOCK
 from labeldistill.monitor.run_status import RunStatus, State, checked_record, look_at
 from labeldistill.planning.workload import keyed
 from labeldistill.study.plan import PlannedRun, StudyPlan
@@ -72,7 +72,7 @@ def _obstacle(parent: PlannedRun) -> str:
 
 def _scored(row: RunStatus, plan: StudyPlan, run: PlannedRun) -> RunStatus:
     """The row with mAP and NDS where the run is scored."""
-    file = plan.metrics(run) / "metrics.json"
+    file = plan.metrics(run) / SCORES
     if row.state is not State.finished or not file.is_file():
         return row
     wanted = {"weights": "ema", "class": "all"}

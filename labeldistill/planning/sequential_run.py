@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from labeldistill.config.run_files import SCORES
 from labeldistill.errors import GateError
 from labeldistill.planning.seed_planning import Standing
 from labeldistill.planning.sequential_looks import Looks
@@ -97,7 +98,7 @@ def drive(
 def _have_scored(plan: StudyPlan, workflow: Workflow, seeds: int) -> None:
     """Have the first `seeds` seeds of every variant scored."""
     chosen = plan.study.seeds[:seeds]
-    wanted = [plan.metrics(run) / "metrics.json" for run in plan.students if run.seed in chosen]
+    wanted = [plan.metrics(run) / SCORES for run in plan.students if run.seed in chosen]
     if missing := [file for file in wanted if not file.is_file()]:
         workflow.make(missing)
     for file in wanted:

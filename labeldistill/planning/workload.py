@@ -6,6 +6,7 @@ from math import nan
 from typing import Any
 
 from labeldistill.config.methods import METHODS
+from labeldistill.config.run_files import SCORES
 from labeldistill.errors import InputError
 from labeldistill.evaluation.predictions import predictions_path
 from labeldistill.files import read_json
@@ -55,7 +56,7 @@ def _there(plan: StudyPlan) -> Iterator[tuple[str, list[bool]]]:
         yield f"train {stage.replace('-', ' ')}", [run.record.is_file() for run in plan.runs if run.stage == stage]
     found = [[predictions_path(plan.predictions(run), weights) for weights in ("raw", "ema")] for run in plan.runs]
     yield "predict", [all(file.is_file() for file in files) for files in found]
-    yield "score", [(plan.metrics(run) / "metrics.json").is_file() for run in plan.runs]
+    yield "score", [(plan.metrics(run) / SCORES).is_file() for run in plan.runs]
     yield "benchmark", [plan.benchmark.is_file()]
     yield "gather", [plan.table.is_file()]
     yield "report", [plan.report.is_file()]
@@ -83,7 +84,7 @@ def scores_so_far(plan: StudyPlan, variant: str, metric: str, weights: str = "em
     """
     scores: dict[int, float] = {}
     for run in plan.students:
-        file = plan.metrics(run) / "metrics.json"
+        file = plan.metrics(run) / SCORES
         if run.unit != variant or not file.is_file():
             continue
         wanted, found = {"weights": weights, "metric": metric, "class": "all"}, read_json(file)

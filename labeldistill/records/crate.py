@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from labeldistill import __version__
+from labeldistill.config.run_files import LOSSES, SCORES
 from labeldistill.errors import InputError
 from labeldistill.files import file_sha256
 from labeldistill.records.gather import gather
@@ -149,7 +150,7 @@ class StudyCrate:
         record, folder = self.records[run.key], f"runs/{run.unit}/seed-{run.seed}"
         which = f"{run.unit} --study {self.plan.study.name} --seed {run.seed} --key {run.key}"
         written = self._file(run.record, f"{folder}/record.json", description="the run record")
-        curve = self._file(run.folder / "losses.csv", f"{folder}/losses.csv", description="losses of every step")
+        curve = self._file(run.folder / LOSSES, f"{folder}/{LOSSES}", description="losses of every step")
         own = self.weights[run.key] = {name: self._weights(run, name, folder) for name in record["weights"]}
         status = "Completed" if record["status"] == "finished" else "Failed"
         error = {} if status == "Completed" else {"error": record["reason"]}
@@ -164,7 +165,7 @@ class StudyCrate:
             actionStatus=f"http://schema.org/{status}ActionStatus",
             **error,
         )
-        scores = self._file(self.plan.metrics(run) / "metrics.json", f"{folder}/metrics.json", description="its scores")
+        scores = self._file(self.plan.metrics(run) / SCORES, f"{folder}/{SCORES}", description="its scores")
         self._action(
             f"#score-{run.key}",
             f"detection and scoring of {run.unit}, seed {run.seed}",

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from labeldistill.config.run_files import SCORES
 from labeldistill.errors import InputError
 from labeldistill.files import read_json, written_whole
 from labeldistill.records.gather_rows import ALL, COLUMNS, rows_of_scores
@@ -27,7 +28,7 @@ def _about(plan: StudyPlan, unit: str, seed: int, key: str, status: str = FINISH
 def _rows_of(plan: StudyPlan, run: PlannedRun) -> list[dict[str, Any]]:
     record = read_record(run.record)
     _refuse_other_key(record["run_key"], run, run.record)
-    file = plan.metrics(run) / "metrics.json"
+    file = plan.metrics(run) / SCORES
     scores = read_json(file)
     _refuse_other_key(scores["run_key"], run, file)
     about = _about(plan, run.unit, run.seed, run.key, *outcome(record, scores)) | {"origin": "own"}
@@ -38,7 +39,7 @@ def _rows_of(plan: StudyPlan, run: PlannedRun) -> list[dict[str, Any]]:
 
 
 def _ingested_rows(plan: StudyPlan, run: IngestedRun) -> list[dict[str, Any]]:
-    file = plan.ingested_metrics(run) / "metrics.json"
+    file = plan.ingested_metrics(run) / SCORES
     if not file.is_file():
         raise InputError(
             f"{run.variant} seed {run.seed} was taken in, but not scored by this code and these slices; run "
@@ -54,7 +55,7 @@ def _ingested_rows(plan: StudyPlan, run: IngestedRun) -> list[dict[str, Any]]:
 
 
 def _adopted_rows(plan: StudyPlan, run: PlannedRun) -> list[dict[str, Any]]:
-    file = plan.metrics(run) / "metrics.json"
+    file = plan.metrics(run) / SCORES
     if not file.is_file():
         place = f"{run.unit} --seed {run.seed} --key {run.key} --study {plan.study.name}"
         raise InputError(
@@ -83,7 +84,7 @@ def _throughput_rows(plan: StudyPlan) -> list[dict[str, Any]]:
 
 
 def _own_rows(plan: StudyPlan) -> list[dict[str, Any]]:
-    missing = [run for run in plan.runs if not (plan.metrics(run) / "metrics.json").is_file()]
+    missing = [run for run in plan.runs if not (plan.metrics(run) / SCORES).is_file()]
     if not missing:
         return [row for run in plan.runs for row in _rows_of(plan, run)] + _throughput_rows(plan)
     if len(missing) == len(plan.runs) and (plan.ingested or plan.adopted):
@@ -92,7 +93,7 @@ def _own_rows(plan: StudyPlan) -> list[dict[str, Any]]:
     raise InputError(
         f"{len(missing)} of {len(plan.runs)} runs are not scored under this code and these settings "
         f"({names}{', ...' if len(missing) > 4 else ''}); run snakemake --config study={plan.study.name}",
-        file=plan.metrics(missing[0]) / "metrics.json",
+        file=plan.metrics(missing[0]) / SCORES,
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 from referencing import Registry, Resource
 
+from labeldistill.config.run_files import RECORD
 from labeldistill.errors import InputError
 from labeldistill.files import read_json, write_json
 from labeldistill.records.provenance import REPOSITORY, code_provenance, data_provenance
@@ -16,7 +17,6 @@ from labeldistill.study.run_key import digest, hashed_settings
 if TYPE_CHECKING:
     from labeldistill.training.job import LocatedRun, Outcome
 
-NAME = "record.json"
 SCHEMA_VERSION = 1
 _PARTS = ("run_record", "run_machine", "run_data", "run_training")
 SCHEMAS = tuple(REPOSITORY / "workflow" / "schemas" / f"{part}.schema.json" for part in _PARTS)
@@ -100,7 +100,7 @@ def build_record(
         "warnings": outcome.warnings,
         "extra": extra or {},
     }
-    check_record(record, Path(NAME))
+    check_record(record, Path(RECORD))
     return record
 
 

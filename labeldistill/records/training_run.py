@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from labeldistill.config.run_files import RECORD
 from labeldistill.errors import InputError
-from labeldistill.records.run_record import NAME, build_record, read_record, write_record
+from labeldistill.records.run_record import build_record, read_record, write_record
 from labeldistill.training.job import Execution, LocatedRun, Outcome
 from labeldistill.training.weights_file import read_about, weights_path
 
@@ -32,7 +33,7 @@ def train_with_record(
         InputError: a folder that another run uses or finished, a parent of other settings, a full disk, ...
         Interrupted: asked to stop; a checkpoint is kept.
     """
-    file = run.folder / NAME
+    file = run.folder / RECORD
     if file.is_file():
         found = read_record(file)["run_key"]
         if found != run.key:

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 import seaborn as sns
 
+from labeldistill.config.verdict import HEADLINE
 from labeldistill.reporting.study_tables import StudyTables
 from labeldistill.reporting.style import colours, figure, save
 
@@ -28,7 +29,7 @@ def scores(tables: StudyTables, path: Path) -> Path:
     variants = list(tables.variants)
     fig, axes = figure(9.0, 3.6 + _below(variants), ncols=2)
     tint = colours(variants)
-    for axis, metric in zip(axes, ("mAP", "NDS"), strict=True):
+    for axis, metric in zip(axes, HEADLINE, strict=True):
         for place, variant in enumerate(variants):
             summary = tables.summary(variant, metric)
             axis.scatter([place] * summary.n, summary.values, color=tint[variant], alpha=0.55, s=28, zorder=3)
@@ -46,7 +47,7 @@ def deltas(tables: StudyTables, path: Path) -> Path:
     """Difference to the baseline on each shared seed; lines join a seed's variants."""
     others = [v for v in tables.variants if v != tables.baseline]
     fig, axes = figure(9.0, 3.4 + _below(others), ncols=2)
-    for axis, metric in zip(axes, ("mAP", "NDS"), strict=True):
+    for axis, metric in zip(axes, HEADLINE, strict=True):
         rows = [{"variant": v, "seed": str(s), "delta": d} for v in others for s, d in tables.deltas(v, metric).items()]
         data = pd.DataFrame(rows).dropna()
         axis.axhline(0, color="#374151", lw=1)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from labeldistill.config.verdict import HEADLINE
 from labeldistill.reporting.pairs import PairRow
 from labeldistill.reporting.scored_runs import ScoredRun, draws_of
 from labeldistill.reporting.study_tables import StudyTables
@@ -18,8 +19,6 @@ from labeldistill.statistics.bootstrap import (
 )
 from labeldistill.statistics.combined import seeds_and_scenes
 from labeldistill.statistics.summary import Summary, summarise
-
-METRICS = ("mAP", "NDS")
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ def interval_rows(tables: StudyTables, runs: Sequence[ScoredRun], *, confidence:
     """One row per unit and metric."""
     rows: list[IntervalRow] = []
     for unit in tables.units_present():
-        for metric in METRICS:
+        for metric in HEADLINE:
             seeds = summarise(list(tables.values(unit, metric).values()), confidence=confidence)
             drawn = np.array(list(draws_of(runs, unit, metric).values()))
             scenes, both = _over_scenes(drawn, seeds.mean, _scenes(runs, unit), confidence)

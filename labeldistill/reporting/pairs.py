@@ -3,13 +3,12 @@
 from dataclasses import dataclass
 
 from labeldistill.config.study import StudySettings
+from labeldistill.config.verdict import HEADLINE
 from labeldistill.reporting.scope import teacher_scope
 from labeldistill.reporting.study_tables import HIGHER_IS_BETTER, StudyTables
 from labeldistill.statistics.holm import Finding, family_size, finding, holm, p_for_family
 from labeldistill.statistics.paired import PairedComparison, compare_pairs
 from labeldistill.statistics.sensitivity import outlying
-
-METRICS = ("mAP", "NDS")
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ def pair_rows(
     study: StudySettings | None = None,
     *,
     confidence: float = 0.95,
-    metrics: tuple[str, ...] = METRICS,
+    metrics: tuple[str, ...] = HEADLINE,
 ) -> list[PairRow]:
     """All variants but the baseline, ours and ingested, all `metrics`: one family with error rate 1 - confidence.
 

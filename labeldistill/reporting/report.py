@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from labeldistill.claims.claims import load_claims
 from labeldistill.claims.hypotheses import load_hypotheses
+from labeldistill.config.verdict import HEADLINE
 from labeldistill.files import write_json, write_text, written_whole
 from labeldistill.records.outcome import FINISHED
 from labeldistill.records.provenance import code_provenance
@@ -119,7 +120,7 @@ def _failures(made: ReportSources) -> list[str]:
 def summary_of(tables: StudyTables) -> dict[str, dict[str, float]]:
     """Mean of the headline metrics of each unit: the small file that DVC shows and diffs."""
     return {
-        unit: {metric: round(tables.summary(unit, metric).mean, 6) for metric in ("mAP", "NDS")}
+        unit: {metric: round(tables.summary(unit, metric).mean, 6) for metric in HEADLINE}
         for unit in tables.units_present()
     }
 

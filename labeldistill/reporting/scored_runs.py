@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from labeldistill.evaluation.score_run import REPLICATES
+from labeldistill.config.run_files import REPLICATES, SCORES
 from labeldistill.files import read_json
 from labeldistill.records.outcome import FINISHED, outcome
 from labeldistill.records.run_record import read_record
@@ -46,7 +46,7 @@ def scored_runs(plan: StudyPlan, weights: str = "ema") -> list[ScoredRun]:
     runs = [
         _scored(run.unit, run.seed, read_record(run.record), plan.metrics(run), weights)
         for run in plan.runs
-        if (plan.metrics(run) / "metrics.json").is_file()
+        if (plan.metrics(run) / SCORES).is_file()
     ]
     for taken in plan.ingested:
         runs.append(_scored(label(taken.variant, "ingested"), taken.seed, None, plan.ingested_metrics(taken), weights))
@@ -56,7 +56,7 @@ def scored_runs(plan: StudyPlan, weights: str = "ema") -> list[ScoredRun]:
 
 
 def _scored(unit: str, seed: int, record: dict[str, Any] | None, folder: Path, weights: str) -> ScoredRun:
-    scores = read_json(folder / "metrics.json")
+    scores = read_json(folder / SCORES)
     status, reason = outcome(record, scores)
     findings = tuple(scores["findings"].get(weights, ()))
     return ScoredRun(unit, seed, status, reason, int(scores["scenes"]), findings, _draws(folder / REPLICATES, weights))

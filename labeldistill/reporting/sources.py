@@ -10,6 +10,7 @@ import pandas as pd
 
 from labeldistill import __version__
 from labeldistill.claims.evidence import Evidence, evidence_of
+from labeldistill.config.run_files import LOSSES
 from labeldistill.config.study import StudySettings
 from labeldistill.errors import InputError
 from labeldistill.files import read_json
@@ -160,7 +161,7 @@ def losses(plan: StudyPlan) -> pd.DataFrame:
     """Weighted loss terms of every student run: variant, seed, step, term, value."""
     parts: list[pd.DataFrame] = []
     for run in plan.students:
-        file = run.folder / "losses.csv"
+        file = run.folder / LOSSES
         if not file.is_file():
             continue
         wide = pd.read_csv(file)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from labeldistill.config.methods import FIXED_UNITS
+from labeldistill.config.verdict import HEADLINE
 from labeldistill.records.gather_rows import ALL, TRUTHS
 from labeldistill.statistics.summary import Summary, paired_differences, summarise
 from labeldistill.study.apart import APART, is_apart, label, origin_of
@@ -79,7 +80,7 @@ class StudyTables:
         for unit in self.units_present():
             row: dict[str, object] = {"variant": unit, **{m: self.summary(unit, m) for m in metrics}}
             if unit in self.compared():
-                for metric in ("mAP", "NDS"):
+                for metric in HEADLINE:
                     row[f"delta_{metric}"] = summarise(
                         list(self.deltas(unit, metric).values()), confidence=self.confidence
                     )

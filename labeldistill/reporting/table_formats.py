@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from labeldistill.config.verdict import HEADLINE
 from labeldistill.reporting.numbers import NOTHING
 
 Row = Mapping[Hashable, Any]
@@ -57,7 +58,7 @@ def _p_value(value: float) -> str:
 
 
 def _interval(row: Row, middle: str, low: str, high: str, sign: str = "") -> str:
-    digits = 2 if str(row["metric"]).removeprefix("gain in ") in ("mAP", "NDS") else 3
+    digits = 2 if str(row["metric"]).removeprefix("gain in ") in HEADLINE else 3
     if _number(row[low], digits) == NOTHING or row[low] == row[high]:
         return _number(row[middle], digits, sign)
     return (

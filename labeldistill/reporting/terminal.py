@@ -5,6 +5,7 @@ from rich.table import Table
 from labeldistill.claims.claims import load_claims
 from labeldistill.claims.evidence import Evidence
 from labeldistill.config.study import StudySettings
+from labeldistill.config.verdict import HEADLINE
 from labeldistill.reporting.claim_lines import claim_lines
 from labeldistill.reporting.console import plain_console
 from labeldistill.reporting.numbers import interval, number, spread
@@ -19,9 +20,9 @@ def show_study(study: StudySettings, tables: StudyTables, evidence: Evidence, pa
     for column in ("variant", "n", *OVERALL, "Δ mAP [95 %]", "Δ NDS [95 %]"):
         main.add_column(column, justify="left" if column == "variant" else "right", no_wrap=True)
     for row in tables.main():
-        cells = [spread(row[m]) if m in ("mAP", "NDS") else number(row[m].mean) for m in OVERALL]  # type: ignore
+        cells = [spread(row[m]) if m in HEADLINE else number(row[m].mean) for m in OVERALL]  # type: ignore
         n = str(row["mAP"].n)  # type: ignore[attr-defined]
-        differences = [interval(row.get(f"delta_{m}")) for m in ("mAP", "NDS")]  # type: ignore[arg-type]
+        differences = [interval(row.get(f"delta_{m}")) for m in HEADLINE]  # type: ignore[arg-type]
         main.add_row(str(row["variant"]), n, *cells, *differences)
     console.print(main)
     for line in claim_lines(claim_rows(study, tables, load_claims(), evidence)):

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from labeldistill.config.run_files import ADOPTED
 from labeldistill.errors import InputError
 from labeldistill.files import read_json
 from labeldistill.study.run_key import digest
 
-RECORD = "adopted.json"
 PREFIX = "adopted-"
 
 
@@ -39,7 +39,7 @@ def adopted_under(folder: Path, units: Iterable[str]) -> list[AdoptedRun]:
     Raises:
         InputError: a record that can't be read or lies in another run's folder; one seed of a unit twice.
     """
-    runs = [_read(f, unit) for unit in units for f in sorted(folder.glob(f"{unit}/seed-*/{PREFIX}*/{RECORD}"))]
+    runs = [_read(f, unit) for unit in units for f in sorted(folder.glob(f"{unit}/seed-*/{PREFIX}*/{ADOPTED}"))]
     seen: dict[tuple[str, int, str], AdoptedRun] = {}
     for run in runs:
         other = seen.setdefault((run.unit, run.seed, run.weights), run)
@@ -47,7 +47,7 @@ def adopted_under(folder: Path, units: Iterable[str]) -> list[AdoptedRun]:
             raise InputError(
                 f"{run.unit} seed {run.seed} ({run.weights} weights) was adopted twice, also as {other.folder.name}: "
                 "adopt one of them under another --seed, or remove its folder",
-                file=run.folder / RECORD,
+                file=run.folder / ADOPTED,
                 key="seed",
             )
     return sorted(runs, key=lambda run: (list(units).index(run.unit), run.seed, run.weights))

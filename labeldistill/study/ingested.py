@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from labeldistill.config.run_files import INGESTED
 from labeldistill.errors import InputError
 from labeldistill.files import read_json
-
-RECORD = "ingested.json"
 
 
 @dataclass(frozen=True)
@@ -39,14 +38,14 @@ def ingested_under(folder: Path, variants: Iterable[str]) -> list[IngestedRun]:
     """
     runs: list[IngestedRun] = []
     for variant in variants:
-        files = folder.glob(f"{variant}/seed-*/ingested-*/{RECORD}")
+        files = folder.glob(f"{variant}/seed-*/ingested-*/{INGESTED}")
         runs += sorted((_read(file, variant) for file in files), key=lambda run: (run.seed, run.weights, run.key))
     for one, other in pairwise(runs):
         if (one.variant, one.seed, one.weights) == (other.variant, other.seed, other.weights):
             raise InputError(
                 f"{one.variant} seed {one.seed} ({one.weights} weights) was taken in twice, also as "
                 f"{one.folder.name}: give one of them another seed, or remove its folder",
-                file=other.folder / RECORD,
+                file=other.folder / INGESTED,
                 key="seed",
             )
     return runs
@@ -79,7 +78,7 @@ def refuse_repeated(runs: Iterable[IngestedRun], own: Iterable[tuple[str, int]])
             raise InputError(
                 f"{run.variant} seed {run.seed} is a run of this study and was taken in too: take the file in under a "
                 "seed that the study does not have, or remove this folder",
-                file=run.folder / RECORD,
+                file=run.folder / INGESTED,
                 key="seed",
             )
 

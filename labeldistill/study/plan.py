@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from labeldistill import __version__
 from labeldistill.config.load import load_study, studies_folder
 from labeldistill.config.methods import FIXED_UNITS, METHODS, STAGES, Stage, parents_of, stage_of
+from labeldistill.config.run_files import RECORD, REGISTERED
 from labeldistill.config.runs import run_settings
 from labeldistill.config.study import RunSettings, StudySettings
 from labeldistill.errors import InputError
@@ -27,7 +28,6 @@ from labeldistill.study.run_key import digest, hashed_settings, run_key
 if TYPE_CHECKING:
     from labeldistill.training.job import LocatedRun
 
-RECORD = "record.json"
 WeightsName = Literal["raw", "ema"]
 
 
@@ -249,7 +249,7 @@ class StudyPlan(DataPlan):
     @property
     def registered(self) -> Path:
         """What was declared before or at the study's first score (see `claims.registration`)."""
-        return self.folder / "registered.json"
+        return self.folder / REGISTERED
 
     @property
     def version(self) -> str:

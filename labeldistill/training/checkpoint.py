@@ -15,15 +15,13 @@ from typing import Any
 
 import torch
 
+from labeldistill.config.run_files import CHECKPOINT, CHECKPOINT_BEFORE, EVENTS
 from labeldistill.errors import InputError
 from labeldistill.files import written_whole
 from labeldistill.training.devices import is_first
-from labeldistill.training.event_log import NAME as LEDGER
 from labeldistill.training.event_log import EventLog
 
-FOLDER = "checkpoint"
-FILE = "state.pt"
-BEFORE = "state-before.pt"
+FOLDER, FILE, BEFORE = CHECKPOINT.parent.name, CHECKPOINT.name, CHECKPOINT_BEFORE.name
 DAMAGED = "state-damaged.pt"
 VERSION = 1
 _SUM_BYTES = 64
@@ -147,7 +145,7 @@ def _fall_back(out_dir: Path, run_key: str, step: int, why: str) -> None:
     with suppress(OSError):
         file.replace(file.with_name(DAMAGED))
     reason = f"{FOLDER}/{FILE} is damaged ({why}) and lies there as {DAMAGED}; going on from step {step}"
-    EventLog(out_dir / LEDGER, run_key).write("fell-back", step=step, reason=reason)
+    EventLog(out_dir / EVENTS, run_key).write("fell-back", step=step, reason=reason)
     print(f"labeldistill: {out_dir}: {reason}", file=sys.stderr)
 
 

@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-NAME = "ledger.jsonl"
 BEAT_EVERY_S = 5.0
 
 

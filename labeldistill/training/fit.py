@@ -10,16 +10,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from labeldistill.config.run_files import EVENTS, LOCK, LOSSES
 from labeldistill.errors import InputError, LabelDistillError
 from labeldistill.files import file_sha256
 from labeldistill.training.checkpoint import remove_checkpoint
 from labeldistill.training.determinism import determinism, set_threads
 from labeldistill.training.devices import describe, is_first, resolve_device, usable_precision
-from labeldistill.training.event_log import NAME as LEDGER
 from labeldistill.training.event_log import EventLog
 from labeldistill.training.job import Outcome, TrainingJob
-from labeldistill.training.lock import LOCK, RunLock
-from labeldistill.training.loss_table import NAME as LOSSES
+from labeldistill.training.lock import RunLock
 from labeldistill.training.schedule import Length, lr_factor, run_length
 from labeldistill.training.session import Session
 from labeldistill.training.state_hash import frozen_hashes
@@ -67,7 +66,7 @@ def fit(job: TrainingJob, finish: Finish = lambda outcome: None) -> Outcome | No
             if main:
                 event = "stopped" if isinstance(error, KeyboardInterrupt) else "failed"
                 step = session.step if session else 0  # none: its checkpoint can't be read
-                EventLog(job.out_dir / LEDGER, job.run_key).write(
+                EventLog(job.out_dir / EVENTS, job.run_key).write(
                     event, step=step, steps=length.steps, reason=_reason(error)
                 )
             raise

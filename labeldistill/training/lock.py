@@ -13,7 +13,6 @@ from typing import Any
 
 from labeldistill.errors import InputError
 
-LOCK = ".lock"
 """Name of the lock in a run's folder."""
 STALE_AFTER_S = 600.0
 """Where the file system knows no locks: a lock of another host is stale when untouched for this long."""

@@ -11,7 +11,6 @@ from labeldistill.files import write_text
 
 LEADING = ("step", "epoch", "lr", "total")
 TRAILING = ("grad_norm",)
-NAME = "losses.csv"
 
 
 class LossTable:

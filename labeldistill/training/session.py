@@ -11,12 +11,12 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from labeldistill.config.run_files import EVENTS
 from labeldistill.errors import InputError
 from labeldistill.ops.distributed import world_size
 from labeldistill.training.checkpoint import load_checkpoint, save_checkpoint
 from labeldistill.training.curves import Curves
 from labeldistill.training.ema import NO_RAMP, Ema
-from labeldistill.training.event_log import NAME as LEDGER
 from labeldistill.training.event_log import EventLog
 from labeldistill.training.job import TrainingJob
 from labeldistill.training.loss_table import LossTable
@@ -57,7 +57,7 @@ class Session:
         self.job, self.length = job, length
         self.scaled, self._heartbeat = scaled, heartbeat
         self.stop = StopRequest()
-        self.ledger = EventLog(job.out_dir / LEDGER, job.run_key)
+        self.ledger = EventLog(job.out_dir / EVENTS, job.run_key)
         self.table = LossTable()
         self.ema: Ema | None = None
         self.frozen_before: dict[str, Any] = {}

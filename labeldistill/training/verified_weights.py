@@ -7,10 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from labeldistill.config.run_files import ADOPTED, RECORD
 from labeldistill.errors import InputError
 from labeldistill.files import file_sha256, read_json
 
-RECORDS = ("record.json", "adopted.json")
+RECORDS = (RECORD, ADOPTED)
 """What lies beside the weights of a finished run, or of a checkpoint that was taken in."""
 
 

@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 
 from labeldistill.config.methods import STAGES
+from labeldistill.config.run_files import ADOPTED
 from labeldistill.config.study import RunSettings
 from labeldistill.errors import InputError
 from labeldistill.files import file_sha256, write_json
 from labeldistill.records.provenance import code_provenance
-from labeldistill.study.adopted import RECORD, AdoptedRun, adopted_key, adopted_under
+from labeldistill.study.adopted import AdoptedRun, adopted_key, adopted_under
 from labeldistill.study.plan import StudyPlan
 from labeldistill.study.run_key import digest, hashed_settings
 from labeldistill.training.recipe import GEOMETRY, UNUSED, build_model
@@ -111,7 +112,7 @@ def adopt(
         written = weights_path(whole, weights)
         write_weights(written, detecting, about)
         record["weights_files"] = {weights: {"file": written.name, "sha256": file_sha256(written)}}
-        write_json(whole / RECORD, record)
+        write_json(whole / ADOPTED, record)
         whole.rename(folder)
     return record
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from small_nuscenes import SAMPLES, Track, write_folder
 
+from labeldistill.config.run_files import INGESTED
 from labeldistill.errors import InputError
-from labeldistill.evaluation.ingest import RECORD, Origin, ingest
+from labeldistill.evaluation.ingest import Origin, ingest
 from labeldistill.evaluation.predictions import Predictions
 from labeldistill.evaluation.results_json import write_results
 from labeldistill.evaluation.same_boxes import shared_boxes
@@ -66,7 +67,7 @@ def test_one_file_is_not_taken_in_as_another_seed(
         file = tmp_path / f"{seed}.json"
         write_results(found, file)
         folder, _ = ingest(file, Origin("s", "full", seed, "ema", ""), tmp_path / f"{seed}", task, others=others)
-        about = read_json(folder / RECORD)
+        about = read_json(folder / INGESTED)
         assert about["meta"]["use_lidar"] is False
         others[about["sha256"][:12]] = folder / "detections" / "ema.parquet"
     file = tmp_path / "again.json"

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from labeldistill.config.load import load_study
-from labeldistill.monitor import run_liveness, run_status
+from labeldistill.monitor import run_status
 from labeldistill.monitor.run_liveness import checkpoint_step, last_events, lock_holder
 from labeldistill.monitor.run_status import RunStatus, State
 from labeldistill.monitor.study_status import study_status
@@ -301,13 +301,6 @@ def test_a_run_under_a_key_of_former_settings_is_shown_while_its_process_lives(p
     assert (rows[-1].unit, rows[-1].seed, rows[-1].run_key) == ("full", 0, "0123456789ab")
     assert "another run key" in rows[-1].note
     assert len(study_status(plan).runs) == len(plan.runs)
-
-
-def test_file_names_are_those_that_training_writes() -> None:
-    from labeldistill.training import checkpoint, fit
-
-    assert run_liveness.LOCK == fit.LOCK
-    assert Path(checkpoint.FOLDER) / checkpoint.FILE == run_liveness.CHECKPOINT
 
 
 def test_a_long_ledger_is_read_from_its_end(tmp_path: Path) -> None:
