@@ -33,9 +33,9 @@ def benchmark(
     """Measure a finished run, as JSON values; nothing is written.
 
     Training: whole optimiser steps (loader, losses, backward, AdamW) after a warm-up, without Lightning's loop,
-    ledger or checkpoints. Inference: one key frame at a time with EMA weights, timed as loader (reading and preparing
-    the sample), forward (network) and decode, in float32. Memory is the peak of the GPU, or of the process on a CPU:
-    everything that it holds counts, while it trains (peak_memory_mb) and while it detects (inference_memory_mb).
+    event log or checkpoints. Inference: one key frame at a time with EMA weights, timed as loader (reading and
+    preparing the sample), forward (network) and decode, in float32. Memory is the peak of the GPU, or of the process
+    on a CPU: everything it holds counts, while training (peak_memory_mb) and while detecting (inference_memory_mb).
 
     Args:
         run: a finished run; weights of another key are refused.

@@ -1,4 +1,4 @@
-"""A run made ready for a check, before its data or its parents exist: what is missing is made up, and said so."""
+"""A run made ready for a check before its data or parents exist: random stand-ins replace what is missing."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from labeldistill.checks.synthetic_batches import MadeUpItems
+from labeldistill.checks.synthetic_batches import SyntheticItems
 from labeldistill.config.grid import Axis, GridSettings
 from labeldistill.config.methods import STAGES, Stage, parents_of
 from labeldistill.config.study import RunSettings
@@ -24,7 +24,7 @@ SMALL_CELLS = 16
 
 @dataclass(frozen=True)
 class Places:
-    """Where a run finds its data and its parents; what is None or not there is made up.
+    """Where a run finds its data and its parents; random stand-ins replace what is None or absent.
 
     Attributes:
         infos: folder of the columnar index.
@@ -39,7 +39,7 @@ class Places:
 
 @dataclass(frozen=True)
 class DryRun:
-    """A job that writes nothing and is thrown away, and what it differs in from the run."""
+    """A job that writes nothing and is thrown away, with notes on how it differs from the run."""
 
     run: RunSettings
     job: TrainingJob
@@ -70,17 +70,17 @@ def _fewer(axis: Axis) -> Axis:
 def prepare(
     run: RunSettings, places: Places, *, batch: int, device: Device = "auto", level: str | None = None
 ) -> DryRun:
-    """Build model and items of a run: its own where they are there, made up where they are not.
+    """Build model and items of a run: its own where they exist, random stand-ins where they do not.
 
     Args:
-        run: resolved settings, or what `small` made of them (give no index or parents then: they fit other shapes).
+        run: resolved settings, or the result of `small` (then give no index or parents, whose shapes would not fit).
         places: index and parents.
-        batch: key frames of a step.
+        batch: key frames per step.
         device: auto, cpu or cuda.
-        level: of determinism; None: the run's own.
+        level: level of determinism; None: that of the run.
 
     Raises:
-        InputError: an index or a parent that is there, but damaged or of other settings.
+        InputError: an index or a parent exists, but is damaged or belongs to other settings.
     """
     notes: list[str] = []
     model, items = _model(run, places, notes), _items(run, places, notes)
@@ -117,7 +117,7 @@ def _items(run: RunSettings, places: Places, notes: list[str]) -> TrainingItems:
         notes.append("key frames: the study's training split")
         return training_items(run, places.infos)
     notes.append("key frames: random numbers in the run's shapes")
-    return MadeUpItems(run)
+    return SyntheticItems(run)
 
 
 def _model(run: RunSettings, places: Places, notes: list[str]) -> nn.Module:

@@ -45,7 +45,7 @@ class Preflight:
 
     Attributes:
         unit: the variant.
-        notes: what of the run was made up for the check.
+        notes: which parts of the run random stand-ins replaced.
         findings: one a check.
         gradients: the gradient audit's two tables.
         frozen: the teacher audit's.

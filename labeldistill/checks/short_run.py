@@ -1,4 +1,4 @@
-"""A few optimiser steps without Lightning, ledger or files: what audits train."""
+"""A few optimiser steps without Lightning, event log or files: what audits train."""
 
 from contextlib import AbstractContextManager, nullcontext
 from typing import Literal, Protocol

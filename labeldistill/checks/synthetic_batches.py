@@ -24,7 +24,7 @@ DEPTH_COVER = 0.03
 """Share of pixels with a LiDAR point, as in nuScenes by order of magnitude."""
 
 
-class MadeUpItems:
+class SyntheticItems:
     """A training split of noise: images, depth maps, points and boxes where the run's terms want them.
 
     An item is a batch of one; what it holds depends on (seed, epoch, index) alone, as in a real split.
@@ -32,7 +32,7 @@ class MadeUpItems:
 
     def __init__(self, run: RunSettings, samples: int = SAMPLES) -> None:
         self.run, self.samples = run, samples
-        self.rules = LoadingOptions.from_settings(run, training=True)
+        self.options = LoadingOptions.from_settings(run, training=True)
 
     def __len__(self) -> int:
         return self.samples
@@ -42,16 +42,16 @@ class MadeUpItems:
         rng = default_rng(derived_seed(self.run.seed, "made up", epoch, index))
         boxes, labels = self._boxes(rng)
         images = cameras = depth = None
-        if self.rules.images:
-            assert self.rules.image is not None
-            height, width = self.rules.image.size_px
-            frames, views = len(self.rules.frame_offsets), len(CAMERAS)
+        if self.options.images:
+            assert self.options.image is not None
+            height, width = self.options.image.size_px
+            frames, views = len(self.options.frame_offsets), len(CAMERAS)
             images = _tensor(rng.standard_normal((1, frames, views, 3, height, width), dtype=np.float32))
             cameras = _cameras(frames, height, width)
-            if self.rules.depth:
+            if self.options.depth:
                 depth = _tensor(self._depth(rng, (1, views, height, width)))
-        points = _tensor(self._points(rng)[None]) if self.rules.points else None
-        return Batch(images, cameras, depth, points, [boxes], [labels], [f"made-up-{epoch}-{index}"])
+        points = _tensor(self._points(rng)[None]) if self.options.points else None
+        return Batch(images, cameras, depth, points, [boxes], [labels], [f"synthetic-{epoch}-{index}"])
 
     def collate(self, items: Sequence[Batch]) -> Batch:
         """Batches of one to one batch."""

@@ -41,15 +41,15 @@ def determinism(
     seed: SeedOption = 0,
     steps: Annotated[int, typer.Option("--steps", min=1, help="Optimiser steps of each training.")] = 2,
     level: Annotated[Level | None, typer.Option("--level", help="Instead of the study's own.")] = None,
-    batch: Annotated[int | None, typer.Option("--batch", min=1, help="Key frames a step; else the study's.")] = None,
-    small: Annotated[bool, typer.Option("--small", help="The same networks on small, made-up images.")] = False,
+    batch: Annotated[int | None, typer.Option("--batch", min=1, help="Key frames per step.")] = None,
+    small: Annotated[bool, typer.Option("--small", help="The same networks on small random images.")] = False,
     device: DeviceOption = "auto",
     format: TableOrJsonOption = TableOrJson.table,
     results: ResultsOption = Path("results"),
 ) -> None:
     """Train the same seed twice and compare bit by bit, operator by operator; exit 1 where one differs.
 
-    The study's own key frames, teacher and label encoder are used where they are there; otherwise random ones take
+    The study's own key frames, teacher and label encoder are used where they exist; otherwise random ones take
     their place, and the output says so. Nothing is written.
 
     Example: labeldistill audit determinism --study smoke --unit full --steps 3
@@ -73,9 +73,9 @@ def determinism(
     def build() -> "DryRun":
         settings, at = (smaller(run.settings), Places()) if small else (run.settings, places)
         chosen = device if device != "auto" else "auto" if small else plan.study.device
-        trial = prepare(settings, at, batch=samples, device=chosen, level=level and level.value)
-        notes[:] = trial.notes
-        return trial
+        dry_run = prepare(settings, at, batch=samples, device=chosen, level=level and level.value)
+        notes[:] = dry_run.notes
+        return dry_run
 
     found = audit(lambda: build().job, steps)
     about = f"{plan.study.name} {unit} seed {seed}, determinism {level.value if level else training.deterministic}"

@@ -65,8 +65,8 @@ def _print_hours(console: Console, study: StudySettings, found: Forecast) -> Non
 
 
 def _print_needs(console: Console, study: StudySettings, found: Forecast) -> None:
-    rules = study.verdict
-    title = f"Seeds for a verdict with {rules.power * 100:g} % power; the study has {found.seeds}"
+    verdict = study.verdict
+    title = f"Seeds for a verdict with {verdict.power * 100:g} % power; the study has {found.seeds}"
     seeds = ["seeds to show equivalence", f"power with {found.seeds}", "pairs to show a difference"]
     table = _table(title, ["metric", "spread (points)"], ["sd [95 %]", "margin", *seeds])
     for need in found.needs:
@@ -82,14 +82,14 @@ def _print_needs(console: Console, study: StudySettings, found: Forecast) -> Non
         )
     console.print(table)
     for metric, noise, margin in dict.fromkeys((n.metric, n.published_sd, n.margin) for n in found.needs):
-        if margin_is_hopeless(margin, noise, rules.alpha):
+        if margin_is_hopeless(margin, noise, verdict.alpha):
             console.print(
                 f"[bold]{metric} can't be REPRODUCED within {margin:g} by any number of seeds:[/bold] the published "
                 f"value is one run, taken to vary by {noise:.2g} points (`noise` in the claims file). Declare a wider "
                 "margin before the first score, or expect BETTER, WORSE or INCONCLUSIVE."
             )
     family = 2 * (len(study.variants) - 1)
-    alone, in_family = pairs_for_sign_flip(rules.alpha), pairs_for_sign_flip(rules.alpha, family)
+    alone, in_family = pairs_for_sign_flip(verdict.alpha), pairs_for_sign_flip(verdict.alpha, family)
     console.print(
         f"A sign-flip verdict needs at least {alone} pairs ({in_family} to survive Holm over {family} comparisons); "
         "the paired t test needs fewer and rests on normal noise."
@@ -99,24 +99,25 @@ def _print_needs(console: Console, study: StudySettings, found: Forecast) -> Non
 def print_sequential(study: StudySettings, standing: list[Standing]) -> None:
     """The looks with their levels, then every question's state and the seeds to run next."""
     console = _console()
-    rules = study.verdict
-    looks = looks_at(len(study.seeds), rules.seeds_per_look)
+    verdict = study.verdict
+    looks = looks_at(len(study.seeds), verdict.seeds_per_look)
     console.print(
         "Group-sequential rule, O'Brien-Fleming spending: very little of the error rate is spent early and nearly all "
         "of it at the last look, so the last test is almost that of a fixed number of seeds. Over all looks together "
-        f"each kind of false verdict stays at {rules.alpha * 100:g} %; comparisons with the baseline share it evenly. "
+        f"each kind of false verdict stays at {verdict.alpha * 100:g} %; comparisons with the baseline share it "
+        "evenly. "
         "An e-value would allow looks at any time and pay for it in power; looks are planned here."
     )
     table = _table("Looks", ["look"], ["seeds", "equivalence: p at most", "difference to a claim: p at most"])
-    for number, look in enumerate(sequential_design(looks, rules.alpha).looks, start=1):
+    for number, look in enumerate(sequential_design(looks, verdict.alpha).looks, start=1):
         levels = [f"{level:.2g}" for level in (look.levels.equivalence, look.levels.difference)]
         table.add_row(str(number), f"{look.seeds}: {', '.join(map(str, study.seeds[: look.seeds]))}", *levels)
     console.print(table)
     state = _table("Where it stands", ["question"], ["seeds seen"], "verdict")
     for entry in standing:
         decision = entry.decision
-        verdict = f"{decision.judgement.verdict}: {decision.reason}" if decision.stop else decision.reason
-        state.add_row(entry.question, str(decision.seeds), verdict)
+        where = f"{decision.judgement.verdict}: {decision.reason}" if decision.stop else decision.reason
+        state.add_row(entry.question, str(decision.seeds), where)
     console.print(state)
     wanted = [entry.decision.next_seeds for entry in standing if entry.decision.next_seeds]
     if not wanted:

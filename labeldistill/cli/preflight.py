@@ -32,8 +32,8 @@ def preflight(
 
     Gradient: which channel group of which frame receives gradient from which loss term. Teacher: weights and BatchNorm
     buffers of teacher and label encoder before and after some training steps. What is odd but what the switches ask
-    for is AS RELEASED. Without --full-size images and BEV range are small and made up; networks, channels, frames,
-    terms and switches are the study's. Nothing is written.
+    for is AS RELEASED. Without --full-size images are small and random, and the BEV range is small; networks, channels,
+    frames, terms and switches are the study's. Nothing is written.
 
     Example: labeldistill preflight paper-r50-3f --variant full
     """

@@ -54,12 +54,12 @@ def table(
     tables = StudyTables(gather(plan), tuple(chosen.variants), chosen.baseline, weights)
     if weights not in set(tables.table["weights"]):
         raise InputError(f"no scores of `{weights}` weights; there are raw and ema", key="--weights")
-    rules = chosen.verdict
+    verdict = chosen.verdict
     about = f"study {chosen.name}, {weights} weights, split {chosen.evaluation_split}; mAP and NDS in points"
-    interval = f"{rules.confidence * 100:g} % t intervals over seeds"
+    interval = f"{verdict.confidence * 100:g} % t intervals over seeds"
     lines: list[str] = []
     if which is Which.main:
-        margins = ", ".join(f"{metric} {margin:g}" for metric, margin in rules.margins.items())
+        margins = ", ".join(f"{metric} {margin:g}" for metric, margin in verdict.margins.items())
         caption = f"Published and reproduced: {about}; {interval}; margins of equivalence: {margins}"
         evidence, claims = evidence_of(plan), load_claims()
         found = main_table(chosen, tables, claims, evidence)
@@ -68,8 +68,8 @@ def table(
         caption = f"The paper's conclusions {data_scope(chosen)}, on shared seeds: {about}"
         runs = scored_runs(plan, weights)
         rows = hypothesis_rows(chosen, tables, runs, load_hypotheses(), load_claims())
-        found = hypothesis_table(rows, rules.confidence)
+        found = hypothesis_table(rows, verdict.confidence)
     else:
         caption = f"Differences to {chosen.baseline} on shared seeds: {about}; {interval}"
         found = pairs_table(chosen, tables)
-    typer.echo(formatted(found, format, caption, rules.confidence, lines), nl=False)
+    typer.echo(formatted(found, format, caption, verdict.confidence, lines), nl=False)

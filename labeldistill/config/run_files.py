@@ -13,7 +13,7 @@ REGISTERED = "registered.json"
 
 LOCK = ".lock"
 """Which process trains in the folder."""
-EVENTS = "ledger.jsonl"
+EVENTS = "events.jsonl"
 """What happened when, one line per event."""
 LOSSES = "losses.csv"
 """Every loss of every step; written when the run ends."""

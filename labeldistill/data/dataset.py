@@ -57,7 +57,7 @@ class KeyFrameDataset(Dataset[Item]):
         split: `train`, `val` or `tuning`.
         training: augmentation on, and depth and points where the terms need them.
         cache_images: keep decoded images in memory (per worker process); for small data only.
-        rules: overrides what follows from `run` and `training`.
+        options: overrides what follows from `run` and `training`.
 
     Raises:
         InputError: from an item, when a file is missing, truncated or no image; names it.
@@ -71,15 +71,17 @@ class KeyFrameDataset(Dataset[Item]):
         training: bool,
         *,
         cache_images: bool = False,
-        rules: LoadingOptions | None = None,
+        options: LoadingOptions | None = None,
     ) -> None:
         self.infos, self.seed = infos, run.seed
-        self.rules = rules or LoadingOptions.from_settings(run, training=training)
+        self.options = options or LoadingOptions.from_settings(run, training=training)
         self.rows = infos.split(split)
         # Shared memory, because worker processes that outlive an epoch must see the new one.
         self._epoch: Tensor = torch.zeros((), dtype=torch.int64).share_memory_()  # type: ignore[no-untyped-call]
         self._cache: dict[int, Image.Image] | None = {} if cache_images else None
-        self._normalise = None if self.rules.image is None else Normalisation(self.rules.image, bgr=self.rules.bgr)
+        self._normalise = (
+            None if self.options.image is None else Normalisation(self.options.image, bgr=self.options.bgr)
+        )
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -100,46 +102,46 @@ class KeyFrameDataset(Dataset[Item]):
 
     def load(self, index: int, rng: RandomState) -> Item:
         """Item `index` under the draws of `rng`, which moves on by the released number of draws."""
-        sample, rules = int(self.rows[index]), self.rules
-        changes = self.image_augmentations(index, rng) if rules.images else []
-        bev = draw_bev_augmentation(rules.bev, rng) if rules.training else BevAugmentation()
+        sample, options = int(self.rows[index]), self.options
+        changes = self.image_augmentations(index, rng) if options.images else []
+        bev = draw_bev_augmentation(options.bev, rng) if options.training else BevAugmentation()
         images = depth = cameras = points = None
-        if rules.images:
+        if options.images:
             frames = [self.infos.cameras_of(row) for row in self._frame_rows(sample)]
             images = self._images(frames, changes)
-            depth = self._depth(frames[0], changes) if rules.depth else None
+            depth = self._depth(frames[0], changes) if options.depth else None
             cameras = self._matrices(frames, sample, changes, bev)
-        if rules.points:
-            points = torch.from_numpy(key_frame_cloud(self.infos, sample, rules, bev.matrix.numpy(), rng))
+        if options.points:
+            points = torch.from_numpy(key_frame_cloud(self.infos, sample, options, bev.matrix.numpy(), rng))
         ego_pose = self._ego_pose(sample)
-        boxes, labels = key_frame_boxes(self.infos, sample, rules, ego_pose, bev)
+        boxes, labels = key_frame_boxes(self.infos, sample, options, ego_pose, bev)
         ego2global = torch.from_numpy(pose_matrix(*ego_pose))
         token = self.infos.samples.token[sample].as_py()
         return Item(images, cameras, depth, points, boxes, labels, token, ego2global)
 
     def image_augmentations(self, index: int, rng: RandomState) -> list[ImageAugmentation]:
         """Augmentation of each camera of item `index`; in training drawn from `rng`, camera after camera."""
-        settings = self.rules.image
+        settings = self.options.image
         assert settings is not None, "asked for images without image settings"
         rows = self.infos.cameras_of(int(self.rows[index]))
         sizes = [(int(height), int(width)) for height, width in self.infos.cameras.size_px[rows]]
-        if self.rules.training:
+        if self.options.training:
             return [draw_image_augmentation(settings, size, rng) for size in sizes]
         return [centre_crop(settings, size) for size in sizes]
 
     def _frame_rows(self, sample: int) -> list[int]:
         """Samples of the item's frames; one that lies before the scene's start is replaced (see `repeat_current`)."""
         order, rows, last = int(self.infos.samples.order[sample]), [], sample
-        for offset in self.rules.frame_offsets:
+        for offset in self.options.frame_offsets:
             there = order + offset >= 0
-            rows.append(sample + offset if there else (sample if self.rules.repeat_current else last))
+            rows.append(sample + offset if there else (sample if self.options.repeat_current else last))
             last = sample + offset if there else last
         return rows
 
     def _images(self, frames: list[slice], changes: list[ImageAugmentation]) -> Tensor:
-        assert self.rules.image is not None
+        assert self.options.image is not None
         assert self._normalise is not None
-        out = np.empty((len(frames), len(changes), 3, *self.rules.image.size_px), dtype=np.float32)
+        out = np.empty((len(frames), len(changes), 3, *self.options.image.size_px), dtype=np.float32)
         done: dict[int, tuple[int, int]] = {}
         for f, rows in enumerate(frames):
             for n, row in enumerate(range(rows.start, rows.stop)):
@@ -159,8 +161,8 @@ class KeyFrameDataset(Dataset[Item]):
         return image
 
     def _depth(self, rows: slice, changes: list[ImageAugmentation]) -> Tensor:
-        assert self.rules.image is not None
-        size, released = self.rules.image.size_px, self.rules.released_depth_pixels
+        assert self.options.image is not None
+        size, released = self.options.image.size_px, self.options.released_depth_pixels
         maps = [
             depth_map(self.infos.depth_points(row), change, size, released_pixels=released)
             for row, change in zip(range(rows.start, rows.stop), changes, strict=True)
@@ -170,20 +172,20 @@ class KeyFrameDataset(Dataset[Item]):
     def _matrices(
         self, frames: list[slice], sample: int, changes: list[ImageAugmentation], bev: BevAugmentation
     ) -> CameraMatrices:
-        rules, columns = self.rules, self.infos.cameras
-        key_ego = None if rules.mean_camera_pose else pose_matrix(*self._ego_pose(sample))
+        options, columns = self.options, self.infos.cameras
+        key_ego = None if options.mean_camera_pose else pose_matrix(*self._ego_pose(sample))
         ida = torch.from_numpy(np.stack([change.matrix for change in changes]))
         bda = torch.eye(4)
         bda[:3, :3] = bev.matrix
         return CameraMatrices(
-            sensor2ego=sensor_to_key_ego(columns, frames, key_ego, float32=rules.float32_global),
+            sensor2ego=sensor_to_key_ego(columns, frames, key_ego, float32=options.float32_global),
             intrinsics=intrinsics(columns, frames),
             ida=ida.repeat(len(frames), 1, 1, 1),
             bda=bda,
         )
 
     def _ego_pose(self, sample: int) -> tuple[Array, Array]:
-        infos, mean = self.infos, self.rules.mean_camera_pose
+        infos, mean = self.infos, self.options.mean_camera_pose
         key = infos.sweeps_of(sample).start
         return key_ego_pose(infos.cameras, infos.cameras_of(sample), infos.sweeps, key, mean_camera_pose=mean)
 

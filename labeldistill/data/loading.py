@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from labeldistill.config.model import BevAugmentationSettings, ImageSettings
 from labeldistill.config.study import RunSettings
-from labeldistill.data.points import SweepRule
+from labeldistill.data.points import SweepOptions
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class LoadingOptions:
     float32_global: bool
     scale_lidar_z: bool
     zero_unknown_velocity: bool
-    sweeps: SweepRule
+    sweeps: SweepOptions
     max_point_distance_m: float
     max_points: int
     min_box_points: int
@@ -72,7 +72,7 @@ class LoadingOptions:
             float32_global=run.released("sweep_precision"),
             scale_lidar_z=not run.released("lidar_z_scale"),
             zero_unknown_velocity=run.released("nan_targets"),
-            sweeps=SweepRule(
+            sweeps=SweepOptions(
                 past=data.past_sweeps,
                 future=data.future_sweeps if run.released("future_sweeps") else 0,
                 cut_at_gap=run.released("first_frame_sweeps"),

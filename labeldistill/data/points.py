@@ -13,7 +13,7 @@ Float32 = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class SweepRule:
+class SweepOptions:
     """Which clouds of a key frame are used.
 
     Attributes:

@@ -31,7 +31,7 @@ class LabelInverse(nn.Module):
         if run.label_encoder is None:
             raise InputError(f"a {run.stage} run without a label encoder", key="label_encoder")
         self.grid, self.head_settings = run.grid, run.label_encoder.head
-        self.rules, self.map_options = HeadOptions.from_run(run), LabelMapOptions.from_settings(run)
+        self.head_options, self.map_options = HeadOptions.from_run(run), LabelMapOptions.from_settings(run)
         self.teacher_follows = run.released("teacher_mode")
         self.sees_evaluation_boxes = not run.released("label_encoder_eval")
         self.label_encoder = LabelEncoder.from_settings(run)
@@ -60,9 +60,9 @@ class LabelInverse(nn.Module):
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """`{"detection": scalar}`: the teacher's detection loss on the boxes that went in."""
-        targets = self.rules.targets(batch.boxes, batch.labels, self.grid, self.head_settings)
+        targets = self.head_options.targets(batch.boxes, batch.labels, self.grid, self.head_settings)
         predictions = self(draw_label_maps(batch.boxes, batch.labels, self.grid, self.map_options))
-        return {"detection": self.rules.detection_loss(targets, predictions, self.head_settings)}
+        return {"detection": self.head_options.detection_loss(targets, predictions, self.head_settings)}
 
     def detect(self, batch: Batch) -> list[Detections]:
         """The boxes that come out for the boxes that go in.
@@ -73,7 +73,7 @@ class LabelInverse(nn.Module):
         kept = None if self.sees_evaluation_boxes else 0
         boxes, labels = [b[:kept] for b in batch.boxes], [x[:kept] for x in batch.labels]
         predictions = self(draw_label_maps(boxes, labels, self.grid, self.map_options))
-        return self.rules.decode(predictions, self.grid, self.head_settings)
+        return self.head_options.decode(predictions, self.grid, self.head_settings)
 
 
 def released_experiment(model: LabelInverse) -> nn.ModuleDict:

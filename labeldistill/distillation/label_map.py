@@ -55,7 +55,7 @@ class LabelMapOptions:
 
     @classmethod
     def from_settings(cls, run: RunSettings) -> "LabelMapOptions":
-        """The rules of a label-encoder or student run."""
+        """The options of a label-encoder or student run."""
         assert run.label_encoder is not None
         return cls(
             half_extent=run.released("label_extent"),
@@ -72,25 +72,25 @@ class LabelMapOptions:
         return 10 if self.relative_boxes else 9
 
 
-RELEASED_RULES = LabelMapOptions()
+RELEASED_OPTIONS = LabelMapOptions()
 
 
 def draw_label_maps(
-    boxes: Sequence[Tensor], labels: Sequence[Tensor], grid: GridSettings, rules: LabelMapOptions = RELEASED_RULES
+    boxes: Sequence[Tensor], labels: Sequence[Tensor], grid: GridSettings, options: LabelMapOptions = RELEASED_OPTIONS
 ) -> LabelMaps:
     """Draw B samples: boxes [n, 9] and labels [n] each (see `data.batch.Batch`).
 
     Boxes without length or width, with values that are not finite or of an unknown class are not drawn. Where boxes
     overlap the last one drawn wins; they are drawn by class (so by task), then in their given order.
     """
-    sample, index = _drawing_order(labels, rules.max_objects)
+    sample, index = _drawing_order(labels, options.max_objects)
     box, label = _joined(boxes, 9)[index], _joined(labels)[index]
     keep = (box[:, 3] > 0) & (box[:, 4] > 0) & torch.isfinite(box[:, :7]).all(1)
     sample, box, label = sample[keep], box[keep], label[keep]
-    box = torch.nan_to_num(box, nan=0.0) if rules.mask_nan else box
+    box = torch.nan_to_num(box, nan=0.0) if options.mask_nan else box
     sizes = box[:, 3:5] / box.new_tensor([grid.x_m[2], grid.y_m[2]])
     outlines = Rectangles(in_cells(box[:, :2], grid), sizes, box[:, 6])
-    return draw_outlines(outlines, box, label, sample, (len(boxes), *grid.cells_xy), rules)
+    return draw_outlines(outlines, box, label, sample, (len(boxes), *grid.cells_xy), options)
 
 
 def draw_outlines(
@@ -99,7 +99,7 @@ def draw_outlines(
     labels: Tensor,
     sample: Tensor,
     size: tuple[int, int, int],
-    rules: LabelMapOptions = RELEASED_RULES,
+    options: LabelMapOptions = RELEASED_OPTIONS,
 ) -> LabelMaps:
     """Draw K boxes in the order given.
 
@@ -109,14 +109,14 @@ def draw_outlines(
         labels: [K] int64.
         sample: [K] int64, the map each is drawn into.
         size: number of maps, of cells along x, of cells along y.
-        rules: how they are drawn.
+        options: how they are drawn.
     """
-    winner = _winners(sample, _covered(outlines, size[1:], rules), size)
+    winner = _winners(sample, _covered(outlines, size[1:], options), size)
     drawn = winner >= 0
     last = winner[drawn]
     code = relative_code(outlines.centres[last], boxes[last], drawn.nonzero()[:, 1:])
-    box_map = boxes.new_zeros(*winner.shape, rules.box_features)
-    box_map[drawn] = code if rules.relative_boxes else boxes[last]
+    box_map = boxes.new_zeros(*winner.shape, options.box_features)
+    box_map[drawn] = code if options.relative_boxes else boxes[last]
     label_map = boxes.new_zeros(*winner.shape, len(CLASSES))
     label_map[drawn] = one_hot(labels[last], len(CLASSES)).to(boxes.dtype)
     return LabelMaps(drawn.to(torch.uint8), box_map, label_map)
@@ -164,10 +164,10 @@ def _drawing_order(labels: Sequence[Tensor], max_objects: int) -> tuple[Tensor, 
     return sample[order], order
 
 
-def _covered(outlines: Rectangles, cells_xy: tuple[int, int], rules: LabelMapOptions) -> Cells:
-    outlines = outlines.scaled(0.5) if rules.half_extent else outlines
-    cells = polygon_cells(outlines.corners().trunc()) if rules.truncate_corners else overlapped_cells(outlines)
-    return cells.clamped(cells_xy) if rules.smear_border else cells.inside(cells_xy)
+def _covered(outlines: Rectangles, cells_xy: tuple[int, int], options: LabelMapOptions) -> Cells:
+    outlines = outlines.scaled(0.5) if options.half_extent else outlines
+    cells = polygon_cells(outlines.corners().trunc()) if options.truncate_corners else overlapped_cells(outlines)
+    return cells.clamped(cells_xy) if options.smear_border else cells.inside(cells_xy)
 
 
 def _winners(sample: Tensor, cells: Cells, size: tuple[int, int, int]) -> Tensor:

@@ -45,15 +45,15 @@ class LidarTeacher(nn.Module):
     Args:
         grid: BEV range and cells; each cell is 2 ** (stages - 1) voxels wide.
         settings: voxels, widths and head.
-        rules: how targets, losses and decoding work.
+        head_options: how targets, losses and decoding work.
 
     Raises:
         InputError: voxels that do not divide a cell as the encoder's stages do, or stages that do not fit together.
     """
 
-    def __init__(self, grid: GridSettings, settings: TeacherSettings, rules: HeadOptions) -> None:
+    def __init__(self, grid: GridSettings, settings: TeacherSettings, head_options: HeadOptions) -> None:
         super().__init__()
-        self.grid, self.settings, self.rules = grid, settings, rules
+        self.grid, self.settings, self.head_options = grid, settings, head_options
         low = (grid.x_m[0], grid.y_m[0], settings.z_range_m[0])
         cells = voxel_cells(grid, settings)
         self.pts_voxel_layer = VoxelLayer(
@@ -106,13 +106,13 @@ class LidarTeacher(nn.Module):
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """`{"detection": scalar}` of a batch with points and boxes."""
-        targets = self.rules.targets(batch.boxes, batch.labels, self.grid, self.settings.head)
+        targets = self.head_options.targets(batch.boxes, batch.labels, self.grid, self.settings.head)
         predictions = self(_points(batch)).predictions
-        return {"detection": self.rules.detection_loss(targets, predictions, self.settings.head)}
+        return {"detection": self.head_options.detection_loss(targets, predictions, self.settings.head)}
 
     def detect(self, batch: Batch) -> list[Detections]:
         """Boxes of every sample of a batch with points."""
-        return self.rules.decode(self(_points(batch)).predictions, self.grid, self.settings.head)
+        return self.head_options.decode(self(_points(batch)).predictions, self.grid, self.settings.head)
 
 
 def _points(batch: Batch) -> Tensor:

@@ -19,7 +19,7 @@ from typing import Any
 from labeldistill.config.run_files import CHECKPOINT, CHECKPOINT_BEFORE
 
 TAIL_BYTES = 32768
-"""A heartbeat has about 300 bytes: this much of a ledger's end holds its last hundred."""
+"""A heartbeat has about 300 bytes: this much of an event log's end holds its last hundred."""
 
 _NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS}
 # struct flock as fcntl(2) takes it, and the place of l_type in it
@@ -77,7 +77,7 @@ def _locked(stream: int) -> bool | None:
 
 
 def last_events(file: Path) -> list[dict[str, Any]]:
-    """The last events of a ledger, oldest first; a line that is being written or was cut off is passed over."""
+    """The last events of an event log, oldest first; a line that is being written or was cut off is passed over."""
     try:
         with file.open("rb") as stream:
             start = max(stream.seek(0, os.SEEK_END) - TAIL_BYTES, 0)

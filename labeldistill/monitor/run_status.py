@@ -1,4 +1,4 @@
-"""Where one run stands, read from its folder: record, lock, ledger, checkpoint. Nothing is written."""
+"""Where one run stands, read from its folder: record, lock, event log, checkpoint. Nothing is written."""
 
 import os
 import socket
@@ -167,7 +167,7 @@ def _under_way(
 
 
 def _told(blank: RunStatus, events: list[dict[str, Any]], holder: Holder | None, now: float) -> RunStatus:
-    """What the ledger says, and when it said so."""
+    """What the event log says, and when it said so."""
     told: dict[str, Any] = {}
     for event in events:
         told |= {name: value for name, value in event.items() if value is not None}
@@ -187,7 +187,7 @@ def _told(blank: RunStatus, events: list[dict[str, Any]], holder: Holder | None,
 
 
 def _number(value: Any) -> float | None:
-    """A loss; one that is not finite stands in the ledger as text."""
+    """A loss; one that is not finite stands in the event log as text."""
     try:
         return float(value)
     except (TypeError, ValueError):

@@ -74,11 +74,11 @@ def _spreads(plan: StudyPlan, metric: Metric, weights: str) -> list[tuple[str, f
 
 
 def _need(study: StudySettings, metric: Metric, margin: float, basis: str, sd: float, runs: int | None) -> SeedNeed:
-    rules = study.verdict
+    verdict = study.verdict
     noise = _widest_noise(study, metric)
-    equivalence = seeds_for_equivalence(sd, margin, power=rules.power, alpha=rules.alpha, published_sd=noise)
-    now = equivalence_power(len(study.seeds), sd, margin, alpha=rules.alpha, published_sd=noise)
-    difference = seeds_for_difference(sd, margin, power=rules.power, alpha=rules.alpha)
+    equivalence = seeds_for_equivalence(sd, margin, power=verdict.power, alpha=verdict.alpha, published_sd=noise)
+    now = equivalence_power(len(study.seeds), sd, margin, alpha=verdict.alpha, published_sd=noise)
+    difference = seeds_for_difference(sd, margin, power=verdict.power, alpha=verdict.alpha)
     low, high = sd_interval(sd, runs) if runs else (None, None)
     return SeedNeed(metric, basis, sd, margin, equivalence, now, difference, low, high, noise)
 
@@ -118,8 +118,8 @@ def standings(
         weights: which scores.
         seeds: look at no more than so many of the first.
     """
-    study, rules = plan.study, plan.study.verdict
-    looks = looks_at(len(study.seeds), rules.seeds_per_look)
+    study, verdict = plan.study, plan.study.verdict
+    looks = looks_at(len(study.seeds), verdict.seeds_per_look)
     scores = {(v, m): _in_order(plan, v, m, weights)[:seeds] for v in study.variants for m in POINTS}
     found: list[Standing] = []
     for variant, claim_id in study.claims.items():
@@ -129,17 +129,17 @@ def standings(
                 continue
             decision = sequential_decision(
                 scores[variant, metric],
-                sequential_design(looks, rules.alpha),
+                sequential_design(looks, verdict.alpha),
                 published=100 * published,
-                margin=rules.margins.get(metric),
-                published_sd=granted_noise(claims[claim_id], metric, rules.published_sd).sd,
+                margin=verdict.margins.get(metric),
+                published_sd=granted_noise(claims[claim_id], metric, verdict.published_sd).sd,
             )
             found.append(Standing(f"{variant}: {metric} of claim {claim_id}", decision))
     others = [variant for variant in study.variants if variant != study.baseline]
     for variant in others:
         for metric in POINTS:
             pairs = zip(scores[variant, metric], scores[study.baseline, metric], strict=False)
-            design = sequential_design(looks, rules.alpha / (len(others) * len(POINTS)))
+            design = sequential_design(looks, verdict.alpha / (len(others) * len(POINTS)))
             decision = sequential_decision([x - y for x, y in pairs], design)
             found.append(Standing(f"{variant} against {study.baseline}: {metric}", decision))
     return found

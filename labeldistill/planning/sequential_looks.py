@@ -67,13 +67,13 @@ class Looks:
 
 
 def _design(plan: StudyPlan, standings: Sequence[Standing], weights: str) -> dict[str, Any]:
-    study, rules = plan.study, plan.study.verdict
+    study, verdict = plan.study, plan.study.verdict
     return {
         "seeds": list(study.seeds),
-        "looks": list(looks_at(len(study.seeds), rules.seeds_per_look)),
-        "alpha": rules.alpha,
-        "margins": dict(rules.margins),
-        "published_sd": dict(rules.published_sd),
+        "looks": list(looks_at(len(study.seeds), verdict.seeds_per_look)),
+        "alpha": verdict.alpha,
+        "margins": dict(verdict.margins),
+        "published_sd": dict(verdict.published_sd),
         "weights": weights,
         "questions": [entry.question for entry in standings],
     }

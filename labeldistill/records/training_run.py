@@ -17,7 +17,7 @@ def train_with_record(
     variant: str,
     extra: dict[str, Any] | None = None,
 ) -> None:
-    """Train one run of any stage: weights, losses.csv, ledger.jsonl, and record.json as the last file.
+    """Train one run of any stage: weights, losses.csv, events.jsonl, and record.json as the last file.
 
     A folder with a record is finished and left alone. A killed run goes on from its checkpoint; see `training.fit`.
     On several machines each of them calls this, and the first one alone writes.

@@ -18,7 +18,7 @@ MESSAGES_ONLY = {
 
 _LOGGERS = {"logging", "logger", "log", "_logger", "_log"}
 _LOG_METHODS = {"debug", "info", "warning", "error", "exception", "critical"}
-_EVENT_LOGS = {"ledger", "event_log", "EventLog"}
+_EVENT_LOGS = {"events", "event_log", "EventLog"}
 
 # Decorators that read no hint; a function under any other one keeps its hints.
 _DECORATORS = {

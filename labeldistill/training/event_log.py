@@ -1,4 +1,4 @@
-"""The ledger of a run: append-only lines of what happened when, for `status` and for the curious."""
+"""The event log of a run: append-only lines saying what happened and when, read by `status`."""
 
 import json
 import os
@@ -13,7 +13,7 @@ BEAT_EVERY_S = 5.0
 class EventLog:
     """Appends events; heartbeats are written at most every few seconds, whatever the pace of the steps.
 
-    A ledger that can't be written never ends a run: watching is not the work.
+    A log that cannot be written never ends a run: a run must not fail because nobody can watch it.
     """
 
     def __init__(self, path: Path, run_key: str, beat_every_s: float = BEAT_EVERY_S) -> None:
@@ -39,8 +39,8 @@ class EventLog:
         return True
 
 
-def read_ledger(path: Path) -> list[dict[str, Any]]:
-    """Events of a ledger, oldest first; a missing file has none, and a line cut off by a crash is passed over."""
+def read_events(path: Path) -> list[dict[str, Any]]:
+    """Events of a log, oldest first; a missing file has none, and a line cut off by a crash is passed over."""
     if not path.is_file():
         return []
     events = []

@@ -70,7 +70,7 @@ def fit(job: TrainingJob, finish: Finish = lambda outcome: None) -> Outcome | No
                     event, step=step, steps=length.steps, reason=_reason(error)
                 )
             raise
-        session.ledger.write(outcome.status, step=session.step, steps=length.steps, reason=outcome.reason)
+        session.events.write(outcome.status, step=session.step, steps=length.steps, reason=outcome.reason)
         remove_checkpoint(job.out_dir)
     return outcome
 

@@ -57,7 +57,7 @@ class Session:
         self.job, self.length = job, length
         self.scaled, self._heartbeat = scaled, heartbeat
         self.stop = StopRequest()
-        self.ledger = EventLog(job.out_dir / EVENTS, job.run_key)
+        self.events = EventLog(job.out_dir / EVENTS, job.run_key)
         self.table = LossTable()
         self.ema: Ema | None = None
         self.frozen_before: dict[str, Any] = {}
@@ -124,7 +124,7 @@ class Session:
         self.frozen_before = saved["frozen_before"]
 
     def _announce(self) -> None:
-        self.ledger.write(
+        self.events.write(
             "resumed" if self.start else "started",
             step=self.start,
             steps=self.length.steps,
@@ -233,7 +233,7 @@ class Session:
             signum = self.stop.signum or 15
         self.save()
         if self.is_main:
-            self.ledger.write("stopped", step=self.step, steps=self.length.steps, signal=signum)
+            self.events.write("stopped", step=self.step, steps=self.length.steps, signal=signum)
         raise Interrupted(signum, self.step, self.length.steps)
 
     def _watch(self) -> None:
@@ -241,12 +241,12 @@ class Session:
             return
         row = dict(zip(self.table.columns, self.table.rows[-1], strict=True))
         self._curves.add(self.step, {name: value for name, value in row.items() if name != "step"})
-        if not self.ledger.beat_due():
+        if not self.events.beat_due():
             return
         self._heartbeat()
         done = self.step - self.start
         per_step = (time.monotonic() - self._clock) / done
-        self.ledger.write(
+        self.events.write(
             "progress",
             step=self.step,
             steps=self.length.steps,

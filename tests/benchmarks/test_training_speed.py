@@ -1,4 +1,4 @@
-"""What ledger, loss table, curves, checkpoints and the record of a run take beside its training steps.
+"""What event log, loss table, curves, checkpoints and the record of a run take beside its training steps.
 
     pytest tests/benchmarks -k training --benchmark-only
 
@@ -81,7 +81,7 @@ def test_training_bookkeeping(
     record = sum(seconds["record made"]) + sum(seconds["record written"])
     step = (whole - sum(seconds["checkpoint"]) - record) / STEPS
     parts = {
-        "ledger, curves": sum(seconds["watch"]) / STEPS / step,
+        "event log, curves": sum(seconds["watch"]) / STEPS / step,
         f"checkpoint, every {usual} steps": sum(seconds["checkpoint"]) / len(seconds["checkpoint"]) / usual / step,
         f"record, once in {usual} steps": record / usual / step,
     }

@@ -1,11 +1,11 @@
-"""Trials of runs without data or parents: made-up key frames, smaller shapes of the same networks."""
+"""Dry runs without data or parents: random key frames, smaller shapes of the same networks."""
 
 import numpy as np
 import pytest
 import torch
 
 from labeldistill.checks.dry_run import Places, prepare, small
-from labeldistill.checks.synthetic_batches import MadeUpItems
+from labeldistill.checks.synthetic_batches import SyntheticItems
 from labeldistill.config.load import load_study
 from labeldistill.config.runs import run_settings
 from labeldistill.config.study import RunSettings
@@ -16,22 +16,22 @@ def student(study: str = "smoke", variant: str = "full") -> RunSettings:
     return run_settings(load_study(study), "student", variant, 0)
 
 
-def test_made_up_key_frames_follow_from_seed_epoch_and_index() -> None:
+def test_synthetic_key_frames_follow_from_seed_epoch_and_index() -> None:
     run = student()
-    items, again = MadeUpItems(run), MadeUpItems(run)
+    items, again = SyntheticItems(run), SyntheticItems(run)
     one, same = items.item(1, 2), again.item(1, 2)
     assert one.images is not None
     assert same.images is not None
     assert torch.equal(one.images, same.images)
     assert torch.equal(one.boxes[0], same.boxes[0])
-    for other in (items.item(1, 3), items.item(2, 2), MadeUpItems(run.model_copy(update={"seed": 1})).item(1, 2)):
+    for other in (items.item(1, 3), items.item(2, 2), SyntheticItems(run.model_copy(update={"seed": 1})).item(1, 2)):
         assert other.images is not None
         assert not torch.equal(one.images, other.images)
 
 
-def test_made_up_key_frames_have_the_runs_shapes_and_plausible_values() -> None:
+def test_synthetic_key_frames_have_the_runs_shapes_and_plausible_values() -> None:
     run = student()
-    items = MadeUpItems(run)
+    items = SyntheticItems(run)
     batch = items.collate([items.item(0, 0), items.item(0, 1)])
     assert batch.images is not None
     assert batch.depth is not None
@@ -55,10 +55,10 @@ def test_made_up_key_frames_have_the_runs_shapes_and_plausible_values() -> None:
 
 
 def test_a_run_only_gets_what_its_terms_want() -> None:
-    baseline = MadeUpItems(student(variant="baseline")).item(0, 0)
+    baseline = SyntheticItems(student(variant="baseline")).item(0, 0)
     assert baseline.points is None
     assert baseline.depth is not None
-    teacher = MadeUpItems(run_settings(load_study("smoke"), "teacher", None, 0)).item(0, 0)
+    teacher = SyntheticItems(run_settings(load_study("smoke"), "teacher", None, 0)).item(0, 0)
     assert teacher.images is None
     assert teacher.points is not None
 
@@ -86,7 +86,7 @@ def test_small_leaves_a_small_run_alone() -> None:
     assert small(once) == once
 
 
-def test_what_is_made_up_is_said() -> None:
+def test_notes_say_what_is_random() -> None:
     notes = prepare(student(), Places(), batch=1, device="cpu").notes
     assert notes == (
         "untrained, with random weights: teacher, label encoder",

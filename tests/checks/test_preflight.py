@@ -24,7 +24,7 @@ def settings(variant: str = "full", **switches: str) -> RunSettings:
     return run.model_copy(update={"student": student, "grid": grid, "switches": run.switches | released})
 
 
-def trial(run: RunSettings) -> DryRun:
+def dry_run_of(run: RunSettings) -> DryRun:
     return prepare(run, Places(), batch=1, device="cpu")
 
 
@@ -35,7 +35,7 @@ def finding(found: Preflight, about: str) -> Finding:
 
 @pytest.fixture(scope="module")
 def released() -> Preflight:
-    return preflight("full", trial(settings()))
+    return preflight("full", dry_run_of(settings()))
 
 
 def test_released_lidar_distillation_of_the_past_frame_trains_its_adaptor_alone(released: Preflight) -> None:
@@ -59,7 +59,7 @@ def test_released_teachers_drift_in_their_buffers_and_nowhere_else(released: Pre
 
 
 def test_corrected_switches_train_the_key_frame_and_leave_the_teachers_alone() -> None:
-    found = preflight("full", trial(settings(partition_axis="corrected", teacher_mode="corrected")))
+    found = preflight("full", dry_run_of(settings(partition_axis="corrected", teacher_mode="corrected")))
     assert {row.verdict for row in found.findings} == {Verdict.passed}
     lidar = finding(found, "lidar_feature at scale 0").detail
     assert "lies in frames 0, -1, -2" in lidar
@@ -69,7 +69,7 @@ def test_corrected_switches_train_the_key_frame_and_leave_the_teachers_alone() -
 
 
 def test_a_baseline_has_no_teacher_to_audit() -> None:
-    found = preflight("baseline", trial(settings("baseline")))
+    found = preflight("baseline", dry_run_of(settings("baseline")))
     assert found.frozen == []
     assert {row.about for row in found.findings} == {"detection", "depth", "teacher and label encoder"}
     assert not found.failed
@@ -79,7 +79,7 @@ def test_a_baseline_has_no_teacher_to_audit() -> None:
 
 
 def test_a_teacher_left_in_train_mode_under_corrected_fails() -> None:
-    planted = trial(settings(teacher_mode="corrected"))
+    planted = dry_run_of(settings(teacher_mode="corrected"))
     model: Any = planted.job.model
     model.teacher_follows = True
     buffers = finding(preflight("full", planted), "centerpoint: BatchNorm buffers")
@@ -88,7 +88,7 @@ def test_a_teacher_left_in_train_mode_under_corrected_fails() -> None:
 
 
 def test_a_teacher_whose_weights_move_fails() -> None:
-    planted = trial(settings())
+    planted = dry_run_of(settings())
     model: Any = planted.job.model
     weight = next(model.label_encoder.parameters())
 
@@ -103,7 +103,7 @@ def test_a_teacher_whose_weights_move_fails() -> None:
 
 def test_a_term_that_trains_nothing_fails() -> None:
     run = settings("baseline")
-    found = preflight("baseline", trial(run.model_copy(update={"terms": {"detection": 1.0, "depth": 0.0}})))
+    found = preflight("baseline", dry_run_of(run.model_copy(update={"terms": {"detection": 1.0, "depth": 0.0}})))
     assert finding(found, "depth").verdict is Verdict.failed
     assert finding(found, "detection").verdict is Verdict.passed
     assert found.failed
@@ -116,7 +116,7 @@ def _audit(into_free: float = 0.0, into_teacher: float = 0.0, into_backbone: flo
     return GradientAudit([own, free], [PartGradient("lidar_feature", 0, k, v) for k, v in parts.items()])
 
 
-def test_verdicts_of_made_up_audits() -> None:
+def test_verdicts_of_planted_audits() -> None:
     corrected = settings(partition_axis="corrected")
 
     def verdicts(audit: GradientAudit, run: RunSettings = corrected) -> list[Verdict]:

@@ -75,7 +75,7 @@ def test_watching_in_a_terminal_draws_in_place_and_fits_its_height(tmp_path: Pat
     run = StudyPlan(load_study("smoke"), tmp_path).run("full", 1)
     run.folder.mkdir(parents=True)
     event = {"time": time.time(), "event": "started", "step": 0, "steps": 10}
-    (run.folder / "ledger.jsonl").write_text(json.dumps(event) + "\n")
+    (run.folder / "events.jsonl").write_text(json.dumps(event) + "\n")
     ours, theirs = pty.openpty()
     env = {**os.environ, "PYTHONPATH": str(ROOT), "LINES": "12", "COLUMNS": "160", "TERM": "xterm"}
     call = command("smoke", "--watch", "--every", "0.2", "--results", str(tmp_path))

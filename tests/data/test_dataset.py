@@ -256,8 +256,8 @@ def test_matrices_of_intrinsics_and_augmentation(infos, make_run):
 def test_the_cloud_is_the_devkits_sweeps(infos, make_run, devkit):
     """Oracle: LidarPointCloud.from_file_multisweep, which walks the past and works in float64 sensor frames."""
     run = make_run("teacher", corrected=("future_sweeps", "first_frame_sweeps", "sweep_precision"))
-    rules = replace(LoadingOptions.from_settings(run, training=False), max_point_distance_m=1e9)
-    dataset = KeyFrameDataset(infos, run, "train", False, rules=rules)
+    options = replace(LoadingOptions.from_settings(run, training=False), max_point_distance_m=1e9)
+    dataset = KeyFrameDataset(infos, run, "train", False, options=options)
     sample = devkit.get("sample", dataset.tokens[2])
     cloud, times = LidarPointCloud.from_file_multisweep(devkit, sample, "LIDAR_TOP", "LIDAR_TOP", 6, min_distance=0.0)
     record = devkit.get("sample_data", sample["data"]["LIDAR_TOP"])

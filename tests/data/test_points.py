@@ -3,7 +3,7 @@ import pytest
 from numpy.random import RandomState
 from pyquaternion import Quaternion
 
-from labeldistill.data.points import SweepRule, capped, in_key_frame, within
+from labeldistill.data.points import SweepOptions, capped, in_key_frame, within
 from labeldistill.geometry.frames import pose_matrix
 
 # slot and own of: a full neighbourhood; two clouds since the last key frame; a scene's first key frame; a lone one.
@@ -16,20 +16,20 @@ LONE = ([0], [1])
 @pytest.mark.parametrize(
     ("clouds", "rule", "chosen"),
     [
-        (FULL, SweepRule(5, 3, cut_at_gap=True), range(9)),
-        (FULL, SweepRule(5, 0, cut_at_gap=True), range(6)),
-        (FULL, SweepRule(2, 1, cut_at_gap=True), [0, 1, 2, 6]),
-        (FULL, SweepRule(5, 3, cut_at_gap=False), range(9)),
-        (SHORT, SweepRule(5, 3, cut_at_gap=True), [0, 1, 2]),  # the list ends at the gap, nothing of the future
-        (SHORT, SweepRule(2, 3, cut_at_gap=True), [0, 1, 2, 6, 7, 8]),  # two were asked for, no gap
-        (SHORT, SweepRule(5, 3, cut_at_gap=False), range(9)),
-        (FIRST, SweepRule(5, 3, cut_at_gap=True), [0] * 9),  # the released copies
-        (FIRST, SweepRule(5, 0, cut_at_gap=True), [0] * 6),
-        (FIRST, SweepRule(5, 3, cut_at_gap=False), range(4)),
-        (FIRST, SweepRule(5, 0, cut_at_gap=False), [0]),
-        (LONE, SweepRule(5, 3, cut_at_gap=True), [0] * 9),
-        (LONE, SweepRule(5, 3, cut_at_gap=False), [0]),
-        (LONE, SweepRule(0, 0, cut_at_gap=True), [0]),
+        (FULL, SweepOptions(5, 3, cut_at_gap=True), range(9)),
+        (FULL, SweepOptions(5, 0, cut_at_gap=True), range(6)),
+        (FULL, SweepOptions(2, 1, cut_at_gap=True), [0, 1, 2, 6]),
+        (FULL, SweepOptions(5, 3, cut_at_gap=False), range(9)),
+        (SHORT, SweepOptions(5, 3, cut_at_gap=True), [0, 1, 2]),  # the list ends at the gap, nothing of the future
+        (SHORT, SweepOptions(2, 3, cut_at_gap=True), [0, 1, 2, 6, 7, 8]),  # two were asked for, no gap
+        (SHORT, SweepOptions(5, 3, cut_at_gap=False), range(9)),
+        (FIRST, SweepOptions(5, 3, cut_at_gap=True), [0] * 9),  # the released copies
+        (FIRST, SweepOptions(5, 0, cut_at_gap=True), [0] * 6),
+        (FIRST, SweepOptions(5, 3, cut_at_gap=False), range(4)),
+        (FIRST, SweepOptions(5, 0, cut_at_gap=False), [0]),
+        (LONE, SweepOptions(5, 3, cut_at_gap=True), [0] * 9),
+        (LONE, SweepOptions(5, 3, cut_at_gap=False), [0]),
+        (LONE, SweepOptions(0, 0, cut_at_gap=True), [0]),
     ],
 )
 def test_which_clouds_are_used(clouds, rule, chosen):

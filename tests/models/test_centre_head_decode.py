@@ -52,10 +52,10 @@ def scenes(draw):
 @settings(max_examples=40, deadline=None)
 @given(scenes(), scenes(), st.booleans())
 def test_decoding_perfect_predictions_returns_the_boxes(first, second, released):
-    rules = HeadOptions(truncate_centres=released, old_radius=released, squared_distance=True)
+    options = HeadOptions(truncate_centres=released, old_radius=released, squared_distance=True)
     head = HeadSettings(max_objects=12)
-    targets = rules.targets([first[0], second[0]], [first[1], second[1]], GRID, head)
-    for found, (boxes, labels) in zip(rules.decode(perfect(targets), GRID, head), (first, second), strict=True):
+    targets = options.targets([first[0], second[0]], [first[1], second[1]], GRID, head)
+    for found, (boxes, labels) in zip(options.decode(perfect(targets), GRID, head), (first, second), strict=True):
         assert len(found.boxes) == len(boxes)
         if not len(boxes):
             continue

@@ -164,7 +164,7 @@ def run(teacher_settings: TeacherSettings | None) -> RunSettings:
 def test_a_run_says_how_it_is_built() -> None:
     model = LidarTeacher.from_settings(run(SETTINGS))
     assert model.grid == GRID
-    assert model.rules.mask_nan
+    assert model.head_options.mask_nan
     with pytest.raises(InputError, match="teacher"):
         LidarTeacher.from_settings(run(None))
 

@@ -61,10 +61,10 @@ def wait_for(plan: StudyPlan, run: PlannedRun, wanted: Callable[[RunStatus], boo
     return found
 
 
-def write_ledger(run: PlannedRun, *events: dict[str, Any], **about: Any) -> None:
+def write_events(run: PlannedRun, *events: dict[str, Any], **about: Any) -> None:
     run.folder.mkdir(parents=True, exist_ok=True)
     about = {"time": time.time(), "host": socket.gethostname(), "pid": 1, "run_key": run.key} | about
-    with (run.folder / "ledger.jsonl").open("a") as stream:
+    with (run.folder / "events.jsonl").open("a") as stream:
         stream.writelines(json.dumps({**about, **event}) + "\n" for event in events)
 
 
@@ -143,7 +143,7 @@ def test_a_process_of_another_machine_is_believed_as_long_as_it_gives_signs_of_l
     now = time.time()
     for age, state in ((5, State.running), (120, State.silent), (4000, State.killed)):
         beat = {"event": "progress", "step": 7, "steps": 10, "epoch": 0, "loss": 1.5, "eta_s": 60.0}
-        write_ledger(run, beat, time=now - age, host="elsewhere", pid=77)
+        write_events(run, beat, time=now - age, host="elsewhere", pid=77)
         (run.folder / ".lock").write_text(json.dumps({"pid": 77, "host": "elsewhere"}))
         found = row(plan, run)
         assert found.state is state
@@ -153,7 +153,7 @@ def test_a_process_of_another_machine_is_believed_as_long_as_it_gives_signs_of_l
 
 def test_a_lock_file_of_this_machine_without_its_process_is_no_run(plan: StudyPlan) -> None:
     run = plan.run("baseline", 0)
-    write_ledger(run, {"event": "started", "step": 0, "steps": 10})
+    write_events(run, {"event": "started", "step": 0, "steps": 10})
     (run.folder / ".lock").write_text(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}))
     found = row(plan, run)
     assert found.state is State.killed  # although it just spoke and a process of that number lives
@@ -162,18 +162,18 @@ def test_a_lock_file_of_this_machine_without_its_process_is_no_run(plan: StudyPl
 
 def test_a_clock_that_was_set_back_and_a_loss_that_is_no_number(plan: StudyPlan) -> None:
     run = plan.run("baseline", 0)
-    write_ledger(run, {"event": "failed", "step": 3, "steps": 10, "loss": "inf", "reason": "x"}, time=time.time() + 9e5)
+    write_events(run, {"event": "failed", "step": 3, "steps": 10, "loss": "inf", "reason": "x"}, time=time.time() + 9e5)
     found = row(plan, run)
     assert (found.state, found.sign_age_s, found.loss) == (State.failed, 0.0, float("inf"))
 
 
 def test_while_two_processes_write_every_look_is_whole(plan: StudyPlan) -> None:
-    """Two processes write their ledgers byte by byte; no look fails and no step goes back."""
+    """Two processes write their event logs byte by byte; no look fails and no step goes back."""
     code = (
         "import json, sys, time\n"
         "from labeldistill.training.lock import RunLock\nfrom pathlib import Path\n"
         "folder = Path(sys.argv[1])\nimport os, socket\n"
-        "with RunLock(folder / '.lock'), (folder / 'ledger.jsonl').open('wb', buffering=0) as stream:\n"
+        "with RunLock(folder / '.lock'), (folder / 'events.jsonl').open('wb', buffering=0) as stream:\n"
         "    end = time.monotonic() + 3\n    step = 0\n"
         "    while time.monotonic() < end:\n"
         "        step += 1\n"
@@ -281,7 +281,7 @@ from labeldistill.training.event_log import EventLog
 from labeldistill.training.lock import RunLock
 folder = Path(sys.argv[1])
 with RunLock(folder / ".lock"):
-    EventLog(folder / "ledger.jsonl", folder.name).write("started", step=0, steps=9)
+    EventLog(folder / "events.jsonl", folder.name).write("started", step=0, steps=9)
     time.sleep(100)
 """
 
@@ -303,8 +303,8 @@ def test_a_run_under_a_key_of_former_settings_is_shown_while_its_process_lives(p
     assert len(study_status(plan).runs) == len(plan.runs)
 
 
-def test_a_long_ledger_is_read_from_its_end(tmp_path: Path) -> None:
-    file = tmp_path / "ledger.jsonl"
+def test_a_long_event_log_is_read_from_its_end(tmp_path: Path) -> None:
+    file = tmp_path / "events.jsonl"
     lines = [json.dumps({"event": "progress", "step": step, "text": "ü" * 40}) for step in range(5000)]
     file.write_text("\n".join(lines) + '\n{"event": "progr')
     found = last_events(file)

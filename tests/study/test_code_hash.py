@@ -89,7 +89,7 @@ SAME = {
         "import torch\n",
         "import logging\nimport torch\n\nlogger = logging.getLogger(__name__)\n",
     ),
-    "an event": ("        return x", '        self.ledger.write("step", width=self.width)\n        return x'),
+    "an event": ("        return x", '        self.events.write("step", width=self.width)\n        return x'),
     "a cast": ("return x *", 'return cast("Tensor", x) *', "import torch\n", "import torch\nfrom typing import cast\n"),
 }
 OTHER = {

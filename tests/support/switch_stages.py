@@ -97,7 +97,7 @@ def settings(stage: Stage, **switches: str) -> RunSettings:
 
 
 def awkward_boxes() -> tuple[Tensor, Tensor]:
-    """Boxes that tell rules apart.
+    """Boxes that tell options apart.
 
     Wholly beyond +x; a centre half a cell below -x; a trailer too large for the least radius; a bus over a car; a thin
     one.
@@ -181,8 +181,8 @@ def _losses(model: Any, batch: Batch) -> tuple[dict[Any, Tensor], HeadOutput]:
     else:
         maps = draw_label_maps(batch.boxes, batch.labels, model.grid, model.map_options)
         predictions, head = model(maps), model.head_settings
-    targets = model.rules.targets(batch.boxes, batch.labels, model.grid, head)
-    return {"detection": model.rules.detection_loss(targets, predictions, head)}, predictions
+    targets = model.head_options.targets(batch.boxes, batch.labels, model.grid, head)
+    return {"detection": model.head_options.detection_loss(targets, predictions, head)}, predictions
 
 
 def observe_optimisation(infos: Infos, run: RunSettings, folder: Path) -> Observed:

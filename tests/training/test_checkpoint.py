@@ -12,7 +12,7 @@ import torch
 from labeldistill.errors import InputError
 from labeldistill.monitor.run_liveness import checkpoint_step
 from labeldistill.training.checkpoint import BEFORE, DAMAGED, FILE, load_checkpoint, save_checkpoint
-from labeldistill.training.event_log import read_ledger
+from labeldistill.training.event_log import read_events
 
 ToyRun = Callable[..., int]
 ARTEFACTS = ("weights-raw.safetensors", "weights-ema.safetensors", "losses.csv")
@@ -50,7 +50,7 @@ def test_one_flipped_bit_anywhere_is_seen(tmp_path: Path, at: float, capsys: pyt
     flip(checkpoints / FILE, at)
     assert step_of(tmp_path) == 5
     assert (checkpoints / DAMAGED).is_file()
-    (event,) = read_ledger(tmp_path / "ledger.jsonl")
+    (event,) = read_events(tmp_path / "events.jsonl")
     assert event["event"] == "fell-back"
     assert event["step"] == 5
     for told in (event["reason"], capsys.readouterr().err):
@@ -80,7 +80,7 @@ def test_a_kill_between_the_two_names_leaves_one(tmp_path: Path) -> None:
     checkpoints = saved(tmp_path, 5, 10)
     (checkpoints / FILE).unlink()
     assert step_of(tmp_path) == 5
-    assert not read_ledger(tmp_path / "ledger.jsonl")
+    assert not read_events(tmp_path / "events.jsonl")
 
 
 def test_a_damaged_checkpoint_costs_steps_and_no_bits(toy_run: ToyRun, tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_a_damaged_checkpoint_costs_steps_and_no_bits(toy_run: ToyRun, tmp_path:
     assert toy_run(folder) == 0, Path(f"{folder}.stderr").read_text()
     for name in ARTEFACTS:
         assert (folder / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
-    events = [event for event in read_ledger(folder / "ledger.jsonl") if event["event"] != "progress"]
+    events = [event for event in read_events(folder / "events.jsonl") if event["event"] != "progress"]
     assert [event["event"] for event in events] == ["started", "fell-back", "resumed", "finished"]
     assert [event["step"] for event in events[1:3]] == [10, 10]
     assert not (folder / "checkpoint").exists()

@@ -15,7 +15,7 @@ import torch
 import torch.multiprocessing as mp
 from stage_runs import Runs
 
-from labeldistill.training.event_log import read_ledger
+from labeldistill.training.event_log import read_events
 from labeldistill.training.sync_batchnorm import synchronised
 from labeldistill.training.weights_file import WEIGHTS, read_weights, weights_path
 
@@ -54,7 +54,7 @@ def test_the_weights_are_the_same(both: tuple[Path, Path]) -> None:
 
 
 def test_one_process_writes_the_files(both: tuple[Path, Path]) -> None:
-    events = [event["event"] for event in read_ledger(both[1] / "ledger.jsonl")]
+    events = [event["event"] for event in read_events(both[1] / "events.jsonl")]
     assert events.count("started") == events.count("finished") == 1
     assert len(list((both[1] / "tensorboard").iterdir())) == 1
 
@@ -84,7 +84,7 @@ def assert_the_same(folder: Path, other: Path) -> None:
 
 
 def events(folder: Path) -> list[str]:
-    found = (event["event"] for event in read_ledger(folder / "ledger.jsonl"))
+    found = (event["event"] for event in read_events(folder / "events.jsonl"))
     return [event for event in found if event != "progress"]
 
 

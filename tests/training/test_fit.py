@@ -13,7 +13,7 @@ from torch import Tensor
 from toy_training import ToyBatch, ToyModel, toy_job
 
 from labeldistill.errors import InputError
-from labeldistill.training.event_log import EventLog, read_ledger
+from labeldistill.training.event_log import EventLog, read_events
 from labeldistill.training.fit import fit
 from labeldistill.training.job import Outcome
 from labeldistill.training.weights_file import read_weights, weights_path
@@ -62,8 +62,8 @@ def test_a_teacher_in_train_mode_drifts_in_its_buffers_alone(run: tuple[Path, Ou
     assert drift["unchanged"] is False
 
 
-def test_the_ledger_tells_the_story(run: tuple[Path, Outcome]) -> None:
-    events = read_ledger(run[0] / "ledger.jsonl")
+def test_the_event_log_tells_the_story(run: tuple[Path, Outcome]) -> None:
+    events = read_events(run[0] / "events.jsonl")
     assert [e["event"] for e in events if e["event"] != "progress"] == ["started", "finished"]
     assert {e["run_key"] for e in events} == {"toykey"}
     beats = [e for e in events if e["event"] == "progress"]
@@ -71,14 +71,14 @@ def test_the_ledger_tells_the_story(run: tuple[Path, Outcome]) -> None:
     assert all({"step", "steps", "epoch", "eta_s", "loss"} <= set(beat) for beat in beats)
 
 
-def test_the_ledger_is_bounded_and_survives_a_cut_line(tmp_path: Path) -> None:
-    ledger = EventLog(tmp_path / "ledger.jsonl", "key")
-    assert [ledger.beat_due() for _ in range(100)].count(True) == 1
-    ledger.write("started", step=0)
-    with ledger.path.open("a") as stream:
+def test_the_event_log_is_bounded_and_survives_a_cut_line(tmp_path: Path) -> None:
+    log = EventLog(tmp_path / "events.jsonl", "key")
+    assert [log.beat_due() for _ in range(100)].count(True) == 1
+    log.write("started", step=0)
+    with log.path.open("a") as stream:
         stream.write('{"event": "prog')
-    assert [e["event"] for e in read_ledger(ledger.path)] == ["started"]
-    EventLog(tmp_path / "nowhere" / "ledger.jsonl", "key").write("started")  # must not end a run
+    assert [e["event"] for e in read_events(log.path)] == ["started"]
+    EventLog(tmp_path / "nowhere" / "events.jsonl", "key").write("started")  # must not end a run
 
 
 def test_tensorboard_curves_are_written(run: tuple[Path, Outcome]) -> None:
@@ -122,7 +122,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_as_diverged(tmp_path: Path) -> N
     assert outcome.steps_done == 4
     assert outcome.losses["last"]["total"] is None
     assert read_weights(weights_path(tmp_path, "raw"))[1]["status"] == "diverged"
-    assert read_ledger(tmp_path / "ledger.jsonl")[-1]["event"] == "diverged"
+    assert read_events(tmp_path / "events.jsonl")[-1]["event"] == "diverged"
 
 
 def test_late_divergence_is_noticed_too(tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_an_error_in_the_data_is_told_and_written_down(tmp_path: Path) -> None:
     job.items.item = broken  # type: ignore[method-assign]
     with pytest.raises(InputError, match=r"x\.jpg: truncated"):
         fit(job)
-    last = read_ledger(tmp_path / "ledger.jsonl")[-1]
+    last = read_events(tmp_path / "events.jsonl")[-1]
     assert (last["event"], last["reason"]) == ("failed", "samples/CAM_FRONT/x.jpg: truncated")
     assert not list(tmp_path.glob("weights-*"))
 
@@ -179,15 +179,15 @@ def test_losses_and_weights_do_not_depend_on_where_checkpoints_fall(tmp_path: Pa
     trained(tmp_path, checkpoint_every_steps=1)
     for name in ("losses.csv", "weights-ema.safetensors"):
         assert (tmp_path / name).read_bytes() == (run[0] / name).read_bytes()
-    assert json.loads((tmp_path / "ledger.jsonl").read_text().splitlines()[0])["step"] == 0
+    assert json.loads((tmp_path / "events.jsonl").read_text().splitlines()[0])["step"] == 0
 
 
-def test_a_checkpoint_that_can_not_be_read_ends_the_run_and_the_ledger_says_so(tmp_path: Path) -> None:
+def test_a_checkpoint_that_can_not_be_read_ends_the_run_and_the_event_log_says_so(tmp_path: Path) -> None:
     (tmp_path / "checkpoint").mkdir()
     (tmp_path / "checkpoint/state.pt").write_bytes(b"PK, cut short")
     with pytest.raises(InputError, match=r"state.pt: can't be read .*; delete it to start afresh"):
         fit(toy_job(tmp_path))
-    (event,) = read_ledger(tmp_path / "ledger.jsonl")
+    (event,) = read_events(tmp_path / "events.jsonl")
     assert event["event"] == "failed"
     assert "state.pt" in event["reason"]
 

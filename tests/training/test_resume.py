@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from labeldistill.training.event_log import read_ledger
+from labeldistill.training.event_log import read_events
 
 ToyRun = Callable[..., int]
 ARTEFACTS = ("weights-raw.safetensors", "weights-ema.safetensors", "losses.csv")
@@ -24,7 +24,7 @@ def whole(toy_run: ToyRun, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def events(folder: Path) -> list[str]:
-    return [event["event"] for event in read_ledger(folder / "ledger.jsonl") if event["event"] != "progress"]
+    return [event["event"] for event in read_events(folder / "events.jsonl") if event["event"] != "progress"]
 
 
 def assert_same(folder: Path, whole: Path) -> None:
@@ -79,7 +79,7 @@ def test_asked_to_stop_keeps_a_checkpoint(toy_run: ToyRun, tmp_path: Path, whole
     assert "goes on from there" in Path(f"{folder}.stderr").read_text()
     finish(toy_run, folder)
     assert_same(folder, whole)
-    assert [e["step"] for e in read_ledger(folder / "ledger.jsonl") if e["event"] == "resumed"] == [8]
+    assert [e["step"] for e in read_events(folder / "events.jsonl") if e["event"] == "resumed"] == [8]
 
 
 def test_a_full_disk_is_a_clear_error_and_keeps_the_last_checkpoint(

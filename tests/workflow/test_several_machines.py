@@ -61,7 +61,7 @@ def test_two_nodes_of_slurm_train_as_two_devices(finished: Workplace, pair: Clus
     said = "".join(file.read_text()[-2000:] for file in place.folder.glob("results/spread/logs/*.log"))
     assert code == 0, log.read_text()[-3000:] + said
     (folder,) = root.iterdir()
-    events = [json.loads(line) for line in (folder / "ledger.jsonl").read_text().splitlines()]
+    events = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
     assert [e["event"] for e in events if e["event"] != "progress"] == ["started", "stopped", "resumed", "finished"]
     assert json.loads((folder / "record.json").read_text())["device"]["processes"] == 2
 

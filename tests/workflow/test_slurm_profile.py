@@ -149,7 +149,7 @@ def test_a_preempted_study_ends_with_the_numbers_of_a_local_run(
     finally:
         process.kill()
     assert code == 0, log.read_text()[-3000:]
-    events = [json.loads(line)["event"] for line in next(folder.glob("*/ledger.jsonl")).read_text().splitlines()]
+    events = [json.loads(line)["event"] for line in next(folder.glob("*/events.jsonl")).read_text().splitlines()]
     assert [event for event in events if event != "progress"] == ["started", "stopped", "resumed", "finished"]
     assert len(list(place.folder.glob("reports/nano/*/index.html"))) == 1
 

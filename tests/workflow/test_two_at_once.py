@@ -115,7 +115,7 @@ def test_a_second_training_can_wait_for_the_first(finished: Workplace, tmp_path:
 
 
 def test_a_clock_that_jumps_while_training(finished: Workplace, tmp_path: Path) -> None:
-    """Days to and fro at every look: the same weights, a wall time that is true, a ledger that `status` reads."""
+    """Days to and fro at every look: the same weights, a wall time that is true, an event log that `status` reads."""
     (tmp_path / "fault").mkdir()
     (tmp_path / "fault/sitecustomize.py").write_text(JUMPING)
     (tmp_path / "kept").mkdir()

@@ -92,12 +92,12 @@ def _run(recorded: dict[str, Any], offsets: list[int]) -> RunSettings:
     )
 
 
-def _rules(name: str, value: dict[str, Any], run: RunSettings) -> LoadingOptions:
+def _options(name: str, value: dict[str, Any], run: RunSettings) -> LoadingOptions:
     """What the recorded dataset was told: det_* is the validation's class, lidar_* the training's."""
     asked = value["kwargs"]
-    rules = LoadingOptions.from_settings(run, training=asked["is_train"])
+    options = LoadingOptions.from_settings(run, training=asked["is_train"])
     return replace(
-        rules,
+        options,
         depth=asked.get("return_depth", False),
         points=asked.get("return_lidar", False),
         boxes=asked["is_train"],
@@ -107,7 +107,7 @@ def _rules(name: str, value: dict[str, Any], run: RunSettings) -> LoadingOptions
 
 def _item(name: str, value: dict[str, Any], recorded: dict[str, Any], infos: Infos) -> Iterator[Comparison]:
     run = _run(recorded, value["kwargs"]["key_idxes"])
-    dataset = KeyFrameDataset(infos, run, "train", True, rules=_rules(name, value, run))
+    dataset = KeyFrameDataset(infos, run, "train", True, options=_options(name, value, run))
     rng = RandomState(value["np_seed"])
     item = dataset.load(value["idx"], rng)
     yield exact(f"{name}: next random number", rng.random_sample(), value["next_np_random"])
@@ -164,11 +164,11 @@ def _labels(name: str, value: dict[str, Any], item: Item) -> Iterator[Comparison
 def _capped(value: dict[str, Any], recorded: dict[str, Any], infos: Infos) -> Iterator[Comparison]:
     """A cloud of more points than are allowed: which are kept, under the recorded BEV matrix."""
     run = _run(recorded, [])
-    rules = replace(LoadingOptions.from_settings(run, training=True), max_points=value["max_points"])
+    options = replace(LoadingOptions.from_settings(run, training=True), max_points=value["max_points"])
     keys = infos.sweeps.file.take(np.flatnonzero(infos.sweeps.slot == 0)).to_pylist()
     there = [sample for sample, file in enumerate(keys) if file in recorded["lidar_files"]]
     for sample in there:  # the recording does not say which of them it was
-        points = key_frame_cloud(infos, sample, rules, value["bda_rot"].numpy(), RandomState(value["np_seed"]))
+        points = key_frame_cloud(infos, sample, options, value["bda_rot"].numpy(), RandomState(value["np_seed"]))
         if points.shape == tuple(value["points"].shape):
             row = output(f"capped points (sample {sample})", torch.from_numpy(points), value["points"])
             if row.passed or sample == there[-1]:

@@ -115,8 +115,8 @@ def _targets(record: Record) -> Iterator[Comparison]:
     yield compare.exact("bev_mask", maps.mask, theirs["bev_mask"])
     yield compare.output("sum of bev_box", maps.box.double().sum((1, 2)), theirs["bev_box_sum"])
     yield compare.exact("sum of bev_label", maps.label.sum((1, 2)), theirs["bev_label_sum"])
-    rules = model.term_options.head
-    targets = rules.targets(batch.boxes, batch.labels, model.grid, model.head_settings)
+    options = model.term_options.head
+    targets = options.targets(batch.boxes, batch.labels, model.grid, model.head_settings)
     for task, heatmap in enumerate(theirs["heatmaps"]):
         slots = theirs["inds"][task].shape[1]
         yield compare.output(f"heatmap {task}", targets.heatmaps[task], heatmap)

@@ -72,7 +72,7 @@ def _inputs(model: LabelInverse, batch: Batch, theirs: Mapping[str, Any]) -> Ite
     maps = draw_label_maps(batch.boxes, batch.labels, model.grid, model.map_options)
     for name, ours in (("bev_mask", maps.mask), ("bev_box", maps.box), ("bev_label", maps.label)):
         yield compare.exact(name, ours, theirs[name])
-    targets = model.rules.targets(batch.boxes, batch.labels, model.grid, model.head_settings)
+    targets = model.head_options.targets(batch.boxes, batch.labels, model.grid, model.head_settings)
     for task in range(len(targets.heatmaps)):
         yield compare.output(f"heatmap {task}", targets.heatmaps[task], theirs["heatmaps"][task])
         yield compare.output(f"boxes {task}", targets.boxes[task], theirs["anno_boxes"][task])
@@ -85,8 +85,8 @@ def _train(model: LabelInverse, batch: Batch, theirs: Mapping[str, Any]) -> Iter
     maps = draw_label_maps(batch.boxes, batch.labels, model.grid, model.map_options)
     predictions = model(maps)
     yield from compare_predictions("train prediction", predictions, theirs["preds"])
-    targets = model.rules.targets(batch.boxes, batch.labels, model.grid, model.head_settings)
-    loss = model.rules.detection_loss(targets, predictions, model.head_settings)
+    targets = model.head_options.targets(batch.boxes, batch.labels, model.grid, model.head_settings)
+    loss = model.head_options.detection_loss(targets, predictions, model.head_settings)
     yield compare.loss("train detection loss", loss, theirs["detection_loss"])
     loss.backward()  # type: ignore[no-untyped-call]
     parameters = dict(model.label_encoder.named_parameters())

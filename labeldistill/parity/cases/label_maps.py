@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from labeldistill.distillation.label_map import (
-    RELEASED_RULES,
+    RELEASED_OPTIONS,
     LabelMapOptions,
     LabelMaps,
     draw_label_maps,
@@ -29,7 +29,9 @@ def _draw(records: Sequence[Mapping[str, Any]], sample: list[int], maps: int) ->
     sizes = torch.stack((stacked("width"), stacked("length")), dim=1)
     outlines = Rectangles(stacked("center"), sizes, boxes[:, 6])
     ny, nx = records[0]["bev_mask"].shape
-    return draw_outlines(outlines, boxes, stacked("label_class"), torch.tensor(sample), (maps, nx, ny), RELEASED_RULES)
+    return draw_outlines(
+        outlines, boxes, stacked("label_class"), torch.tensor(sample), (maps, nx, ny), RELEASED_OPTIONS
+    )
 
 
 @case("03b_gen_labelinput.pt")
