@@ -10,6 +10,8 @@ from torch import nn
 from labeldistill.checks.synthetic_batches import SyntheticItems
 from labeldistill.config.grid import Axis, GridSettings
 from labeldistill.config.methods import STAGES, Stage, parents_of
+from labeldistill.config.model import RANDOM
+from labeldistill.config.runs import unstarted
 from labeldistill.config.study import RunSettings
 from labeldistill.config.training import TrainingSettings
 from labeldistill.training.job import Device, TrainingItems, TrainingJob
@@ -131,4 +133,8 @@ def _model(run: RunSettings, places: Places, notes: list[str]) -> nn.Module:
             return untrained_model(run)
     if wanted:
         notes.append(f"trained: {names}")
-    return build_model(run, places.parents)
+    start = run.student.pretrained_backbone if run.student is not None else None
+    if start is None or start == RANDOM or Path(start).expanduser().is_file():
+        return build_model(run, places.parents)
+    notes.append(f"random weights in place of {start}")
+    return build_model(unstarted(run), places.parents)

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 
 import torch
 
 from labeldistill.checks.dry_run import DryRun
 from labeldistill.checks.gradient_audit import ChannelGradient, GradientAudit, PartGradient, gradient_audit
 from labeldistill.checks.teacher_audit import FrozenPart, teacher_audit
+from labeldistill.config.model import RANDOM
 from labeldistill.config.study import RunSettings
 from labeldistill.config.terms import term_spec
 from labeldistill.distillation.model import DistilledStudent
@@ -82,6 +84,30 @@ def preflight(unit: str, dry_run: DryRun) -> Preflight:
     for gate in GATES:
         gate(dry_run, found)
     return found
+
+
+# -- what it starts from -----------------------------------------------------------------------------------------------
+
+
+def start_gate(dry_run: DryRun, found: Preflight) -> None:
+    """Whether the files are there that the student and its teacher start from."""
+    run = dry_run.run
+    if run.student is not None:
+        found.findings.append(judge_start("image backbone", run.student.pretrained_backbone))
+    if run.teacher is not None:
+        found.findings.append(judge_start("teacher", run.teacher.pretrained))
+
+
+def judge_start(about: str, value: str | None) -> Finding:
+    """Hold what a network starts from against what is there."""
+    if value == RANDOM:
+        return Finding("start", about, Verdict.passed, "random weights, asked for by name: compares with no claim")
+    if value is None:
+        return Finding("start", about, Verdict.failed, "the study does not say what it starts from")
+    there = Path(value).expanduser().is_file()
+    return Finding(
+        "start", about, Verdict.passed if there else Verdict.failed, value + ("" if there else " is missing")
+    )
 
 
 # -- where gradient goes -----------------------------------------------------------------------------------------------
@@ -188,5 +214,5 @@ def judge_frozen(run: RunSettings, part: FrozenPart) -> list[Finding]:
     return [weights, Finding("teacher", about, Verdict.released, drift)]
 
 
-GATES: tuple[Gate, ...] = (gradient_gate, teacher_gate)
+GATES: tuple[Gate, ...] = (start_gate, gradient_gate, teacher_gate)
 """Gates to come are appended here."""

@@ -4,7 +4,6 @@ A reference is a study file of its own that holds every setting, so that neither
 default moves it. `labeldistill register STUDY --as-reference CLAIM` prints one from a study.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,10 @@ import yaml
 from labeldistill.claims.claims import Claim, reference_file
 from labeldistill.config.load import load_study
 from labeldistill.config.methods import FIXED_UNITS
+from labeldistill.config.model import RANDOM
 from labeldistill.config.study import StudySettings
 from labeldistill.errors import InputError
+from labeldistill.study.start_weights import source_hash
 
 SHA256 = "sha256:"
 """Before the first digits of the hash of the public file that a reference starts from, in place of a path."""
@@ -61,27 +62,15 @@ def start_weights(value: str | None) -> str:
     """What a run starts from, in a form that two runs can be compared by.
 
     Args:
-        value: of `student.pretrained_backbone` or `teacher.pretrained`: a file of `labeldistill weights import`, or in
-            a reference `sha256:` and the first digits of the public file's hash.
+        value: of `student.pretrained_backbone` or `teacher.pretrained`: a file of `labeldistill weights import`,
+            `random`, or in a reference `sha256:` and the first digits of the public file's hash.
     """
-    if value is None:
+    if value is None or value == RANDOM:
         return "random weights"
     if value.startswith(SHA256):
         return value
-    source = _source_hash(Path(value).expanduser())
+    source = source_hash(Path(value).expanduser())
     return f"{SHA256}{source}" if source else f"{value}, of unknown origin"
-
-
-def _source_hash(file: Path) -> str:
-    """SHA-256 of the public file that an imported one was made from; empty where it can't be known."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(file, framework="np") as stream:
-            about = json.loads((stream.metadata() or {}).get("labeldistill", "{}"))
-        return str(about["imported"]["source"]["sha256"])
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError):
-        return ""
 
 
 def same_start(there: str, here: str) -> bool:

@@ -43,6 +43,7 @@ def plan(
 ) -> None:
     """Say what a study will run, what it reuses, hours, disk, and how many seeds a wanted margin needs.
 
+    A study whose start weights are missing is planned all the same, and then ends in the list of them (exit 2).
     Nothing runs without --run. With it, the same command goes on where it was stopped: every look is remembered in
     results/<study>/sequential.json, and at the end there is a report of the seeds that were run.
 
@@ -52,6 +53,7 @@ def plan(
     from labeldistill.claims.study_claims import check_claims
     from labeldistill.errors import InputError
     from labeldistill.study.plan import StudyPlan
+    from labeldistill.study.start_weights import check_starts
 
     if run and not sequential:
         raise InputError("runs the batches of a sequential study; give --sequential too", key="--run")
@@ -61,6 +63,7 @@ def plan(
         _run(study, planned, ["--cores", cores, *shlex.split(snakemake)], format)
     else:
         _show(planned, margin, sequential, format)
+        check_starts(planned.study)
 
 
 def _show(planned: "StudyPlan", margin: float | None, sequential: bool, format: PlanFormat) -> None:

@@ -89,6 +89,8 @@ def _print_needs(console: Console, study: StudySettings, found: Forecast) -> Non
                 "margin before the first score, or expect BETTER, WORSE or INCONCLUSIVE."
             )
     family = 2 * (len(study.variants) - 1)
+    if not family:
+        return  # a study of one variant compares nothing with a baseline
     alone, in_family = pairs_for_sign_flip(verdict.alpha), pairs_for_sign_flip(verdict.alpha, family)
     console.print(
         f"A sign-flip verdict needs at least {alone} pairs ({in_family} to survive Holm over {family} comparisons); "

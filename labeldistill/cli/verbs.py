@@ -27,6 +27,6 @@ VERBS: dict[str, tuple[str, str]] = {
     "audit": ("labeldistill.cli.audit", "does the same seed give the same bits on this machine: determinism"),
     "preflight": ("labeldistill.cli.preflight", "check a study before days of GPU: gradient paths, frozen teachers"),
     "parity": ("labeldistill.cli.parity", "compare the modules with recorded values of the released code"),
-    "weights": ("labeldistill.cli.weights", "import released checkpoints, export ours: import, export"),
+    "weights": ("labeldistill.cli.weights", "released checkpoints and start weights: list, import, export"),
     "model": ("labeldistill.cli.model", "parameters of a study's networks: summary"),
 }

@@ -7,13 +7,20 @@ from typing import Annotated
 
 import typer
 
-from labeldistill.cli.options import LayoutChoice, LayoutOption, WhichOption
+from labeldistill.cli.options import (
+    LayoutChoice,
+    LayoutOption,
+    StudyOption,
+    TableOrJson,
+    TableOrJsonOption,
+    WhichOption,
+)
 from labeldistill.weights.key_map import Kind
 
 app = typer.Typer(
     rich_markup_mode=None,
     no_args_is_help=True,
-    help="Read released checkpoints into our files and write them back, strictly.\n\n"
+    help="Read released checkpoints into our files and write them back, strictly; list what a study starts from.\n\n"
     "Example: labeldistill weights import 29.pth --kind auto --out student.safetensors",
 )
 
@@ -36,7 +43,9 @@ KindOption = Annotated[KindChoice, typer.Option("--kind", help="What the checkpo
 @app.command("import")
 def import_(
     file: Annotated[Path, typer.Argument(help="A released checkpoint (.pth, .ckpt).")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The .safetensors file to write.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="The .safetensors file to write; else weights/NAME.safetensors.")
+    ] = None,
     kind: KindOption = KindChoice.auto,
     study: Annotated[
         str | None, typer.Option("--study", "-s", help="The study whose model it must fit; else a released one.")
@@ -54,6 +63,7 @@ def import_(
     from labeldistill.weights.import_weights import import_weights, report_path
     from labeldistill.weights.layouts import Layout
 
+    out = out or Path("weights") / f"{file.stem}.safetensors"
     try:
         report = import_weights(
             file,
@@ -76,6 +86,40 @@ def import_(
 
 def _unused(counts: dict[str, int]) -> str:
     return f" (and {counts['unused_values']:,} unused values kept for the way back)" if counts["unused_tensors"] else ""
+
+
+@app.command("list")
+def list_(study: StudyOption, format: TableOrJsonOption = TableOrJson.table) -> None:
+    """Say which public files a study's trainings start from, where they go, and which are there.
+
+    Example: labeldistill weights list --study paper-r50-3f
+    """
+    from dataclasses import asdict
+
+    from labeldistill.config.load import load_study
+    from labeldistill.study.start_weights import starts_of
+
+    found = starts_of(load_study(study))
+    if format is TableOrJson.json:
+        rows = [{**asdict(start), "public": start.public and start.public.model_dump()} for start in found]
+        typer.echo(json.dumps({"study": study, "starts": rows}, indent=1))
+        return
+    for start in found:
+        typer.echo(f"{start.setting} of {', '.join(start.units)}: {start.state}")
+        if start.value is None or start.state == "random":
+            continue
+        typer.echo(f"  file    {start.value}")
+        typer.echo(f"  SHA-256 of the public file: {start.sha256 + '...' if start.sha256 else 'not known'}")
+        if start.public is None:
+            typer.echo("  nothing is known of a public file of this name (workflow/claims/start_weights.yaml)")
+            continue
+        public = start.public
+        size = "size not known" if public.megabytes is None else f"about {public.megabytes:g} MB"
+        typer.echo(f"  made of {public.file} ({public.what}; {size})")
+        typer.echo(f"  from    {public.place}")
+        typer.echo(f"  known   {public.known}")
+        if start.state != "there":
+            typer.echo(f"  then    labeldistill weights import {public.file} --kind {public.kind} --out {start.value}")
 
 
 @app.command("export")

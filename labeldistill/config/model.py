@@ -4,6 +4,9 @@ from pydantic import Field, model_validator
 
 from labeldistill.config.base import Settings
 
+RANDOM = "random"
+"""In place of a file of start weights: a run that is to start from random ones says so by this name."""
+
 
 class HeadSettings(Settings):
     """Centre head of six tasks: losses, targets, decoding."""
@@ -57,7 +60,8 @@ class StudentSettings(Settings):
     backbone_base_channels: int = 64
     backbone_frozen_stages: int = 0
     pretrained_backbone: str | None = None
-    """A weights file made by `labeldistill weights import`; None starts from random weights."""
+    """What the image backbone starts from: a file made by `labeldistill weights import`, or `random`. A study that says
+    neither can't be trained."""
     neck_channels: tuple[int, int, int, int] = (128, 128, 128, 128)
     neck_upsample: tuple[float, float, float, float] = (0.25, 0.5, 1, 2)
     """(0.25, 0.5, 1, 2) gives stride 16; (0.5, 1, 2, 4) gives stride 8."""
@@ -87,6 +91,11 @@ class StudentSettings(Settings):
             raise ValueError(f"`image.size_px` {self.image.size_px} must be multiples of 32")
         if any(side % 16 for side in self.image.size_px):
             raise ValueError(f"`image.size_px` {self.image.size_px} must be multiples of 16")
+        if self.pretrained_backbone == RANDOM and self.backbone_frozen_stages >= 0:
+            raise ValueError(
+                f"`backbone_frozen_stages` {self.backbone_frozen_stages} freezes random weights: they would never "
+                "learn; -1 freezes nothing"
+            )
         return self
 
 
@@ -94,7 +103,8 @@ class TeacherSettings(Settings):
     """CenterPoint: hard voxelisation, sparse 3D encoder, SECOND, FPN, centre head."""
 
     pretrained: str | None = None
-    """A teacher's weights made by `labeldistill weights import`, to fine-tune from; None starts from random weights."""
+    """What is fine-tuned: a file made by `labeldistill weights import`, or `random`. A study that says neither can't be
+    trained."""
     voxel_m: tuple[float, float, float] = (0.1, 0.1, 0.2)
     z_range_m: tuple[float, float] = (-5.0, 3.0)
     max_points_per_voxel: int = 10

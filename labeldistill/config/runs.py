@@ -67,3 +67,10 @@ def run_settings(study: StudySettings, stage: Stage, variant: str | None, seed: 
         method=seen.method if student else LABELDISTILL,
         terms=dict(terms),
     )
+
+
+def unstarted(run: RunSettings) -> RunSettings:
+    """The run without a word on what it starts from: for detecting, and where the files are not there yet."""
+    student = run.student and run.student.model_copy(update={"pretrained_backbone": None})
+    teacher = run.teacher and run.teacher.model_copy(update={"pretrained": None})
+    return run.model_copy(update={"student": student, "teacher": teacher})

@@ -13,6 +13,7 @@ from labeldistill.files import read_json
 from labeldistill.records.outcome import FINISHED, outcome
 from labeldistill.records.run_record import read_record
 from labeldistill.study.plan import PlannedRun, StudyPlan
+from labeldistill.study.start_weights import check_starts
 
 
 @dataclass(frozen=True)
@@ -32,14 +33,21 @@ class Jobs:
 def keyed(plan: StudyPlan) -> str:
     """Make sure that the plan has keys; returns why nothing can be known to be reused, empty when it can.
 
-    Without its data root a study can still be planned: its keys are unknown then, and none is found.
+    Without its data root or its start weights a study can still be planned: its keys are unknown then, and none is
+    found.
     """
+    unknown = []
     try:
         _ = plan.data_key
     except InputError as error:
         plan.data_key = "unknown"  # takes the place of the cached property
-        return str(error)
-    return ""
+        unknown.append(str(error))
+    try:
+        check_starts(plan.study)
+    except InputError as error:
+        plan.started = False
+        unknown.append(str(error))
+    return "; ".join(unknown)
 
 
 def jobs(plan: StudyPlan) -> list[Jobs]:

@@ -14,7 +14,7 @@ from labeldistill import __version__
 from labeldistill.config.load import load_study, studies_folder
 from labeldistill.config.methods import FIXED_UNITS, METHODS, STAGES, Stage, parents_of, stage_of
 from labeldistill.config.run_files import RECORD, REGISTERED
-from labeldistill.config.runs import run_settings
+from labeldistill.config.runs import run_settings, unstarted
 from labeldistill.config.study import RunSettings, StudySettings
 from labeldistill.errors import InputError
 from labeldistill.files import file_sha256
@@ -24,6 +24,7 @@ from labeldistill.study.code_hash import code_hash, run_code
 from labeldistill.study.data_plan import DataPlan
 from labeldistill.study.ingested import IngestedRun, ingested_under
 from labeldistill.study.run_key import digest, hashed_settings, run_key
+from labeldistill.study.start_weights import check_starts
 
 if TYPE_CHECKING:
     from labeldistill.training.job import LocatedRun
@@ -67,6 +68,8 @@ class StudyPlan(DataPlan):
     def __init__(self, study: StudySettings, results: Path = Path("results"), reports: Path = Path("reports")) -> None:
         self.study = study
         self.planned_seeds = study.seeds  # of the whole study, also where the plan is of its first few alone
+        self.started = True
+        """Whether start weights enter the keys; False for a look at a study whose files are not there yet."""
         self.results = results
         self.folder = results / study.name
         self.reports = reports
@@ -91,12 +94,22 @@ class StudyPlan(DataPlan):
 
     def _planned(self, stage: Stage, unit: str, variant: str | None, seed: int) -> PlannedRun:
         settings = run_settings(self.study, stage, variant, seed)
+        if self.started:
+            _ = self._starts_are_there
         parents = tuple(self._parent(each, variant) for each in parents_of(stage, settings.needs))
         key = run_key(
-            settings, infos=self.infos_key, code=run_code(settings), parents={run.stage: run.key for run in parents}
+            settings if self.started else unstarted(settings),
+            infos=self.infos_key,
+            code=run_code(settings),
+            parents={run.stage: run.key for run in parents},
         )
         folder = self.folder / unit / f"seed-{seed}" / key
         return PlannedRun(stage, unit, seed, settings, key, folder, parents)
+
+    @cached_property
+    def _starts_are_there(self) -> bool:
+        check_starts(self.study)
+        return True
 
     def _parent(self, stage: Stage, variant: str | None) -> PlannedRun:
         """The teacher or the label encoder that a variant learns from; None: the study without overrides."""
@@ -210,10 +223,7 @@ class StudyPlan(DataPlan):
     def adoptable(self, unit: str, seed: int) -> RunSettings:
         """Settings under which a checkpoint of a variant or of the teacher detects: nothing starts from any weights."""
         stage = stage_of(unit)
-        run = run_settings(self.study, stage, unit if stage == "student" else None, seed)
-        student = run.student and run.student.model_copy(update={"pretrained_backbone": None})
-        teacher = run.teacher and run.teacher.model_copy(update={"pretrained": None})
-        return run.model_copy(update={"student": student, "teacher": teacher})
+        return unstarted(run_settings(self.study, stage, unit if stage == "student" else None, seed))
 
     @cached_property
     def benchmarked(self) -> list[PlannedRun]:

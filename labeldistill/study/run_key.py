@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from labeldistill.config.methods import Stage
+from labeldistill.config.model import RANDOM
 from labeldistill.config.study import RunSettings
 from labeldistill.errors import InputError
 from labeldistill.files import file_sha256
@@ -41,7 +42,7 @@ def hashed_settings(run: RunSettings) -> dict[str, Any]:
         for name in names:
             tree[part].pop(name, None)
     for part, name in _HASHED_FILES.items():
-        if (settings := tree[part]) is not None and (path := settings.pop(name)) is not None:
+        if (settings := tree[part]) is not None and (path := settings.pop(name)) not in (None, RANDOM):
             settings[name] = weights_hash(path, f"{part}.{name}")
     return tree
 

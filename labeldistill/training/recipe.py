@@ -12,6 +12,7 @@ from torch import nn
 
 from labeldistill.config.base import load_object
 from labeldistill.config.methods import METHODS, STAGES, Stage, parents_of
+from labeldistill.config.model import RANDOM
 from labeldistill.config.study import RunSettings
 from labeldistill.data.batch import Batch
 from labeldistill.data.dataset import Item, KeyFrameDataset
@@ -84,7 +85,7 @@ def build_model(run: RunSettings, parents: Mapping[Stage, Path] | None = None, *
         build = load_object(STAGES[run.stage].model or "")
         taught = [_parent(run, parents, stage) for stage in STAGES[run.stage].parents]
         model: nn.Module = build.from_settings(run, *taught)
-        if run.stage == "teacher" and run.teacher is not None and run.teacher.pretrained is not None and not inference:
+        if run.stage == "teacher" and run.teacher is not None and not inference:
             load_pretrained(model, run.teacher.pretrained, "teacher.pretrained")
         return model
 
@@ -98,7 +99,7 @@ def _student(run: RunSettings, parents: Mapping[Stage, Path], inference: bool) -
     # drawn last and from a seed of its own: every variant of a seed starts from the same student
     torch.manual_seed(derived_seed(run.seed, "init", "student"))
     model: nn.Module = build.from_settings(run, taught.get("teacher"), taught.get("label-encoder"))
-    if run.student is not None and run.student.pretrained_backbone is not None:
+    if run.student is not None:
         backbone = model.get_submodule("backbone.img_backbone")
         load_pretrained(backbone, run.student.pretrained_backbone, "student.pretrained_backbone", drop=("fc.",))
     return model
@@ -114,8 +115,10 @@ def untrained_model(run: RunSettings) -> nn.Module:
     return build.from_settings(run, taught.get("teacher"), taught.get("label-encoder"))  # type: ignore[no-any-return]
 
 
-def load_pretrained(module: nn.Module, path: str, key: str, drop: tuple[str, ...] = ()) -> None:
+def load_pretrained(module: nn.Module, path: str | None, key: str, drop: tuple[str, ...] = ()) -> None:
     """Load a file that `labeldistill weights import` wrote (safetensors) into a module, strictly.
+
+    Where random weights are asked for by name, or nothing is said (see `check_start`), the module stays as it is.
 
     Args:
         module: the image backbone or the teacher.
@@ -126,6 +129,8 @@ def load_pretrained(module: nn.Module, path: str, key: str, drop: tuple[str, ...
     Raises:
         InputError: missing or unreadable file, unmatched names or shapes.
     """
+    if path is None or path == RANDOM:
+        return
     file = Path(path).expanduser()
     try:
         state = load_file(file)
@@ -134,6 +139,22 @@ def load_pretrained(module: nn.Module, path: str, key: str, drop: tuple[str, ...
     except (SafetensorError, OSError) as error:
         raise InputError(f"not a readable safetensors file ({error})", file=file, key=key) from error
     load_state(module, {name: v for name, v in state.items() if not name.startswith((UNUSED, *drop))}, file)
+
+
+def check_start(run: RunSettings) -> None:
+    """Refuse a training that does not say what it starts from, or that would freeze random weights.
+
+    Raises:
+        InputError: names the setting.
+    """
+    said = {"teacher.pretrained": run.teacher.pretrained if run.stage == "teacher" and run.teacher else RANDOM}
+    if run.student is not None:
+        said["student.pretrained_backbone"] = run.student.pretrained_backbone
+        if run.student.pretrained_backbone == RANDOM and run.student.backbone_frozen_stages >= 0:
+            raise InputError("freezes random weights: they would never learn", key="student.backbone_frozen_stages")
+    for key, value in said.items():
+        if value is None:
+            raise InputError(f"does not say what the training starts from; name a file, or `{RANDOM}`", key=key)
 
 
 _AS_PARENT: dict[Stage, tuple[str, tuple[str, ...], str]] = {

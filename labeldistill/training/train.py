@@ -3,7 +3,7 @@
 from labeldistill.config.methods import STAGES
 from labeldistill.training.fit import Finish, fit
 from labeldistill.training.job import Execution, LocatedRun, Outcome, TrainingJob
-from labeldistill.training.recipe import build_model, training_items
+from labeldistill.training.recipe import build_model, check_start, training_items
 
 
 def train_weights(run: LocatedRun, execution: Execution, finish: Finish = lambda outcome: None) -> Outcome | None:
@@ -18,9 +18,10 @@ def training_job(run: LocatedRun, execution: Execution) -> TrainingJob:
     """A run with its model and items in place, not yet started.
 
     Raises:
-        InputError: a parent or an index that is missing, damaged or of other settings.
+        InputError: a parent or an index that is missing, damaged or of other settings; a start that is not said.
     """
     settings = run.settings
+    check_start(settings)
     return TrainingJob(
         run_key=run.key,
         stage=settings.stage,

@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-import torch
 import yaml
 from planted_results import Score, benchmark, finish, take_in
-from safetensors.torch import save_file
+from planted_starts import fake_start
 
 from labeldistill.claims.claims import claims_file
 from labeldistill.claims.registration import register
@@ -94,8 +93,7 @@ class ComparableStudy:
     def start(self, name: str, digits: str) -> str:
         """An imported weights file whose public source has a hash that begins with these digits."""
         file = self.folder / f"{name}-{digits}.safetensors"
-        about = {"imported": {"source": {"file": f"{name}-{digits}.pth", "sha256": digits.ljust(64, "0")}}}
-        save_file({"a": torch.zeros(1)}, file, metadata={"labeldistill": json.dumps(about)})
+        fake_start(file, digits)
         return str(file)
 
     def write(self) -> None:

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from planted_starts import fake_start
 
-from labeldistill.config.load import studies_folder
+from labeldistill.config.load import load_study, studies_folder
+from labeldistill.study.start_weights import starts_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -65,10 +67,15 @@ def test_a_mistake_in_a_study_is_told_at_parse_time(tmp_path: Path, studies: Pat
 
 
 def test_full_size_studies_are_planned_on_a_data_root(tmp_path: Path) -> None:
-    """Planning reads table checksums only: a folder with the version's name is enough."""
+    """Planning reads table checksums and start weights only: a folder with the version's name is enough."""
     tables = tmp_path / "data/nuscenes/v1.0-trainval"
     tables.mkdir(parents=True)
     (tables / "sample.json").write_text("[]")
+    refused = snakemake("-n", "--cores", "4", "--config", "study=paper-r50-3f", cwd=tmp_path)
+    assert refused.returncode != 0
+    assert "weights/resnet50-0676ba61.safetensors is missing" in refused.stdout + refused.stderr
+    for start in starts_of(load_study("paper-r50-3f")):
+        fake_start(tmp_path / str(start.value), start.sha256)
     plan = snakemake("-n", "--cores", "4", "--config", "study=paper-r50-3f", cwd=tmp_path)
     assert plan.returncode == 0, plan.stdout + plan.stderr
     assert re.search(r"^train_student\s+12$", plan.stdout, re.MULTILINE)
