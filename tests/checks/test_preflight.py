@@ -71,7 +71,8 @@ def test_corrected_switches_train_the_key_frame_and_leave_the_teachers_alone() -
 def test_a_baseline_has_no_teacher_to_audit() -> None:
     found = preflight("baseline", dry_run_of(settings("baseline")))
     assert found.frozen == []
-    assert {row.about for row in found.findings} == {"detection", "depth", "teacher and label encoder"}
+    abouts = {row.about for row in found.findings}
+    assert abouts == {"image backbone", "detection", "depth", "teacher and label encoder"}
     assert not found.failed
 
 
