@@ -178,7 +178,8 @@ def test_the_verb_prints_everything(tmp_path: Path) -> None:
 
 def test_the_verb_prints_json(tmp_path: Path) -> None:
     done = _run("paper-r50-3f", "--sequential", "--format", "json", "--results", str(tmp_path))
-    tree = json.loads(done.output, parse_constant=lambda name: pytest.fail(f"{name} in JSON"))
+    assert done.exit_code == 2  # after the costs: its start weights are missing
+    tree = json.loads(done.stdout, parse_constant=lambda name: pytest.fail(f"{name} in JSON"))
     assert {"jobs", "hours", "needs", "sequential", "unknown"} <= set(tree)
     assert tree["hours"][0]["cpu_hours"] is None
 
