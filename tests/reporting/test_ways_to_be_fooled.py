@@ -94,6 +94,11 @@ def _override(study: ComparableStudy) -> None:
     study.write()
 
 
+def _random(study: ComparableStudy) -> None:
+    study.tree["student"] |= {"pretrained_backbone": "random", "backbone_frozen_stages": -1}
+    study.write()
+
+
 BASELINE = {"detection": 1.0, "depth": 3.0}
 SETTINGS: dict[str, tuple[Change, str]] = {
     "trained on val": (_set("data.splits.train", "val"), "data.splits (train) train there, val here"),
@@ -109,7 +114,7 @@ SETTINGS: dict[str, tuple[Change, str]] = {
     "sweeps": (_set("data.past_sweeps", 9), "data.past_sweeps 5 there, 9 here"),
     "a switch": (_set("switches.partition_axis", "corrected"), "switches.partition_axis released there, corrected"),
     "the teacher's epochs": (_set("teacher_training.epochs", 40), "teacher: training.epochs 20 there, 40 here"),
-    "random start weights": (_set("student.pretrained_backbone", None), "0676ba61 there, random weights here"),
+    "random start weights": (_random, "0676ba61 there, random weights here"),
     "augmentation": (_set("bev_augmentation.rotation_deg", [0, 0]), "bev_augmentation.rotation_deg"),
     "boxes with no points as truth": (_set("data.min_lidar_points", 0), "data.min_lidar_points 1 there, 0 here"),
     "fewer devices, wider BatchNorm": (_set("devices_per_run", 1), "training.batch on one device 4 there, 16 here"),
