@@ -2,19 +2,15 @@
 
 from pathlib import Path
 from statistics import stdev
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from labeldistill.config.load import studies_folder
+from labeldistill.config.metrics import HEADLINE, METRICS, Metric
 from labeldistill.config.names import Name
-from labeldistill.config.verdict import HEADLINE, Metric
 from labeldistill.config.yaml_file import read_yaml
 from labeldistill.errors import InputError
-
-METRICS: tuple[Metric, ...] = get_args(Metric)
-POINTS = HEADLINE
-"""Metrics that claims give in points (0-100) while records hold fractions."""
 
 
 class Reference(BaseModel):
@@ -27,9 +23,11 @@ class Reference(BaseModel):
 
 
 class Claim(BaseModel):
-    """One published claim. Values are in points for mAP and NDS, in nuScenes' units for the TP errors.
+    """One published claim. A file gives values as `mAP: 45.1` and claimed gains as `delta_mAP: 5.1`.
 
     Attributes:
+        values: of each claimed metric, in the units of `config.metrics`.
+        gains: over a baseline of its own, in a headline metric, same units.
         reference: the whole configuration behind the numbers; without one no study can be compared with the claim.
         configuration_confidence: how far that configuration can be trusted.
         weights: which weights of a training were scored. sensor: what the detector sees.
@@ -40,15 +38,8 @@ class Claim(BaseModel):
     id: Name
     what: str
     split: str | None = None
-    mAP: float | None = None
-    NDS: float | None = None
-    mATE: float | None = None
-    mASE: float | None = None
-    mAOE: float | None = None
-    mAVE: float | None = None
-    mAAE: float | None = None
-    delta_mAP: float | None = None
-    delta_NDS: float | None = None
+    values: dict[Metric, float] = {}
+    gains: dict[Metric, float] = {}
     per_class_AP: dict[str, float] = {}
     source: str
     confidence: Literal["primary", "quoted", "secondary", "inferred"]
@@ -58,22 +49,35 @@ class Claim(BaseModel):
     sensor: Literal["camera", "lidar"] = "camera"
     note: str = ""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _by_metric(cls, tree: Any) -> Any:
+        """Collect the metrics that stand side by side in a file."""
+        if not isinstance(tree, dict):
+            return tree
+        kinds = {"values": {name: name for name in METRICS}, "gains": {f"delta_{name}": name for name in HEADLINE}}
+        found = {
+            kind: {name: tree[key] for key, name in keys.items() if tree.get(key) is not None}
+            for kind, keys in kinds.items()
+        }
+        rest = {key: value for key, value in tree.items() if not any(key in keys for keys in kinds.values())}
+        return {**found, **rest}
+
     @model_validator(mode="after")
     def _one_kind(self) -> "Claim":
-        for metric in POINTS:
-            if getattr(self, metric) is not None and getattr(self, f"delta_{metric}") is not None:
+        for metric in self.gains:
+            if metric in self.values:
                 raise ValueError(f"a value and a gain in {metric}: less each other they would pass for a baseline")
         return self
 
     def delta(self, metric: str) -> float | None:
-        """The claimed gain over a baseline of its own in mAP or NDS, points; None where not claimed."""
-        gain: float | None = getattr(self, f"delta_{metric}", None)
-        return gain
+        """The claimed gain over a baseline of its own in a headline metric, points; None where not claimed."""
+        return self.gains.get(metric)
 
     def value(self, metric: str) -> float | None:
-        """The claimed value of `mAP`, `NDS` (fractions, as records hold them) or a TP error; None where not claimed."""
-        claimed: float | None = getattr(self, metric)
-        return claimed / 100 if claimed is not None and metric in POINTS else claimed
+        """The claimed value of a metric as records hold it (`mAP` and `NDS` as fractions); None where not claimed."""
+        claimed = self.values.get(metric)
+        return None if claimed is None else claimed / METRICS[metric].scale
 
 
 def claims_file() -> Path:

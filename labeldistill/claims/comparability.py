@@ -8,8 +8,8 @@ from labeldistill.claims.evidence import Evidence
 from labeldistill.claims.official import load_official, why_not_official
 from labeldistill.claims.references import load_reference
 from labeldistill.config.methods import FIXED_UNITS
+from labeldistill.config.metrics import HEADLINE
 from labeldistill.config.study import StudySettings
-from labeldistill.config.verdict import HEADLINE
 from labeldistill.study.apart import Origin, origin_of, variant_of
 
 TRUSTED = ("primary", "quoted")

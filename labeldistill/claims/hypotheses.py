@@ -6,10 +6,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from labeldistill.claims.claims import claims_file, claims_tree
+from labeldistill.config.metrics import HEADLINE, Metric
 from labeldistill.config.names import Name
 from labeldistill.config.runs import with_overrides
 from labeldistill.config.study import StudySettings
-from labeldistill.config.verdict import HEADLINE, Metric
 from labeldistill.errors import InputError
 
 

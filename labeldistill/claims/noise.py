@@ -9,14 +9,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from labeldistill.claims.claims import Claim, claims_file, claims_tree
-from labeldistill.config.verdict import Metric
+from labeldistill.config.metrics import METRICS, Metric
 from labeldistill.errors import InputError
-
-UNKNOWN: dict[Metric, float] = {
-    **{"mAP": 1.0, "NDS": 1.0},
-    **{"mATE": 0.02, "mASE": 0.01, "mAOE": 0.05, "mAVE": 0.05, "mAAE": 0.02},
-}
-"""Sd that is taken where nobody has measured one: wide on purpose. Points for mAP and NDS, else the metric's unit."""
 
 
 class Noise(BaseModel):
@@ -70,7 +64,7 @@ def published_noise(claim: Claim, metric: Metric, *, gain: bool = False, file: P
     """
     known = _field_noise(file or claims_file())
     own = known.get((claim.id, metric)) or known.get(("", metric))
-    sd = own.value if own else UNKNOWN[metric]
+    sd = own.value if own else METRICS[metric].unmeasured_sd
     source = own.basis if own else "nobody measured it; a wide default"
     if gain:
         return PublishedNoise(sd=sd * 2**0.5, source=f"of two published values, each {sd:.2g}: {source}")
@@ -103,8 +97,8 @@ def _read_noise(file: Path, changed_ns: int) -> dict[tuple[str, str], Noise]:
             raise InputError(f"no claim `{name}`", file=file, key=f"noise.{name}")
         for metric, entry in (metrics or {}).items():
             found["" if name == "field" else name, metric] = _noise(entry, file, f"noise.{name}.{metric}")
-            if metric not in UNKNOWN:
-                raise InputError(f"no such metric; there are {', '.join(UNKNOWN)}", file=file, key=f"noise.{name}")
+            if metric not in METRICS:
+                raise InputError(f"no such metric; there are {', '.join(METRICS)}", file=file, key=f"noise.{name}")
     return found
 
 

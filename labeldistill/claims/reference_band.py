@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from scipy import special
 
 from labeldistill.config.load import studies_folder
-from labeldistill.config.verdict import HEADLINE
+from labeldistill.config.metrics import HEADLINE
 from labeldistill.config.yaml_file import read_yaml
 from labeldistill.errors import InputError
 from labeldistill.files import write_text

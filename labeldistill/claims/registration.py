@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from labeldistill.claims.claims import POINTS, Claim, claims_file, load_claims
+from labeldistill.claims.claims import Claim, claims_file, load_claims
 from labeldistill.claims.differences import flat
 from labeldistill.claims.hypotheses import load_hypotheses
 from labeldistill.claims.noise import published_noise
 from labeldistill.claims.official import load_official
 from labeldistill.claims.references import load_reference
+from labeldistill.config.metrics import HEADLINE, METRICS
 from labeldistill.errors import InputError
 from labeldistill.files import read_json, without_nan, write_json
 from labeldistill.study.plan import StudyPlan
@@ -91,8 +92,11 @@ def declaration(plan: StudyPlan, claims: dict[str, Claim] | None = None) -> dict
 def _published(claim: Claim) -> dict[str, Any]:
     """A claim with the noise of its values and a hash of the whole configuration behind it."""
     reference = None if claim.reference is None else digest(load_reference(claim).model_dump(mode="json"))
-    noise = {metric: published_noise(claim, metric).sd for metric in POINTS}
-    return {**claim.model_dump(mode="json"), "noise": noise, "reference_settings": reference}
+    noise = {metric: published_noise(claim, metric).sd for metric in HEADLINE}
+    values = {metric: claim.values.get(metric) for metric in METRICS}
+    gains = {f"delta_{metric}": claim.delta(metric) for metric in HEADLINE}
+    rest = claim.model_dump(mode="json", exclude={"values", "gains"})
+    return {**rest, **values, **gains, "noise": noise, "reference_settings": reference}
 
 
 def register(plan: StudyPlan, commit: str | None) -> bool:

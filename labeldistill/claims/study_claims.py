@@ -1,9 +1,9 @@
 """Whether what a study asks of published numbers can be asked at all: its units, its claims, its margins."""
 
-from labeldistill.claims.claims import POINTS, Claim
+from labeldistill.claims.claims import Claim
 from labeldistill.config.methods import FIXED_UNITS
+from labeldistill.config.metrics import HEADLINE, Metric
 from labeldistill.config.study import StudySettings
-from labeldistill.config.verdict import Metric
 from labeldistill.errors import InputError
 
 
@@ -14,7 +14,7 @@ def widest_difference(metric: Metric, claims: dict[str, Claim]) -> float | None:
     for which no gain was published, the widest difference between two published values.
     """
     gains = [abs(gain) for claim in claims.values() if (gain := claim.delta(metric)) is not None]
-    if gains or metric in POINTS:
+    if gains or metric in HEADLINE:
         return max(gains, default=None)
     values = [value for claim in claims.values() if (value := claim.value(metric)) is not None]
     return max(values) - min(values) if len(values) > 1 else None
@@ -49,7 +49,7 @@ def _check_claim(study: StudySettings, unit: str, claim_id: str, claims: dict[st
     if claim_id not in claims:
         raise InputError(f"no claim `{claim_id}`; there are {', '.join(claims)}", key=f"claims.{unit}")
     claim = claims[claim_id]
-    is_gain = any(claim.delta(metric) is not None for metric in POINTS)
+    is_gain = any(claim.delta(metric) is not None for metric in HEADLINE)
     if is_gain and (unit == study.baseline or unit in FIXED_UNITS):
         raise InputError(
             f"claim `{claim_id}` is a gain over a baseline, which {unit} has none of", key=f"claims.{unit}"

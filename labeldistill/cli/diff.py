@@ -45,17 +45,17 @@ def diff(
 
     Example: labeldistill diff HEAD~1 results --fail-on regression
     """
-    from labeldistill.claims.claims import POINTS
     from labeldistill.compare.diff import compare_sides
     from labeldistill.compare.diff_rows import DiffOptions
     from labeldistill.compare.diff_runs import read_side
     from labeldistill.compare.diff_sources import opened
     from labeldistill.compare.gate import objections
+    from labeldistill.config.metrics import HEADLINE
     from labeldistill.errors import GateError
 
     with opened(a) as folder_a, opened(b) as folder_b:
         sides = read_side(folder_a, a), read_side(folder_b, b)
-    found = compare_sides(*sides, DiffOptions(weights, tuple(metric or POINTS), confidence, speed, unpaired))
+    found = compare_sides(*sides, DiffOptions(weights, tuple(metric or HEADLINE), confidence, speed, unpaired))
     if format is DiffFormat.json:
         typer.echo(json.dumps(found.as_json(), indent=1, default=str))
     else:

@@ -6,9 +6,8 @@ import sys
 from typing import Any
 
 from labeldistill.cli.options import Format
+from labeldistill.config.metrics import METRICS
 from labeldistill.evaluation.result import Evaluation
-
-_METRICS = ("mAP", "NDS", "mATE", "mASE", "mAOE", "mAVE", "mAAE")
 
 
 def print_evaluation(result: Evaluation, form: Format) -> None:
@@ -66,25 +65,25 @@ def _slices(rows: list[dict[str, Any]]) -> list[tuple[str, str, dict[str, float]
 def _overall(result: Evaluation) -> Any:
     values = {metric: value for metric, name, value in result.metrics.rows() if name == "all"}
     if not result.intervals:
-        table = _table(*_METRICS)
-        table.add_row(*(f"{values[metric]:.4f}" for metric in _METRICS))
+        table = _table(*METRICS)
+        table.add_row(*(f"{values[metric]:.4f}" for metric in METRICS))
         return table
-    table = _table("95 %", *_METRICS)
-    table.add_row("", *(f"{values[metric]:.4f}" for metric in _METRICS))
+    table = _table("95 %", *METRICS)
+    table.add_row("", *(f"{values[metric]:.4f}" for metric in METRICS))
     for side, name in enumerate(("from", "to")):
-        bounds = [result.intervals[metric][side] if metric in result.intervals else None for metric in _METRICS]
+        bounds = [result.intervals[metric][side] if metric in result.intervals else None for metric in METRICS]
         table.add_row(name, *("-" if bound is None else f"{bound:.4f}" for bound in bounds))
     return table
 
 
 def _per_slice(rows: list[dict[str, Any]]) -> Any:
-    table = _table("slice", "part", *_METRICS)
+    table = _table("slice", "part", *METRICS)
     for name, part, values in _slices(rows):
-        table.add_row(name, part, *(f"{values[metric]:.3f}" for metric in _METRICS))
+        table.add_row(name, part, *(f"{values[metric]:.3f}" for metric in METRICS))
     bounds = {(row["slice"], row["part"], row["metric"]): row for row in rows if "low" in row and row["class"] == "all"}
     for name, part in dict.fromkeys(key[:2] for key in bounds):
         for side in ("low", "high"):
-            found = [bounds.get((name, part, metric), {}).get(side) for metric in _METRICS]
+            found = [bounds.get((name, part, metric), {}).get(side) for metric in METRICS]
             table.add_row(f"{name} {side}", part, *("-" if v is None else f"{v:.3f}" for v in found))
     return table
 

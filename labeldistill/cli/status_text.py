@@ -8,6 +8,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from labeldistill.config.metrics import HEADLINE
 from labeldistill.monitor.run_status import RunStatus, State
 from labeldistill.monitor.study_status import StudyStatus
 from labeldistill.reporting.console import plain_console
@@ -53,7 +54,7 @@ def _cells(run: RunStatus, several: bool) -> list[str | Text]:
     # the message of a record that can't be read stands below the table, whole
     note = "" if run.state is State.unreadable else run.note
     progress = [_of(run.step, run.steps), _of(run.epoch, run.epochs), duration(run.eta_s)]
-    scores = [number(run.mAP), number(run.NDS)]
+    scores = [number(run.scores.get(metric)) for metric in HEADLINE]
     unit = f"{run.unit} {run.run_key}" if several else run.unit
     return [unit, str(run.seed), state, *progress, loss, *scores, duration(run.sign_age_s), note]
 
@@ -61,7 +62,7 @@ def _cells(run: RunStatus, several: bool) -> list[str | Text]:
 def status_table(found: StudyStatus, most_rows: int | None = None) -> Group:
     """The table with its totals; with more runs than `most_rows`, those that wait or have finished are only counted."""
     table = Table(title=f"Study {found.study}", title_justify="left")
-    for name in ("unit", "seed", "state", "step", "epoch", "time left", "loss", "mAP", "NDS", "last sign", "note"):
+    for name in ("unit", "seed", "state", "step", "epoch", "time left", "loss", *HEADLINE, "last sign", "note"):
         right = name not in ("unit", "state", "note")
         table.add_column(name, justify="right" if right else "left", no_wrap=name != "note")
     shown = found.runs

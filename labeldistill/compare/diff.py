@@ -3,13 +3,13 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from labeldistill.claims.claims import METRICS as OVERALL
 from labeldistill.compare.diff_causes import Cause, causes
 from labeldistill.compare.diff_measured import by_unit, scores
 from labeldistill.compare.diff_rows import DiffOptions, DiffRow, judged, row_json
 from labeldistill.compare.diff_runs import Run, RunId, Side
 from labeldistill.compare.diff_speed import EVERYTHING, speeds
 from labeldistill.config.methods import STAGES, stage_of
+from labeldistill.config.metrics import METRICS
 from labeldistill.config.verdict import LEAST_CONFIDENCE
 from labeldistill.errors import InputError
 from labeldistill.files import without_nan
@@ -64,8 +64,8 @@ def compare_sides(a: Side, b: Side, options: DiffOptions | None = None) -> Diff:
             a confidence at which a finding would mean little.
     """
     options = options or DiffOptions()
-    if unknown := [metric for metric in options.metrics if metric not in OVERALL]:
-        raise InputError(f"no metric `{unknown[0]}`; there are {', '.join(OVERALL)}", key="--metric")
+    if unknown := [metric for metric in options.metrics if metric not in METRICS]:
+        raise InputError(f"no metric `{unknown[0]}`; there are {', '.join(METRICS)}", key="--metric")
     if not LEAST_CONFIDENCE < options.confidence < 1:
         raise InputError(
             f"must be above {LEAST_CONFIDENCE:g} and below 1, got {options.confidence}", key="--confidence"

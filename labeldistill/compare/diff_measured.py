@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from labeldistill.claims.claims import POINTS
 from labeldistill.compare.diff_runs import Run
+from labeldistill.config.metrics import HEADLINE, METRICS
 from labeldistill.statistics.paired import PairedComparison, compare_pairs
 from labeldistill.statistics.unpaired import UnpairedComparison, compare_groups
 
@@ -58,7 +58,8 @@ class Measured:
     @property
     def higher_is_better(self) -> bool:
         """Of the metric; errors, times and memory are better when lower."""
-        return self.metric in POINTS or "_per_s" in self.metric or "_per_cpu_s" in self.metric
+        known = METRICS.get(self.metric)
+        return (known is not None and known.higher_is_better) or "_per_s" in self.metric or "_per_cpu_s" in self.metric
 
 
 def by_unit(runs: Sequence[Run]) -> dict[tuple[str, str], list[Run]]:
@@ -80,7 +81,7 @@ def scores(a: Sequence[Run], b: Sequence[Run], weights: str, metrics: Sequence[s
     theirs = by_unit(b)
     for (study, variant), ours in by_unit(a).items():
         for metric in metrics:
-            points = metric in POINTS
+            points = metric in HEADLINE
             factor = 100.0 if points else 1.0
             sides = [
                 {run.seed: run.scores.get((weights, metric), math.nan) * factor for run in side}

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from labeldistill.claims.claims import POINTS
 from labeldistill.compare.diff_measured import Family, Measured
+from labeldistill.config.metrics import HEADLINE
 from labeldistill.statistics.holm import Finding, family_size, finding, finding_of_groups, holm, p_for_family
 from labeldistill.statistics.paired import PairedComparison
 from labeldistill.statistics.summary import Summary
@@ -26,7 +26,7 @@ class DiffOptions:
     """
 
     weights: str = "ema"
-    metrics: Sequence[str] = POINTS
+    metrics: Sequence[str] = HEADLINE
     confidence: float = 0.95
     speed: bool = False
     unpaired: bool = False

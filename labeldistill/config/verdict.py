@@ -1,26 +1,23 @@
 """How a study is judged: declared margins, the noise granted to published values, error rate, power, looks at seeds."""
 
 from math import isfinite
-from typing import Literal
 
 from pydantic import Field, model_validator
 
 from labeldistill.config.base import Settings
-
-Metric = Literal["mAP", "NDS", "mATE", "mASE", "mAOE", "mAVE", "mAAE"]
-HEADLINE: tuple[Metric, ...] = ("mAP", "NDS")
-"""The two that a paper is quoted by; in percent points. A third is added here and in `claims.claims`."""
-"""Numbers below are in the units of the claims: points (0-100) for mAP and NDS, m, 1-IoU, rad, m/s, 1-accuracy."""
-
+from labeldistill.config.metrics import METRICS, Metric
 
 LEAST_CONFIDENCE = 0.8
 """At or below it one false finding in five would be fine."""
 
 
 class VerdictSettings(Settings):
-    """What verdicts are made by. Nothing here enters a run key: judging anew trains nothing."""
+    """What verdicts are made by, in the units of `config.metrics`.
 
-    margins: dict[Metric, float] = {"mAP": 0.5, "NDS": 0.5}
+    Nothing here enters a run key: judging anew trains nothing.
+    """
+
+    margins: dict[Metric, float] = {name: spec.margin for name, spec in METRICS.items() if spec.margin}
     """Differences up to this count as none (equivalence margin). The default is what authors of the field call noise.
     A metric without a margin is never called REPRODUCED."""
     published_sd: dict[Metric, float] = {}
@@ -29,7 +26,7 @@ class VerdictSettings(Settings):
     """Of intervals; 1 - confidence is the error rate of every test and of every family of tests."""
     power: float = Field(0.8, gt=0.5, lt=1)
     """Wanted chance of a verdict, for planning."""
-    assumed_sd: dict[Metric, float] = {"mAP": 0.5, "NDS": 0.5}
+    assumed_sd: dict[Metric, float] = {name: spec.planning_sd for name, spec in METRICS.items() if spec.planning_sd}
     """Spread between seeds that planning assumes as long as nothing is measured."""
     seeds_per_look: int = Field(3, ge=2)
     """`--sequential`: seeds that are run between two looks at the verdict."""

@@ -1,9 +1,10 @@
 """mAP, the five true-positive errors and NDS of one matching, per class and overall."""
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from typing import Protocol as Interface
 
 import numpy as np
 
@@ -19,6 +20,34 @@ SHORT_NAMES = {
     "attr_err": "mAAE",
 }
 """The field's names of the mean errors."""
+
+
+class Scores(Interface):
+    """What an overall metric is computed from: single numbers of one evaluation, or arrays [R] of R replicates."""
+
+    @property
+    def mean_ap(self) -> Any:
+        """mAP in 0..1."""
+
+    @property
+    def nd_score(self) -> Any:
+        """NDS in 0..1."""
+
+    @property
+    def tp_errors(self) -> Mapping[str, Any]:
+        """The five mean errors by the devkit's names."""
+
+
+def _error(name: str) -> Callable[[Scores], Any]:
+    return lambda scores: scores.tp_errors[name]
+
+
+OVERALL: dict[str, Callable[[Scores], Any]] = {
+    "mAP": lambda scores: scores.mean_ap,
+    "NDS": lambda scores: scores.nd_score,
+    **{short: _error(name) for name, short in SHORT_NAMES.items()},
+}
+"""How each metric of `config.metrics` is computed, once for single evaluations and for bootstrap replicates."""
 
 
 @dataclass(frozen=True)
@@ -83,10 +112,7 @@ class Metrics:
 
         Metrics: mAP, NDS, mATE .. mAAE (class "all"); AP, AP@<metres>, ATE .. AAE (each class).
         """
-        yield "mAP", "all", self.mean_ap
-        yield "NDS", "all", self.nd_score
-        for metric, value in self.tp_errors.items():
-            yield SHORT_NAMES[metric], "all", value
+        yield from ((metric, "all", value_of(self)) for metric, value_of in OVERALL.items())
         for name, value in self.mean_dist_aps.items():
             yield "AP", name, value
             yield from ((f"AP@{threshold}", name, ap) for threshold, ap in self.label_aps[name].items())

@@ -22,7 +22,7 @@ class Replicates:
     Attributes:
         classes: C class names, in the devkit's order.
         mean_ap, nd_score: [R].
-        tp_errors: [R, 5], means over classes, in the order of TP_METRICS.
+        tp_errors: error -> [R], means over classes.
         label_aps: [R, C], mean over thresholds.
         label_tp_errors: [R, C, 5]; NaN where the class has no such error.
     """
@@ -30,7 +30,7 @@ class Replicates:
     classes: tuple[str, ...]
     mean_ap: Floats
     nd_score: Floats
-    tp_errors: Floats
+    tp_errors: dict[str, Floats]
     label_aps: Floats
     label_tp_errors: Floats
 
@@ -71,7 +71,8 @@ def _combined(names: tuple[str, ...], aps: Floats, errors: Floats, weight: int) 
         means = np.where(known, errors, 0.0).sum(axis=1) / known.sum(axis=1)
     scores = np.fmax(0.0, 1.0 - means)  # an error that no class has scores 0, as in the devkit
     nds = (weight * mean_ap + scores.sum(axis=1)) / (weight + scores.shape[1])
-    return Replicates(names, mean_ap, nds, means, aps, errors)
+    by_name = {metric: means[:, column] for column, metric in enumerate(TP_METRICS)}
+    return Replicates(names, mean_ap, nds, by_name, aps, errors)
 
 
 def _of_class(matches: Matches, name: str, weights: Floats) -> tuple[Floats, Floats]:

@@ -2,7 +2,7 @@
 
 import os
 import socket
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -61,8 +61,7 @@ class RunStatus:
         checkpoint_step: where an unfinished run would go on.
         eta_s: seconds left, by the run's own pace.
         loss: the last one that was told; of an ended run the mean over its last steps.
-        mAP: fraction, of EMA weights on the study's evaluation split, once scored.
-        NDS: likewise.
+        scores: headline metrics as fractions, of EMA weights on the study's evaluation split, once scored.
         sign_age_s: seconds since the last sign of life.
         host: where it runs or ran last.
         pid: of that process.
@@ -82,8 +81,7 @@ class RunStatus:
     checkpoint_step: int | None = None
     eta_s: float | None = None
     loss: float | None = None
-    mAP: float | None = None
-    NDS: float | None = None
+    scores: dict[str, float] = field(default_factory=dict)
     sign_age_s: float | None = None
     host: str | None = None
     pid: int | None = None

@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass, replace
 
 from labeldistill.config.methods import stage_of
+from labeldistill.config.metrics import HEADLINE
 from labeldistill.config.run_files import LOCK, SCORES
 from labeldistill.errors import InputError
 from labeldistill.files import read_json
@@ -71,13 +72,13 @@ def _obstacle(parent: PlannedRun) -> str:
 
 
 def _scored(row: RunStatus, plan: StudyPlan, run: PlannedRun) -> RunStatus:
-    """The row with mAP and NDS where the run is scored."""
+    """The row with the headline metrics where the run is scored."""
     file = plan.metrics(run) / SCORES
     if row.state is not State.finished or not file.is_file():
         return row
     wanted = {"weights": "ema", "class": "all"}
     values = {r["metric"]: r["value"] for r in read_json(file)["rows"] if wanted.items() <= r.items()}
-    return replace(row, mAP=values.get("mAP"), NDS=values.get("NDS"))
+    return replace(row, scores={metric: values[metric] for metric in HEADLINE if metric in values})
 
 
 def _of_other_keys(plan: StudyPlan, now: float) -> list[RunStatus]:

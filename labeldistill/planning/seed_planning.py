@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from math import isfinite
 
-from labeldistill.claims.claims import POINTS, Claim, known_spreads, load_claims
+from labeldistill.claims.claims import Claim, known_spreads, load_claims
 from labeldistill.claims.noise import granted_noise
+from labeldistill.config.metrics import HEADLINE, Metric
 from labeldistill.config.study import StudySettings
-from labeldistill.config.verdict import Metric
 from labeldistill.planning.workload import scores_so_far
 from labeldistill.statistics.power import equivalence_power, seeds_for_difference, seeds_for_equivalence
 from labeldistill.statistics.sequential import SequentialDecision, looks_at, sequential_decision, sequential_design
@@ -48,7 +48,7 @@ def seed_needs(plan: StudyPlan, *, margin: float | None = None, weights: str = "
         weights: which scores.
     """
     needs: list[SeedNeed] = []
-    for metric in POINTS:
+    for metric in HEADLINE:
         wanted = margin or plan.study.verdict.margins.get(metric)
         if wanted is not None:
             needs += [_need(plan.study, metric, wanted, *spread) for spread in _spreads(plan, metric, weights)]
@@ -120,10 +120,10 @@ def standings(
     """
     study, verdict = plan.study, plan.study.verdict
     looks = looks_at(len(study.seeds), verdict.seeds_per_look)
-    scores = {(v, m): _in_order(plan, v, m, weights)[:seeds] for v in study.variants for m in POINTS}
+    scores = {(v, m): _in_order(plan, v, m, weights)[:seeds] for v in study.variants for m in HEADLINE}
     found: list[Standing] = []
     for variant, claim_id in study.claims.items():
-        for metric in POINTS:
+        for metric in HEADLINE:
             published = claims[claim_id].value(metric)
             if not comparable.get(variant) or published is None or variant not in study.variants:
                 continue
@@ -137,9 +137,9 @@ def standings(
             found.append(Standing(f"{variant}: {metric} of claim {claim_id}", decision))
     others = [variant for variant in study.variants if variant != study.baseline]
     for variant in others:
-        for metric in POINTS:
+        for metric in HEADLINE:
             pairs = zip(scores[variant, metric], scores[study.baseline, metric], strict=False)
-            design = sequential_design(looks, verdict.alpha / (len(others) * len(POINTS)))
+            design = sequential_design(looks, verdict.alpha / (len(others) * len(HEADLINE)))
             decision = sequential_decision([x - y for x, y in pairs], design)
             found.append(Standing(f"{variant} against {study.baseline}: {metric}", decision))
     return found

@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from labeldistill.claims.claims import POINTS, Claim
+from labeldistill.claims.claims import Claim
 from labeldistill.claims.comparability import Comparability, comparability
 from labeldistill.claims.evidence import Evidence
 from labeldistill.claims.noise import PublishedNoise, granted_noise
+from labeldistill.config.metrics import METRICS, Metric
 from labeldistill.config.study import StudySettings
-from labeldistill.config.verdict import Metric, VerdictSettings
-from labeldistill.reporting.study_tables import HIGHER_IS_BETTER, UNITS
+from labeldistill.config.verdict import VerdictSettings
 from labeldistill.statistics.claim_family import Asked, judge_family
 from labeldistill.statistics.equivalence import Judgement, Levels, Verdict, decided
 from labeldistill.statistics.prediction import one_of_ours
@@ -36,12 +36,12 @@ class Question:
     @property
     def factor(self) -> float:
         """From records' unit to that of claims."""
-        return 100.0 if self.metric in POINTS else 1.0
+        return METRICS[self.metric].scale
 
     @property
     def words(self) -> str:
         """The claims' unit."""
-        return "points" if self.metric in POINTS else UNITS[self.metric]
+        return METRICS[self.metric].unit
 
     @property
     def scaled(self) -> dict[int, float]:
@@ -84,7 +84,7 @@ def _in_family(question: Question, rules: VerdictSettings, noise: float) -> Aske
         question.published * question.factor,
         rules.margins.get(question.metric),
         noise,
-        higher_is_better=question.metric in HIGHER_IS_BETTER,
+        higher_is_better=METRICS[question.metric].higher_is_better,
         unit=question.words,
     )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from labeldistill.claims.claims import POINTS
+from labeldistill.config.metrics import HEADLINE
 from labeldistill.reporting.verdicts import ClaimRow
 
 
@@ -24,7 +24,7 @@ def _line(rows: Sequence[ClaimRow]) -> str:
 
 
 def _numbers(row: ClaimRow) -> str:
-    points = row.metric.removeprefix("gain in ") in POINTS
+    points = row.metric.removeprefix("gain in ") in HEADLINE
     factor, digits = (100.0, 2) if points else (1.0, 3)
     measured = f"{row.measured * factor:.{digits}f}" if row.n else "nothing"
     return f"{row.metric} {row.published * factor:.{digits}f} published, {measured} measured (n = {row.n})"

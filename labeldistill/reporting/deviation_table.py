@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from labeldistill.claims.claims import POINTS
 from labeldistill.claims.deviations import Effect, MeasuredDifference, switch_of_variant
+from labeldistill.config.metrics import HEADLINE
 from labeldistill.config.study import StudySettings
 from labeldistill.errors import InputError
 from labeldistill.reporting.study_tables import StudyTables
@@ -47,7 +47,7 @@ def measured_switches(study: StudySettings, tables: StudyTables) -> list[Measure
         if flip is None:
             continue
         sign = 100.0 if flip[1] == "corrected" else -100.0
-        for metric in POINTS:
+        for metric in HEADLINE:
             points = {seed: sign * value for seed, value in tables.deltas(variant, metric).items()}
             pairs = compare_pairs(points, confidence=study.verdict.confidence, resolution=1e-7)
             compared.append((variant, *flip, metric, pairs))

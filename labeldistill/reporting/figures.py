@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import seaborn as sns
 
-from labeldistill.config.verdict import HEADLINE
+from labeldistill.config.metrics import HEADLINE
 from labeldistill.reporting.study_tables import StudyTables
 from labeldistill.reporting.style import colours, figure, save
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from labeldistill.config.verdict import HEADLINE
+from labeldistill.config.metrics import HEADLINE
 from labeldistill.reporting.pairs import PairRow
 from labeldistill.reporting.scored_runs import ScoredRun, draws_of
 from labeldistill.reporting.study_tables import StudyTables

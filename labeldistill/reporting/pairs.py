@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
+from labeldistill.config.metrics import HEADLINE, METRICS
 from labeldistill.config.study import StudySettings
-from labeldistill.config.verdict import HEADLINE
 from labeldistill.reporting.scope import teacher_scope
-from labeldistill.reporting.study_tables import HIGHER_IS_BETTER, StudyTables
+from labeldistill.reporting.study_tables import StudyTables
 from labeldistill.statistics.holm import Finding, family_size, finding, holm, p_for_family
 from labeldistill.statistics.paired import PairedComparison, compare_pairs
 from labeldistill.statistics.sensitivity import outlying
@@ -47,7 +47,7 @@ def pair_rows(
     rows: list[PairRow] = []
     for (variant, metric, pairs), p in zip(compared, adjusted, strict=True):
         found, reason = finding(
-            pairs, p, alpha=1 - confidence, higher_is_better=metric in HIGHER_IS_BETTER, family=family
+            pairs, p, alpha=1 - confidence, higher_is_better=METRICS[metric].higher_is_better, family=family
         )
         if (far := outlying(dict(zip(pairs.seeds, pairs.differences, strict=True)))) is not None:
             reason += f"; seed {far.seed} stands apart from the other pairs (Grubbs p = {far.p:.2g})"

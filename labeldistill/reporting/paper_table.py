@@ -2,9 +2,10 @@
 
 import pandas as pd
 
-from labeldistill.claims.claims import METRICS, POINTS, Claim
+from labeldistill.claims.claims import Claim
 from labeldistill.claims.evidence import Evidence
 from labeldistill.config.methods import FIXED_UNITS
+from labeldistill.config.metrics import HEADLINE, METRICS
 from labeldistill.config.study import StudySettings
 from labeldistill.reporting.pairs import pair_rows
 from labeldistill.reporting.study_tables import StudyTables
@@ -29,7 +30,7 @@ PAIRS = (
 
 
 def _factor(metric: str) -> float:
-    return 100.0 if metric in POINTS else 1.0
+    return METRICS[metric].scale
 
 
 def _ours(summary: Summary, factor: float) -> dict[str, object]:
@@ -86,7 +87,7 @@ def main_table(
         for metric in METRICS:
             found = [row for row in of_variant if row.metric in (metric, f"gain in {metric}")]
             rows += [_claimed(row) for row in found]
-            if metric in POINTS and all(row.metric != metric for row in found):
+            if metric in HEADLINE and all(row.metric != metric for row in found):
                 rows.append(_unclaimed(study, tables, variant, metric))
     return pd.DataFrame(rows, columns=list(MAIN))
 

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from labeldistill.claims.claims import load_claims
 from labeldistill.claims.hypotheses import load_hypotheses
-from labeldistill.config.verdict import HEADLINE
+from labeldistill.config.metrics import HEADLINE, METRICS
 from labeldistill.files import write_json, write_text, written_whole
 from labeldistill.records.outcome import FINISHED
 from labeldistill.records.provenance import code_provenance
@@ -21,7 +21,7 @@ from labeldistill.reporting.intervals import interval_rows, pair_scenes
 from labeldistill.reporting.pairs import pair_rows
 from labeldistill.reporting.slice_table import slice_rows
 from labeldistill.reporting.sources import CAMERA_THRESHOLD, ReportSources, of_report, of_results
-from labeldistill.reporting.study_tables import OVERALL, UNITS, StudyTables
+from labeldistill.reporting.study_tables import StudyTables
 from labeldistill.reporting.verdicts import claim_rows
 from labeldistill.statistics.holm import Finding, family_size
 from labeldistill.statistics.sensitivity import failure_words
@@ -62,8 +62,7 @@ def _page(made: ReportSources, cameras: list[str]) -> str:
         commit=(code.get("commit") or "unknown")[:10],
         dirty=bool(code.get("dirty")),
         source="a synthetic world" if study.data.synth else f"nuScenes {study.data.version}",
-        metrics=OVERALL,
-        units=UNITS,
+        metrics=METRICS,
         main=tables.main(),
         claims=claim_rows(study, tables, load_claims(), made.evidence),
         registration=made.evidence.registration,

@@ -7,14 +7,10 @@ from dataclasses import dataclass
 import pandas as pd
 
 from labeldistill.config.methods import FIXED_UNITS
-from labeldistill.config.verdict import HEADLINE
+from labeldistill.config.metrics import HEADLINE, METRICS
 from labeldistill.records.gather_rows import ALL, TRUTHS
 from labeldistill.statistics.summary import Summary, paired_differences, summarise
 from labeldistill.study.apart import APART, is_apart, label, origin_of
-
-OVERALL = ("mAP", "NDS", "mATE", "mASE", "mAOE", "mAVE", "mAAE")
-HIGHER_IS_BETTER = {"mAP", "NDS", "AP", "train_samples_per_s"}
-UNITS = {"mATE": "m", "mASE": "1-IoU", "mAOE": "rad", "mAVE": "m/s", "mAAE": "1-acc"}
 
 
 @dataclass(frozen=True)
@@ -74,8 +70,8 @@ class StudyTables:
         units = [unit for unit in self.judged() if origin_of(unit) != "adopted"]
         return [unit for unit in units if (baseline := self.baseline_of(unit)) in units and unit != baseline]
 
-    def main(self, metrics: Sequence[str] = OVERALL) -> list[dict[str, object]]:
-        """One row per unit: summary of each overall metric, and of the delta to the baseline in mAP and NDS."""
+    def main(self, metrics: Sequence[str] = tuple(METRICS)) -> list[dict[str, object]]:
+        """One row per unit: each overall metric, and the difference to the baseline in the headline metrics."""
         rows: list[dict[str, object]] = []
         for unit in self.units_present():
             row: dict[str, object] = {"variant": unit, **{m: self.summary(unit, m) for m in metrics}}
@@ -110,7 +106,7 @@ class StudyTables:
         A run that did not finish has its row and no number: what little it scores is no score.
         """
         about = ["variant", "seed", "run_key", "status", *(["reason"] if "reason" in self.table else [])]
-        rows = self.table[(self.table["class"] == "all") & self.table["metric"].isin(["mAP", "NDS", "none"])]
+        rows = self.table[(self.table["class"] == "all") & self.table["metric"].isin([*HEADLINE, "none"])]
         wide = rows.drop_duplicates(about[:3])[about].set_index(about[:3])
         for (weights, metric), of in rows[rows["metric"] != "none"].groupby(["weights", "metric"], sort=False):
             wide[f"{metric} ({weights})"] = of[of["status"] == "finished"].set_index(about[:3])["value"]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from labeldistill.config.verdict import HEADLINE
+from labeldistill.config.metrics import HEADLINE
 from labeldistill.reporting.numbers import NOTHING
 
 Row = Mapping[Hashable, Any]

@@ -4,12 +4,12 @@ from rich.table import Table
 
 from labeldistill.claims.claims import load_claims
 from labeldistill.claims.evidence import Evidence
+from labeldistill.config.metrics import HEADLINE, METRICS
 from labeldistill.config.study import StudySettings
-from labeldistill.config.verdict import HEADLINE
 from labeldistill.reporting.claim_lines import claim_lines
 from labeldistill.reporting.console import plain_console
 from labeldistill.reporting.numbers import interval, number, spread
-from labeldistill.reporting.study_tables import OVERALL, StudyTables
+from labeldistill.reporting.study_tables import StudyTables
 from labeldistill.reporting.verdicts import claim_rows
 
 
@@ -17,11 +17,11 @@ def show_study(study: StudySettings, tables: StudyTables, evidence: Evidence, pa
     """Print the main table, every claim's verdict with its reason, and the path of the page."""
     console = plain_console(160)
     main = Table(title=f"Study {study.name}: mean ± sd over seeds, {tables.weights} weights", title_justify="left")
-    for column in ("variant", "n", *OVERALL, "Δ mAP [95 %]", "Δ NDS [95 %]"):
+    for column in ("variant", "n", *METRICS, *(f"Δ {m} [95 %]" for m in HEADLINE)):
         main.add_column(column, justify="left" if column == "variant" else "right", no_wrap=True)
     for row in tables.main():
-        cells = [spread(row[m]) if m in HEADLINE else number(row[m].mean) for m in OVERALL]  # type: ignore
-        n = str(row["mAP"].n)  # type: ignore[attr-defined]
+        cells = [spread(row[m]) if m in HEADLINE else number(row[m].mean) for m in METRICS]  # type: ignore
+        n = str(row[HEADLINE[0]].n)  # type: ignore[attr-defined]
         differences = [interval(row.get(f"delta_{m}")) for m in HEADLINE]  # type: ignore[arg-type]
         main.add_row(str(row["variant"]), n, *cells, *differences)
     console.print(main)

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from labeldistill.claims.claims import METRICS, POINTS, Claim
+from labeldistill.claims.claims import Claim
 from labeldistill.claims.evidence import Evidence
 from labeldistill.claims.study_claims import check_claims
 from labeldistill.config.methods import FIXED_UNITS
+from labeldistill.config.metrics import HEADLINE, METRICS
 from labeldistill.config.study import StudySettings
 from labeldistill.reporting.claim_judgement import Question, judgements
 from labeldistill.reporting.study_tables import StudyTables
@@ -100,7 +101,7 @@ def _rows(study: StudySettings, asked: list[Question], evidence: Evidence, weigh
 def _questions(study: StudySettings, tables: StudyTables, unit: str, claim: Claim) -> Iterator[Question]:
     for metric in METRICS:
         published, gain = claim.value(metric), claim.delta(metric)
-        if published is not None and (metric in POINTS or metric in study.verdict.margins):
+        if published is not None and (metric in HEADLINE or metric in study.verdict.margins):
             yield Question(unit, claim, metric, published, tables.values(unit, metric))
         if gain is not None:
             yield Question(unit, claim, metric, gain / 100, tables.deltas(unit, metric), gain=True)

@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 
 from labeldistill.errors import InputError
 from labeldistill.evaluation.matches import Matches
-from labeldistill.evaluation.metrics import SHORT_NAMES
-from labeldistill.evaluation.protocol import TP_METRICS
+from labeldistill.evaluation.metrics import OVERALL
 from labeldistill.evaluation.replicates import metrics_from_matches
 from labeldistill.statistics.bootstrap import Floats, Interval, paired_scene_test, scene_interval, scene_weights
 from labeldistill.statistics.combined import seeds_and_scenes
@@ -37,8 +36,7 @@ def _weights(runs: Sequence[Matches], replicates: int, seed: int) -> tuple[Weigh
 def overall_scores(run: Matches, weights: Weights, classes: Sequence[str] | None = None) -> dict[str, Floats]:
     """Metric -> [R]: mAP, NDS and the five errors under scene weights [R, S]; see `metrics_from_matches`."""
     found = metrics_from_matches(run, weights, classes)
-    errors = {SHORT_NAMES[name]: found.tp_errors[:, column] for column, name in enumerate(TP_METRICS)}
-    return {"mAP": found.mean_ap, "NDS": found.nd_score, **errors}
+    return {metric: value_of(found) for metric, value_of in OVERALL.items()}
 
 
 def scene_intervals(

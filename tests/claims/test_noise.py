@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from labeldistill.claims.claims import load_claims
-from labeldistill.claims.noise import UNKNOWN, published_noise
+from labeldistill.claims.noise import published_noise
+from labeldistill.config.metrics import METRICS
 from labeldistill.errors import InputError
 
 CLAIM = {"id": "a", "what": "x", "mAP": 40.0, "source": "s", "confidence": "primary"}
@@ -22,7 +23,7 @@ def _file(folder: Path, noise: Any) -> Path:
 
 def test_every_committed_claim_has_noise_with_a_source() -> None:
     for claim in load_claims().values():
-        for metric in UNKNOWN:
+        for metric in METRICS:
             found = published_noise(claim, metric)
             assert found.sd > 0
             assert found.source
@@ -34,7 +35,7 @@ def test_a_claims_own_noise_comes_before_the_fields_and_unknown_is_wide(tmp_path
     file = _file(tmp_path, noise)
     claims = load_claims(file)
     assert published_noise(claims["a"], "mAP", file=file).sd == pytest.approx(0.2)
-    assert published_noise(claims["a"], "NDS", file=file).sd == UNKNOWN["NDS"]
+    assert published_noise(claims["a"], "NDS", file=file).sd == METRICS["NDS"].unmeasured_sd
     other = claims["a"].model_copy(update={"id": "b"})
     assert published_noise(other, "mAP", file=file).sd == 0.4
     assert published_noise(other, "mAP", gain=True, file=file).sd == pytest.approx(0.4 * 2**0.5)

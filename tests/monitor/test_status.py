@@ -237,8 +237,8 @@ def test_ended_runs_show_their_record_and_their_score(plan: StudyPlan) -> None:
     finish(plan, bad, status="diverged", reason="the loss is nan at step 3", losses={"last": {"total": None}})
     done, diverged = row(plan, scored), row(plan, bad)
     assert (done.state, done.step, done.steps, done.epoch, done.epochs) == (State.finished, 10, 10, 3, 3)
-    assert (done.loss, done.mAP, done.NDS, done.host) == (1.25, 0.31, None, "node7")
-    assert (diverged.state, diverged.loss, diverged.mAP) == (State.diverged, None, None)
+    assert (done.loss, done.scores, done.host) == (1.25, {"mAP": 0.31}, "node7")
+    assert (diverged.state, diverged.loss, diverged.scores) == (State.diverged, None, {})
     assert diverged.note == "the loss is nan at step 3"
     assert row(plan, plan.run("label-encoder", 0)).note == ""  # its teacher is there
     (scored.folder / ".lock").write_text("{}")  # a lock that outlived its run changes nothing
