@@ -46,7 +46,9 @@ def check(world: tuple[Predictions, GroundTruth], weights: Any, got: Replicates,
     want = metrics_of(all_curves(matches), matches.protocol)
     assert got.mean_ap[row] == pytest.approx(want.mean_ap, abs=1e-12)
     assert got.nd_score[row] == pytest.approx(want.nd_score, abs=1e-12)
-    assert {name: of[row] for name, of in got.tp_errors.items()} == pytest.approx(want.tp_errors, abs=1e-12, nan_ok=True)
+    assert {name: of[row] for name, of in got.tp_errors.items()} == pytest.approx(
+        want.tp_errors, abs=1e-12, nan_ok=True
+    )
     np.testing.assert_allclose(got.label_aps[row], list(want.mean_dist_aps.values()), atol=1e-12)
     per_class = [list(errors.values()) for errors in want.label_tp_errors.values()]
     np.testing.assert_allclose(got.label_tp_errors[row], per_class, atol=1e-12)
