@@ -89,7 +89,7 @@ def test_a_process_trains_is_killed_goes_on_and_is_stopped(plan: StudyPlan, trai
     run = plan.run("full", 1)
     options: dict[str, Any] = {"sleep_s": 0.02, "steps": 3000, "checkpoint_every_steps": 5}
     first = trains(run.folder, **options)
-    seen = wait_for(plan, run, lambda r: r.state is State.running and (r.step or 0) >= 1)
+    seen = wait_for(plan, run, lambda r: r.state is State.running and r.step and r.eta_s)
     assert (seen.pid, seen.host, seen.steps) == (first.pid, socket.gethostname(), 3000)
     assert seen.epochs == 500
     assert seen.loss is not None
@@ -110,10 +110,9 @@ def test_a_process_trains_is_killed_goes_on_and_is_stopped(plan: StudyPlan, trai
     assert dead.eta_s is None
 
     second = trains(run.folder, **options)
-    again = wait_for(plan, run, lambda r: r.state is State.running and r.pid == second.pid and r.note == "")
-    assert (again.step or 0) >= at
+    wait_for(plan, run, lambda r: r.state is State.running and r.pid == second.pid and (r.step or 0) > at)
     second.send_signal(signal.SIGTERM)
-    assert second.wait(30) == 143
+    assert second.wait(120) == 143
     asked = row(plan, run)
     assert asked.state is State.stopped
     assert "SIGTERM" in asked.note
