@@ -1,4 +1,4 @@
-"""What a user did wrong, said once: file, key and what to do. The CLI turns these into exit codes."""
+"""Errors whose message is for the user: they name file and key and say what to do. The CLI maps them to exit codes."""
 
 from pathlib import Path
 

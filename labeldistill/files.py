@@ -1,4 +1,4 @@
-"""Writing files so that a reader never sees half of one: temporary name, fsync, rename."""
+"""Reading and writing whole files: a reader never sees half of one (temporary name, fsync, rename)."""
 
 import hashlib
 import json
@@ -62,7 +62,7 @@ def read_json(path: str | Path) -> Any:
 
 
 def without_nan(value: Any) -> Any:
-    """The same tree of mappings and lists with None for every number that is not finite: strict JSON knows no NaN."""
+    """The same tree of mappings and lists, with None for every number that is not finite: strict JSON has no NaN."""
     if isinstance(value, dict):
         return {key: without_nan(entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple)):

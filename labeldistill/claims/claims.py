@@ -122,7 +122,7 @@ def load_claims(file: Path | None = None) -> dict[str, Claim]:
     claims = [_claim(entry, number, file) for number, entry in enumerate(claims_tree(file)["claims"])]
     by_id = {claim.id: claim for claim in claims}
     if len(by_id) != len(claims):
-        raise InputError("an id stands twice", file=file, key="claims.id")
+        raise InputError("an id appears twice", file=file, key="claims.id")
     for claim in claims:
         if claim.reference and not (study := reference_file(claim.reference.study, file)).is_file():
             key = f"claims.{claim.id}.reference.study"

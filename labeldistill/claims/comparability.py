@@ -104,7 +104,7 @@ def _data(study: StudySettings, unit: str, evidence: Evidence) -> list[str]:
         name = study.data.splits.get(split)
         facts = evidence.splits.get(split)
         if not isinstance(name, str) or name not in official:
-            found.append(f"`{split}` is no official split")
+            found.append(f"`{split}` is not an official split")
         elif facts is None:
             found.append(f"what `{name}` holds is not known: there is no index of the data")
         elif why := why_not_official(name, facts, official[name]):

@@ -1,8 +1,8 @@
 """The deviations ledger: what the released code does oddly, where, which tests hold it, and what each oddity is worth.
 
-`workflow/claims/deviations.yaml` has a row for every switch, `deviations_kept.yaml` beside it one for everything that
-is no switch. People write them, except for the last line of a switch's row, `effect`: `with_effects` replaces that by
-what a study measured and leaves every other line as it is.
+`workflow/claims/deviations.yaml` has one row per switch; `deviations_kept.yaml` beside it has one for everything that
+is not a switch. People write them, except the last line of a switch's row, `effect`: `with_effects` replaces it by what
+a study measured and leaves every other line unchanged.
 """
 
 from collections.abc import Mapping
@@ -82,7 +82,7 @@ class SwitchRow(_Entry):
     @model_validator(mode="after")
     def _of_a_switch(self) -> "SwitchRow":
         if self.id not in Switches.model_fields:
-            raise ValueError(f"`id` {self.id} is no switch")
+            raise ValueError(f"`id` {self.id} is not a switch")
         if self.stages != STAGES_OF_SWITCH[self.id]:
             raise ValueError(f"`stages` of {self.id} are {', '.join(STAGES_OF_SWITCH[self.id])}")
         if self.default != Switches.model_fields[self.id].default:
@@ -93,7 +93,7 @@ class SwitchRow(_Entry):
 
 
 class KeptRow(_Entry):
-    """An oddity that is no switch: why there is nothing to choose."""
+    """An oddity that is not a switch: why there is nothing to choose."""
 
     id: str
     quirks: tuple[int, ...] = ()
@@ -115,7 +115,7 @@ class Ledger(_Entry):
     def _complete(self) -> "Ledger":
         ids = [*(row.id for row in self.switches), *(row.id for row in self.kept)]
         if len(set(ids)) != len(ids):
-            raise ValueError(f"`id` {next(i for i in ids if ids.count(i) > 1)} stands twice")
+            raise ValueError(f"`id` {next(i for i in ids if ids.count(i) > 1)} appears twice")
         if missing := set(Switches.model_fields) - set(ids):
             raise ValueError(f"no row for the switch {sorted(missing)[0]}")
         return self
@@ -131,7 +131,7 @@ def ledger_file() -> Path:
 
 
 KEPT = "deviations_kept.yaml"
-"""Beside the ledger: its rows of what is no switch."""
+"""Beside the ledger: its rows of what is not a switch."""
 
 
 def load_ledger(file: Path | None = None) -> Ledger:

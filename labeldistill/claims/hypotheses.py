@@ -49,10 +49,10 @@ class Hypotheses(_Entry):
     def _whole(self) -> "Hypotheses":
         ids = [entry.id for entry in self.hypotheses]
         if len(set(ids)) != len(ids):
-            raise ValueError(f"the id `{next(i for i in ids if ids.count(i) > 1)}` stands twice")
+            raise ValueError(f"the id `{next(i for i in ids if ids.count(i) > 1)}` appears twice")
         for entry in self.hypotheses:
             if unknown := {entry.better, entry.worse} - set(self.roles):
-                raise ValueError(f"hypothesis `{entry.id}` speaks of `{sorted(unknown)[0]}`, which is no role")
+                raise ValueError(f"hypothesis `{entry.id}` speaks of `{sorted(unknown)[0]}`, which is not a role")
             if entry.better == entry.worse:
                 raise ValueError(f"hypothesis `{entry.id}` sets `{entry.better}` against itself")
         return self

@@ -65,7 +65,7 @@ def band_file(study: str) -> Path:
 
 
 def _summary(table: pd.DataFrame, unit: str, metric: str) -> Summary:
-    """EMA scores of a unit's runs: a diverged run's zeros are no score."""
+    """EMA scores of a unit's runs: a diverged run's zeros are not a score."""
     rows = table[(table["variant"] == unit) & table["metric"].isin([metric, "none"]) & (table["class"] == "all")]
     rows = rows[rows["weights"].isin(["ema", "-"])].drop_duplicates(["seed"])
     return summarise(
@@ -95,7 +95,9 @@ def _references(file: Path, study: str) -> dict[str, dict[str, Reference]]:
     try:
         return {u: {m: Reference.model_validate(r) for m, r in of.items()} for u, of in read_yaml(file).items()}
     except (AttributeError, ValidationError) as error:
-        raise InputError(f"is no reference of this form; write it again with --write ({error})", file=file) from error
+        raise InputError(
+            f"is not a reference of this form; write it again with --write ({error})", file=file
+        ) from error
 
 
 def compare_with_band(study: str, table: pd.DataFrame) -> list[BandRow]:

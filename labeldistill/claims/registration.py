@@ -68,13 +68,13 @@ def declaration(plan: StudyPlan, claims: dict[str, Claim] | None = None) -> dict
     """Everything that a verdict depends on, as JSON values.
 
     Raises:
-        InputError: the study names a claim that there is none of.
+        InputError: the study names an unknown claim.
     """
     claims = load_claims() if claims is None else claims
     study = plan.study.model_copy(update={"seeds": plan.planned_seeds})
     if unknown := [(unit, name) for unit, name in study.claims.items() if name not in claims]:
         unit, name = unknown[0]
-        raise InputError(f"no claim `{name}`; there are {', '.join(claims)}", key=f"claims.{unit}")
+        raise InputError(f"no claim `{name}`; known: {', '.join(claims)}", key=f"claims.{unit}")
     published = {name: _published(claims[name]) for name in sorted(set(study.claims.values()))}
     tree = study.model_dump(mode="json", exclude=_NOT_DECLARED)
     asked = {
@@ -153,7 +153,7 @@ def registration_of(plan: StudyPlan) -> Registration:
         about, before = (str(found["registered"]), found["commit"]), int(found["scores_before"])
         registered = {key: found[key] for key in (*_COMPARED, "published")}
     except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"is no registration ({error!r})", file=plan.registered) from error
+        raise InputError(f"is not a registration ({error!r})", file=plan.registered) from error
     now = declaration(plan)
     _refuse_other_claims(plan, registered["published"], now["published"])
     one, other = (dict(flat({key: tree[key] for key in _COMPARED})) for tree in (registered, now))

@@ -21,7 +21,7 @@ def widest_difference(metric: Metric, claims: dict[str, Claim]) -> float | None:
 
 
 def check_claims(study: StudySettings, claims: dict[str, Claim]) -> None:
-    """Refuse a claim or a unit that there is none of, a gain for the baseline itself, and a margin that is too wide.
+    """Refuse an unknown claim or unit, a gain for the baseline itself, and a margin that is too wide.
 
     Raises:
         InputError: names the entry of the study.
@@ -45,9 +45,9 @@ def _check_margins(study: StudySettings, claims: dict[str, Claim]) -> None:
 
 def _check_claim(study: StudySettings, unit: str, claim_id: str, claims: dict[str, Claim]) -> None:
     if unit not in study.variants and unit not in FIXED_UNITS:
-        raise InputError(f"no such unit; there are {', '.join((*FIXED_UNITS, *study.variants))}", key=f"claims.{unit}")
+        raise InputError(f"no such unit; known: {', '.join((*FIXED_UNITS, *study.variants))}", key=f"claims.{unit}")
     if claim_id not in claims:
-        raise InputError(f"no claim `{claim_id}`; there are {', '.join(claims)}", key=f"claims.{unit}")
+        raise InputError(f"no claim `{claim_id}`; known: {', '.join(claims)}", key=f"claims.{unit}")
     claim = claims[claim_id]
     is_gain = any(claim.delta(metric) is not None for metric in HEADLINE)
     if is_gain and (unit == study.baseline or unit in FIXED_UNITS):

@@ -29,7 +29,7 @@ DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu or cuda."
 
 
 class TableOrJson(StrEnum):
-    """How a verb prints what is no table of numbers."""
+    """How a verb prints what is not a table of numbers."""
 
     table = "table"
     json = "json"

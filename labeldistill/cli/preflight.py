@@ -79,7 +79,7 @@ def _students(plan: "StudyPlan", wanted: list[str] | None) -> list[str]:
     for name in wanted or ():
         if name not in names:
             raise InputError(
-                f"study {plan.study.name} has no variant `{name}`; there are {', '.join(names)}", key="variant"
+                f"study {plan.study.name} has no variant `{name}`; known: {', '.join(names)}", key="variant"
             )
     return wanted or names
 

@@ -48,13 +48,13 @@ def _check(nodes: int, environment: Mapping[str, str]) -> None:
     if rank >= nodes:
         raise InputError(f"is {rank}, but the training has {nodes} machine(s), counted from 0", key="NODE_RANK")
     if nodes > 1 and not 0 < _number(environment, "MASTER_PORT", 0) < 65_536:
-        raise InputError(f"is {environment['MASTER_PORT']}, which is no port", key="MASTER_PORT")
+        raise InputError(f"is {environment['MASTER_PORT']}, which is not a port", key="MASTER_PORT")
 
 
 def _number(environment: Mapping[str, str], name: str, default: int) -> int:
     text = environment.get(name, str(default))
     if not text.isdecimal():
-        raise InputError(f"is `{text}`, which is no number", key=name)
+        raise InputError(f"is `{text}`, which is not a number", key=name)
     return int(text)
 
 

@@ -1,4 +1,4 @@
-"""What every room of settings shares: the base class of settings, and registries that name what they hold."""
+"""What all settings share: their base class, and loading what a registry names as `module:name`."""
 
 import importlib
 from typing import Any

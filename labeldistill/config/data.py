@@ -1,4 +1,4 @@
-"""Where key frames come from: a nuScenes folder, its splits, what is read of it, and the synthetic world's settings."""
+"""Where key frames come from: a nuScenes folder, its splits, what is read from it; settings of the synthetic world."""
 
 from typing import Literal
 
@@ -24,17 +24,17 @@ class SynthSettings(Settings):
 
     seed: int = Field(0, ge=0)
     scenes: dict[str, int] = {"train": 40, "val": 20, "tuning": 10}
-    """Number of scenes of each split."""
+    """Number of scenes in each split."""
     key_frames_per_scene: int = Field(6, ge=2)
     sweeps_per_key_frame: int = Field(9, ge=0, le=9)
     """LiDAR sweeps written between two key frames; 9 is 20 Hz."""
     image_size_px: tuple[int, int] = (64, 176)
-    """Height, width of the written JPEGs."""
+    """Height and width of the JPEGs that are written."""
     jpeg_quality: int = Field(90, ge=1, le=95)
     supersampling: int = Field(1, ge=1, le=4)
     classes: tuple[str, ...] = CLASSES
     range_m: float = Field(25.0, gt=5)
-    """Objects live within this distance of the ego vehicle's path; the LiDAR's range."""
+    """Objects are placed within this distance of the ego vehicle's path; also the range of the LiDAR."""
     lidar_beams: int = Field(32, ge=4)
     lidar_azimuths: int = Field(512, ge=32)
     objects_per_scene: tuple[int, int] = (16, 32)
@@ -61,7 +61,7 @@ class DataSettings(Settings):
     min_lidar_points: int = Field(1, ge=0)
     """Boxes with fewer LiDAR and radar points (added up, as in the release) are not used as ground truth."""
     max_points: int = Field(320_000, ge=1)
-    """LiDAR points the teacher sees at most, all sweeps together; more are thinned out at random."""
+    """Most LiDAR points that the teacher sees, all sweeps together; a random subset is kept of more."""
 
     @model_validator(mode="after")
     def _one_source(self) -> "DataSettings":

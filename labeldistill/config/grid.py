@@ -1,4 +1,4 @@
-"""The BEV grid that camera and LiDAR share."""
+"""The BEV grid shared by camera and LiDAR."""
 
 from pydantic import model_validator
 
@@ -15,7 +15,7 @@ class GridSettings(Settings):
     y_m: Axis = (-51.2, 51.2, 0.8)
     z_m: Axis = (-5.0, 3.0, 8.0)
     max_decoded_distance_m: float = 61.2
-    """Decoded box centres beyond this |x| or |y| are dropped (|z| beyond 10 m too)."""
+    """Decoded boxes whose centre lies beyond this |x| or |y| are dropped (and those with |z| beyond 10 m)."""
 
     @property
     def cells_xy(self) -> tuple[int, int]:

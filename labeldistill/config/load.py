@@ -30,30 +30,32 @@ def study_names() -> list[str]:
 def _study_file(name: str) -> Path:
     direct = Path(name)
     if direct.suffix in {".yaml", ".yml"}:
-        if not os.path.isfile(direct):  # noqa: PTH113  no error for a name that no file can have
+        if not os.path.isfile(direct):  # noqa: PTH113  Path.is_file raises on a name that no file can have
             raise InputError("no such study file", file=direct)
         return direct
     file = studies_folder() / f"{name}.yaml"
     if not os.path.isfile(file):  # noqa: PTH113  as above
-        raise InputError(f"unknown study; there are {', '.join(study_names())}", file=file, key="study")
+        raise InputError(f"unknown study; known: {', '.join(study_names())}", file=file, key="study")
     return file
 
 
 def _read(file: Path) -> Tree:
     tree = read_yaml(file) or {}
     if not isinstance(tree, dict):
-        raise InputError("a study is a mapping of settings", file=file)
+        raise InputError("a study file must be a mapping of settings", file=file)
     _refuse_other_keys(tree, file)
     return tree
 
 
 def _refuse_other_keys(tree: Any, file: Path) -> None:
-    """Settings have names: a key that YAML reads as a number, a date or a truth value is a mistake."""
+    """Refuse keys that YAML reads as a number, a date or a truth value: the name of a setting is text."""
     if isinstance(tree, dict):
         for key, value in tree.items():
             if not isinstance(key, str):
                 raise InputError(
-                    f"a setting's name is text, YAML reads this as {type(key).__name__}", file=file, key=f"{key}"
+                    f"the name of a setting must be text, but YAML reads this as {type(key).__name__}",
+                    file=file,
+                    key=f"{key}",
                 )
             _refuse_other_keys(value, file)
     elif isinstance(tree, list):
@@ -82,7 +84,7 @@ def _chain(name: str) -> list[tuple[Path, Tree]]:
 
 
 def _merge(parent: Tree, child: Tree) -> Tree:
-    """Child over parent, mapping by mapping; a key written `key!` replaces the parent's mapping whole."""
+    """Merge the child into the parent, mapping by mapping; a key written `key!` replaces the parent's whole mapping."""
     merged = dict(parent)
     for key, value in child.items():
         if key.endswith("!"):
@@ -95,7 +97,7 @@ def _merge(parent: Tree, child: Tree) -> Tree:
 
 
 def _owner(chain: list[tuple[Path, Tree]], location: tuple[int | str, ...]) -> Path:
-    """The file of the chain that wrote the setting at `location` (the deepest part of it that any file has)."""
+    """The file of the chain that sets `location`, or the deepest part of it that any file sets."""
     for depth in range(len(location), 0, -1):
         for file, tree in chain:
             node: Any = tree
@@ -118,7 +120,9 @@ def validated(tree: Tree, chain: list[tuple[Path, Tree]]) -> StudySettings:
         problem = error.errors()[0]
         location = tuple(part for part in problem["loc"] if part != "[key]")
         message = problem["msg"].removeprefix("Value error, ")
-        if named := re.match(r"`([\w.]+)`", message):  # a check over several settings names its culprit first
+        if named := re.match(
+            r"`([\w.]+)`", message
+        ):  # the message of a check over several settings begins with the name of the wrong one
             location += tuple(named[1].split("."))
         if problem["type"] == "extra_forbidden":
             message = "unknown setting"

@@ -1,6 +1,6 @@
-"""What can be trained, from what: the stages of a study, and the methods as rows of stages.
+"""What can be trained, and from what: the stages of a study, and the methods, each a list of stages.
 
-A method is a student and the stages that it learns from. Its terms say themselves which methods they belong to
+A method is a student and the stages that it learns from. Each loss term names the methods it belongs to
 (`config.terms`). A second distillation paper is a room of its own with a student, and one line in `METHODS`.
 """
 
@@ -17,12 +17,12 @@ class StageSpec:
     """One kind of training run.
 
     Attributes:
-        name: of the stage; also the unit of its runs, unless they are variants.
-        training: the study's setting with its length, optimiser and schedule.
+        name: name of the stage, and the unit of its runs unless these are variants.
+        training: the setting of a study that holds its length, optimiser and schedule.
         model: `module:class` with `from_settings`; None: the method's student.
-        parents: stages whose weights every run of it starts from; a student's follow from its terms.
-        frozen: prefixes of the state's names that it holds but does not train.
-        sensors: which of the official result file's inputs its detections use.
+        parents: stages whose weights each of its runs starts from; those of a student follow from its terms.
+        frozen: prefixes of state names that the stage holds but does not train.
+        sensors: inputs that its detections use, as named in the official result format.
     """
 
     name: Stage
@@ -48,7 +48,7 @@ STAGES: dict[Stage, StageSpec] = {
 """Name -> stage, parents before children."""
 
 FIXED_UNITS: tuple[Stage, ...] = ("teacher", "label-encoder")
-"""Units that are no variants of a study."""
+"""Units that are not variants of a study."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ METHODS: dict[str, MethodSpec] = {
 
 
 def stage_of(unit: str) -> Stage:
-    """The stage that trains a unit: `teacher` and `label-encoder` are their own, every other unit is a variant."""
+    """The stage that trains a unit: `teacher` and `label-encoder` are stages, every other unit is a student variant."""
     return next((stage for stage in FIXED_UNITS if stage == unit), "student")
 
 

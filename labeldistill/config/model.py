@@ -22,7 +22,7 @@ class HeadSettings(Settings):
     score_threshold: float = 0.1
     max_detections: int = 500
     circle_nms_radius: tuple[float, ...] = (4, 12, 10, 1, 0.85, 0.175)
-    """One a task; compared with the SQUARED distance under the released switch `nms_distance`."""
+    """One per task; compared with the SQUARED distance under the released switch `nms_distance`."""
     max_per_task: int = 83
 
 
@@ -37,11 +37,11 @@ class ImageSettings(Settings):
     crop_bottom_range: tuple[float, float] = (0.0, 0.0)
     mean: tuple[float, float, float] = (123.675, 116.28, 103.53)
     std: tuple[float, float, float] = (58.395, 57.12, 57.375)
-    """Per channel, R, G, B order, of 0-255 values."""
+    """Per channel in R, G, B order, for pixel values of 0-255."""
 
 
 class BevAugmentationSettings(Settings):
-    """Augmentation of the BEV plane: boxes, points and the view transform share it."""
+    """Augmentation of the BEV plane, applied alike to boxes, points and the view transform."""
 
     rotation_deg: tuple[float, float] = (-22.5, 22.5)
     scale: tuple[float, float] = (0.95, 1.05)
@@ -50,11 +50,11 @@ class BevAugmentationSettings(Settings):
 
 
 class StudentSettings(Settings):
-    """BEVDepth with the widths of the release."""
+    """BEVDepth with the layer widths of the release."""
 
     image: ImageSettings = ImageSettings()
     frame_offsets: tuple[int, ...] = (0, -2, -4)
-    """Key frames seen, relative to the current one, in the order they are concatenated."""
+    """Key frames that are read, relative to the current one, in the order of concatenation."""
     backbone_depth: int = 50
     """ResNet depth: 18, 34, 50, 101."""
     backbone_base_channels: int = 64
@@ -109,10 +109,10 @@ class TeacherSettings(Settings):
     z_range_m: tuple[float, float] = (-5.0, 3.0)
     max_points_per_voxel: int = 10
     max_voxels: tuple[int, int] = (90000, 120000)
-    """In train mode, in eval mode."""
+    """In training mode and in evaluation mode."""
     point_scale: tuple[float, float, float, float, float] = (1.0, 1.0, 1.0, 1.0, 1.0)
-    """Factors on a voxel's x, y, z, intensity and time lag before the encoder. The release has none: with intensities
-    of 0-255 beside lags of 0.05 s, a short training never finds the lag, and with it velocity."""
+    """Factors on a voxel's x, y, z, intensity and time lag before the encoder. The release has none: with
+    intensities of 0-255 beside lags of 0.05 s, a short training never learns the lag, nor velocity from it."""
     encoder_channels: tuple[tuple[int, ...], ...] = ((16, 16, 32), (32, 32, 64), (64, 64, 128), (128, 128))
     encoder_output_channels: int = 128
     second_channels: tuple[int, int] = (128, 256)
@@ -132,8 +132,8 @@ class DistillationSettings(Settings):
     """How features are partitioned and compared."""
 
     partition: dict[str, float] = Field(default={"label": 1 / 3, "lidar": 1 / 3, "free": 1 / 3})
-    """Share of channels of each group, in channel order label, LiDAR, free; floor of the product, the rest is free.
-    Shares of 1, 1 and 0 are no partition: both groups are all channels."""
+    """Share of channels in each group, in the order label, LiDAR, free; products are rounded down, the rest is free.
+    Shares of 1, 1 and 0 are not a partition: both groups are all channels."""
 
     @model_validator(mode="after")
     def _shares(self) -> "DistillationSettings":

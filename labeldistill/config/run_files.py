@@ -1,4 +1,4 @@
-"""What the files of a run's folder are called, and those beside its predictions: every name has this one owner."""
+"""The names of the files in a run's folder and beside its predictions, each defined here and nowhere else."""
 
 from pathlib import Path
 
@@ -12,17 +12,17 @@ REGISTERED = "registered.json"
 """In a study's folder: what was declared before its first score."""
 
 LOCK = ".lock"
-"""Which process trains in the folder."""
+"""The process that trains in the folder."""
 EVENTS = "events.jsonl"
 """What happened when, one line per event."""
 LOSSES = "losses.csv"
 """Every loss of every step; written when the run ends."""
 CHECKPOINT = Path("checkpoint") / "state.pt"
-"""All that a killed run goes on from."""
+"""Everything that an interrupted run resumes from."""
 CHECKPOINT_BEFORE = Path("checkpoint") / "state-before.pt"
 """The checkpoint before the last one."""
 
 SCORES = "metrics.json"
 """In a folder of scores; written last."""
 REPLICATES = "replicates.parquet"
-"""In a folder of scores: the draws of scenes that its intervals come from."""
+"""In a folder of scores: the scene-bootstrap replicates that its intervals come from."""

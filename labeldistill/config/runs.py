@@ -1,4 +1,4 @@
-"""From a study to the settings of each single run: teacher, label encoder, student of a variant and seed."""
+"""From a study to the settings of one run: teacher, label encoder, or the student of a variant and seed."""
 
 from typing import Any
 
@@ -14,10 +14,10 @@ def with_overrides(study: StudySettings, variant: str) -> StudySettings:
     """The study as `variant` sees it: its dotted `overrides` applied and validated again.
 
     Raises:
-        InputError: unknown variant, or an override that names no setting.
+        InputError: unknown variant, or an override of an unknown setting.
     """
     if variant not in study.variants:
-        raise InputError(f"unknown variant; there are {', '.join(study.variants)}", key=f"variants.{variant}")
+        raise InputError(f"unknown variant; known: {', '.join(study.variants)}", key=f"variants.{variant}")
     overrides = study.variants[variant].overrides
     if not overrides:
         return study
@@ -28,7 +28,7 @@ def with_overrides(study: StudySettings, variant: str) -> StudySettings:
         for part in path:
             node = (node.get(part) if isinstance(node, dict) else None) or {}
         if not isinstance(node, dict) or last not in node:
-            raise InputError("names no setting of the study", key=f"variants.{variant}.overrides.{dotted}")
+            raise InputError("is not the name of a setting", key=f"variants.{variant}.overrides.{dotted}")
         node[last] = value
     return validated(tree, [(_pseudo_file(study, variant), {})])
 
@@ -38,7 +38,16 @@ def _pseudo_file(study: StudySettings, variant: str) -> Any:
 
 
 def run_settings(study: StudySettings, stage: Stage, variant: str | None, seed: int) -> RunSettings:
-    """Settings of one run. `variant` may be None for teacher and label encoder: the study without overrides.
+    """Settings of one run.
+
+    Args:
+        study: the study that the run belongs to.
+        stage: what is trained.
+        variant: variant of the study; None for teacher and label encoder means the study without overrides.
+        seed: seed of the run.
+
+    Returns:
+        Resolved settings; parts that the stage does not use are None.
 
     Raises:
         InputError: unknown variant; a student without a variant.

@@ -1,4 +1,4 @@
-"""Parts of the evaluation split that are scored on their own, as a study or a command line names them.
+"""Slices: parts of the evaluation split that are scored separately, as named by a study or a command line.
 
 Only scoring reads this: it enters the key of the scores, never that of a training run or of predictions.
 """
@@ -18,7 +18,7 @@ DEFAULT_RANGES: dict[str, Ranges] = {
     "distance": ((0, 20), (20, 30), (30, math.inf)),
     "lidar_points": ((0, 1), (1, 5), (5, 20), (20, math.inf)),
 }
-"""Half-open; metres from the ego vehicle, and LiDAR points in the annotated box."""
+"""Half-open ranges of metres from the ego vehicle, and of LiDAR points in the annotated box."""
 
 NAMES = ("class", "distance", "visibility", "lidar_points", "scene", "time", "weather")
 
@@ -27,18 +27,18 @@ def parse(criterion: str) -> tuple[str, Ranges]:
     """Name and ranges of a criterion such as `distance` or `distance=0-15,15-40,40-`.
 
     Raises:
-        InputError: an unknown criterion, something that is no range, or a range that stands twice.
+        InputError: an unknown criterion, something that is not a range, or a range that appears twice.
     """
     name, _, text = criterion.partition("=")
     if name not in NAMES:
-        raise InputError(f"unknown slice; there are {', '.join(NAMES)}", key=name)
+        raise InputError(f"unknown slice; known: {', '.join(NAMES)}", key=name)
     if not text:
         return name, DEFAULT_RANGES.get(name, ())
     if name not in DEFAULT_RANGES:
-        raise InputError("takes no ranges; only distance and lidar_points do", key=name)
+        raise InputError("does not take ranges; only distance and lidar_points do", key=name)
     ranges = tuple(_range(name, piece) for piece in text.split(","))
     if len(set(ranges)) < len(ranges):
-        raise InputError(f"a range stands twice in {text!r}", key=name)
+        raise InputError(f"a range appears twice in {text!r}", key=name)
     return name, ranges
 
 
@@ -46,24 +46,24 @@ def _range(name: str, piece: str) -> tuple[float, float]:
     found = re.fullmatch(r"(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)?", piece.strip())
     low, high = (float(found[1]), float(found[2] or math.inf)) if found else (1.0, 0.0)
     if low >= high:
-        raise InputError(f"{piece!r} is no range; write `0-15` or `40-`", key=name)
+        raise InputError(f"{piece!r} is not a range; write `0-15` or `40-`", key=name)
     return low, high
 
 
 def checked(criteria: Sequence[str]) -> tuple[str, ...]:
-    """The criteria, each known and given once.
+    """Return the criteria unchanged if each is known and given once.
 
     Raises:
-        ValueError: one that `parse` refuses, or that stands twice.
+        ValueError: one that `parse` refuses, or that appears twice.
     """
     try:
         names = [parse(criterion)[0] for criterion in criteria]
     except InputError as error:
         raise ValueError(str(error)) from error
     if len(set(names)) < len(names):
-        raise ValueError(f"{next(name for name in names if names.count(name) > 1)} stands twice")
+        raise ValueError(f"{next(name for name in names if names.count(name) > 1)} appears twice")
     return tuple(criteria)
 
 
 Slices = Annotated[tuple[str, ...], AfterValidator(checked)]
-"""Criteria of a study."""
+"""The criteria of a study, checked."""

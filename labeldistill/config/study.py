@@ -1,4 +1,4 @@
-"""A study: data, networks, optimisation, variants, seeds; and the settings of each single run in it."""
+"""A study (data, networks, optimisation, variants, seeds), and the settings of one of its runs."""
 
 from typing import Annotated, Any, Literal
 
@@ -32,8 +32,8 @@ class VariantSettings(Settings):
     terms: dict[Term, float]
     overrides: dict[str, Any] = {}
     seed_shift: int = Field(0, ge=0, lt=2**32)
-    """Added to the study's seeds to train this variant: an A/A control has the terms of another variant and other
-    seeds, so that a difference between the two is chance."""
+    """Added to the study's seeds when this variant is trained: an A/A control has the terms of another variant but
+    other seeds, so that any difference between the two is chance."""
 
     @model_validator(mode="after")
     def _terms(self) -> "VariantSettings":
@@ -41,7 +41,7 @@ class VariantSettings(Settings):
             raise ValueError("`terms` must hold `detection`")
         for term in self.terms:
             if term not in registered():
-                raise ValueError(f"`terms.{term}` is no loss term; there are {', '.join(registered())}")
+                raise ValueError(f"`terms.{term}` is not a loss term; known: {', '.join(registered())}")
         return self
 
 
@@ -69,7 +69,7 @@ class RunSettings(Settings):
 
     @property
     def needs(self) -> Needs:
-        """What the terms need besides the student."""
+        """What the loss terms need besides the student."""
         return needs_of(self.terms)
 
     def released(self, switch: str) -> bool:
@@ -90,7 +90,7 @@ class StudySettings(Settings):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=64)
     description: str
     method: str = LABELDISTILL
-    """What is trained, from what (see `config.methods`)."""
+    """The method that is trained (see `config.methods`)."""
     data: DataSettings
     grid: GridSettings = GridSettings()
     bev_augmentation: BevAugmentationSettings = BevAugmentationSettings()
@@ -104,18 +104,18 @@ class StudySettings(Settings):
     switches: Switches = Switches()
     variants: dict[Name, VariantSettings]
     baseline: str = "baseline"
-    """The variant that deltas are taken against."""
+    """The variant that differences are taken to."""
     seeds: tuple[Seed, ...]
     teacher_seed: Seed = 0
     evaluation_split: Split = "val"
     evaluation_slices: Slices = ()
-    """Parts of the split that are scored on their own, e.g. `distance` or `distance=0-15,15-`; see config.slicing."""
+    """Parts of the split that are scored separately, e.g. `distance` or `distance=0-15,15-`; see config.slicing."""
     evaluation_replicates: int = Field(1000, ge=0)
-    """Scene-bootstrap replicates of every score, for intervals over scenes; 0: none."""
+    """Scene-bootstrap replicates per score, for intervals over scenes; 0: no intervals."""
     benchmark: BenchmarkSettings = BenchmarkSettings()
     verdict: VerdictSettings = VerdictSettings()
     claims: dict[Name, Name] = {}
-    """Variant -> id of the published claim (workflow/claims) that it is set beside."""
+    """Variant -> id of the published claim (workflow/claims) that it is compared with."""
     comparable: bool = False
     """Whether this study's data and configuration are the published ones; otherwise every claim is NOT COMPARABLE."""
     not_comparable_because: str = "another data set than the published one"
@@ -123,28 +123,28 @@ class StudySettings(Settings):
     """Dotted setting -> why it is assumed (the paper never published it)."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     devices_per_run: int = Field(1, ge=1)
-    """Devices of one training on each of its machines."""
+    """Devices per machine of one training."""
     nodes_per_run: int = Field(1, ge=1)
-    """Machines of one training; its batch is shared by all their devices."""
+    """Machines per training; the batch is shared by all their devices."""
 
     @model_validator(mode="after")
     def _consistent(self) -> "StudySettings":
         if self.baseline not in self.variants:
-            raise ValueError(f"`baseline` names `{self.baseline}`, which is none of {sorted(self.variants)}")
+            raise ValueError(f"`baseline` names `{self.baseline}`, which is not one of {sorted(self.variants)}")
         if len(set(self.seeds)) != len(self.seeds) or not self.seeds:
             raise ValueError(f"`seeds` must be given once each, got {list(self.seeds)}")
         unknown = set(FIXED_UNITS) & set(self.variants)
         if unknown:
-            raise ValueError(f"a variant can't be called {sorted(unknown)}: the name is a stage's")
+            raise ValueError(f"a variant can't be called {sorted(unknown)}: that is the name of a stage")
         if self.name == "data":
-            raise ValueError("`name`: results/data is where the data of all studies lie; give the study another name")
+            raise ValueError("`name`: results/data holds the data of all studies; choose another name")
         if self.method not in METHODS:
-            raise ValueError(f"`method` {self.method} is none of {', '.join(METHODS)}")
+            raise ValueError(f"`method` {self.method} is not one of {', '.join(METHODS)}")
         for name, variant in self.variants.items():
             for term in variant.terms:
                 if self.method not in term_spec(term).methods:
-                    raise ValueError(f"`variants.{name}.terms.{term}` is no term of the method {self.method}")
+                    raise ValueError(f"`variants.{name}.terms.{term}` is not a term of the method {self.method}")
         if self.evaluation_split not in self.data.splits:
-            raise ValueError(f"`evaluation_split` {self.evaluation_split} is none of `data.splits`")
+            raise ValueError(f"`evaluation_split` {self.evaluation_split} is not one of `data.splits`")
         assert set(STAGES_OF_SWITCH) == set(Switches.model_fields)
         return self

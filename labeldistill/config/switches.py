@@ -1,6 +1,6 @@
-"""Every oddity of the released code that changes numbers, as a switch: `released` keeps it, `corrected` mends it.
+"""Every oddity of the released code that changes numbers, as a switch: `released` keeps it, `corrected` fixes it.
 
-What each does, where it stands in the released code and its measured effect: workflow/claims/deviations.yaml.
+workflow/claims/deviations.yaml says what each does, where it is in the released code, and its measured effect.
 """
 
 from collections.abc import Mapping
@@ -15,8 +15,8 @@ def is_released(switches: Mapping[str, str], switch: str) -> bool:
     """Whether a switch has its released value.
 
     Args:
-        switches: those that act on a stage. One that does not concerns a part that the stage does not have, and counts
-            as released.
+    switches: those that act on a stage. One that is absent concerns a part that the stage does not have, and
+            counts as released.
         switch: a name of `Switches`.
 
     Raises:
@@ -38,7 +38,7 @@ class Switches(Settings):
     label_rounding: Switch = "released"  # student, label-encoder: corners truncated, thin boxes hollow / exact cells
     label_box_encoding: Switch = "released"  # student, label-encoder: nine raw box numbers / relative to their cell
     centre_truncation: Switch = "released"  # all: centres in (-1, 0) cells fall into cell 0 / are out of range
-    gaussian_radius: Switch = "released"  # all: CornerNet's old radius formula / the mended one
+    gaussian_radius: Switch = "released"  # all: CornerNet's old radius formula / the fixed one
     voxel_truncation: Switch = "released"  # student: frustum points in (-1, 0) cells (z too) are pooled / dropped
     camera_vector_frame: Switch = "released"  # student: depth net is told the key frame's camera / each frame's own
     frustum_centres: Switch = "released"  # student: frustum spans 0..W-1 and depth lower edges / cell and bin centres
@@ -47,7 +47,7 @@ class Switches(Settings):
     nan_targets: Switch = "released"  # all: a NaN velocity target makes the loss NaN / is masked out
     feature_mask: Switch = "released"  # student: LiDAR mask is the SUM of heatmaps (may exceed 1) / their maximum
     colour_order: Switch = "released"  # student: BGR pixels under RGB statistics / RGB
-    depth_map_pixels: Switch = "released"  # student: W - x under flip, truncation to int16, last point wins / mended
+    depth_map_pixels: Switch = "released"  # student: W - x under flip, truncation to int16, last point wins / fixed
     missing_past_frame: Switch = "released"  # student: training repeats last valid frame, validation the current / same
     future_sweeps: Switch = "released"  # teacher, student: the teacher sees sweeps from the future / past only
     first_frame_sweeps: Switch = "released"  # teacher, student: sweep list cut at its first empty slot / gaps skipped

@@ -1,6 +1,6 @@
-"""The loss terms that a variant may list: what each needs, and where its function lives.
+"""The registry of loss terms: what each term needs, and where its function lives.
 
-This is the one place to add a term: write its function (see `distillation.terms`) and give it a line in `TERMS`.
+To add a term, write its function (see `distillation.terms`) and add a line to `TERMS`; nothing else asks for a name.
 Modules named in LABELDISTILL_PLUGINS (comma-separated) are imported first and may call `register_term`.
 """
 
@@ -15,7 +15,7 @@ Term = str
 """Name of a registered loss term."""
 
 LABELDISTILL = "labeldistill"
-"""The method that a study trains unless it says otherwise."""
+"""The method that a study trains by default."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ TERMS: dict[Term, TermSpec] = {
         TermSpec("imitation", "labeldistill.fitnet.imitation_loss:imitation", teacher=True, methods=("fitnet",)),
     )
 }
-"""Name -> term; also those that plugins have registered."""
+"""Name -> term, including those that plugins have registered."""
 
 
 def register_term(spec: TermSpec) -> None:
@@ -78,7 +78,7 @@ def register_term(spec: TermSpec) -> None:
 
 
 def registered() -> dict[Term, TermSpec]:
-    """Every term, those of plugins included.
+    """Every term, including those of plugins.
 
     Raises:
         InputError: a plugin can't be imported.
@@ -86,7 +86,7 @@ def registered() -> dict[Term, TermSpec]:
     for plugin in filter(None, os.environ.get("LABELDISTILL_PLUGINS", "").split(",")):
         try:
             importlib.import_module(plugin.strip())
-        except Exception as error:  # whatever a plugin's own code raises
+        except Exception as error:  # a plugin's own code may raise anything
             raise InputError(f"can't be imported ({error})", key=f"LABELDISTILL_PLUGINS: {plugin}") from error
     return TERMS
 
@@ -98,13 +98,13 @@ def term_spec(name: Term) -> TermSpec:
         InputError: no such term, or a plugin that can't be imported.
     """
     if name not in registered():
-        raise InputError(f"no such loss term; there are {', '.join(TERMS)}", key=f"terms.{name}")
+        raise InputError(f"no such loss term; known: {', '.join(TERMS)}", key=f"terms.{name}")
     return TERMS[name]
 
 
 @dataclass(frozen=True)
 class Needs:
-    """What a row of terms needs besides the student.
+    """What a set of terms needs besides the student.
 
     Attributes:
         teacher: some term compares with the LiDAR teacher.
@@ -120,7 +120,7 @@ class Needs:
 
 
 def needs_of(terms: Iterable[Term]) -> Needs:
-    """What these terms need together.
+    """What these terms need taken together.
 
     Raises:
         InputError: no such term.

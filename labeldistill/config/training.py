@@ -1,4 +1,4 @@
-"""Settings of an optimisation: length, batch, optimiser, schedule, EMA, precision, determinism."""
+"""Settings of one training run: length, batch, optimiser, schedule, EMA, precision, determinism."""
 
 from typing import Literal
 
@@ -8,7 +8,7 @@ from labeldistill.config.base import Settings
 
 
 class TrainingSettings(Settings):
-    """One training run. Length is in epochs or in steps, never both."""
+    """One training run. Its length is given in epochs or in steps, never both."""
 
     epochs: int | None = Field(None, ge=1)
     steps: int | None = Field(None, ge=1)
@@ -16,7 +16,7 @@ class TrainingSettings(Settings):
     batch: int = Field(16, ge=1)
     """Key frames per optimiser step over all devices; accumulation makes up the rest."""
     batch_per_device: int | None = Field(None, ge=1)
-    """Key frames a device takes at once; None: batch / devices."""
+    """Key frames per device and forward pass; None: batch / devices."""
     optimizer: Literal["adamw"] = "adamw"
     lr: float = Field(4e-4, gt=0)
     weight_decay: float = Field(1e-2, ge=0)

@@ -1,4 +1,4 @@
-"""How a study is judged: declared margins, the noise granted to published values, error rate, power, looks at seeds."""
+"""How a study is judged: equivalence margins, noise of the published values, error rate, power, interim looks."""
 
 from math import isfinite
 
@@ -8,7 +8,7 @@ from labeldistill.config.base import Settings
 from labeldistill.config.metrics import METRICS, Metric
 
 LEAST_CONFIDENCE = 0.8
-"""At or below it one false finding in five would be fine."""
+"""A confidence at or below this would accept one false finding in five."""
 
 
 class VerdictSettings(Settings):
@@ -21,15 +21,15 @@ class VerdictSettings(Settings):
     """Differences up to this count as none (equivalence margin). The default is what authors of the field call noise.
     A metric without a margin is never called REPRODUCED."""
     published_sd: dict[Metric, float] = {}
-    """Sd of the published value itself, a single run of unknown seed; a metric that is not named is taken as exact."""
+    """Standard deviation of the published value, one run of unknown seed; a metric not listed is taken as exact."""
     confidence: float = Field(0.95, gt=LEAST_CONFIDENCE, lt=1)
-    """Of intervals; 1 - confidence is the error rate of every test and of every family of tests."""
+    """Confidence of intervals; 1 - confidence is the error rate of every test and of every family of tests."""
     power: float = Field(0.8, gt=0.5, lt=1)
     """Wanted chance of a verdict, for planning."""
     assumed_sd: dict[Metric, float] = {name: spec.planning_sd for name, spec in METRICS.items() if spec.planning_sd}
     """Spread between seeds that planning assumes as long as nothing is measured."""
     seeds_per_look: int = Field(3, ge=2)
-    """`--sequential`: seeds that are run between two looks at the verdict."""
+    """`--sequential`: seeds to run between two looks at the verdict."""
 
     @model_validator(mode="after")
     def _positive(self) -> "VerdictSettings":

@@ -1,4 +1,4 @@
-"""Reading a YAML file that a person wrote: whatever stands in it, the answer is plain values or one message."""
+"""Reading YAML written by people: the result is plain values or one error message, whatever the file contains."""
 
 from pathlib import Path
 from typing import Any
@@ -9,14 +9,14 @@ from labeldistill.errors import InputError
 
 MOST_BYTES = 4 * 2**20
 DEEPEST = 60
-"""Values within values; a study has 5."""
+"""Deepest nesting allowed; a study has 5 levels."""
 MOST_VALUES = 200_000
-"""Values after every alias is written out."""
+"""Most values allowed, counted after every alias is expanded."""
 _UNFINISHED = (-1, -1)
 
 
 class _Loader(yaml.SafeLoader):
-    """Refuses what is nested too deep before Python's stack ends, and a key that stands twice."""
+    """Refuses nesting too deep for Python's stack, and duplicate keys."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -36,7 +36,7 @@ class _Loader(yaml.SafeLoader):
         seen: set[str] = set()
         for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.value != "<<"):
             if key.value in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"`{key.value}` stands twice", key.start_mark)
+                raise yaml.constructor.ConstructorError(None, None, f"`{key.value}` appears twice", key.start_mark)
             seen.add(key.value)
         return super().construct_mapping(node, deep)
 
@@ -45,7 +45,7 @@ def read_yaml(file: Path) -> Any:
     """The values of a YAML file.
 
     Raises:
-        InputError: no such file, no text, no YAML, a key twice, or too deep or too large once aliases are written out.
+        InputError: the file is missing, not text, not YAML, has a duplicate key, or is too deep or too large.
     """
     try:
         if file.stat().st_size > MOST_BYTES:
@@ -62,7 +62,7 @@ def parse_yaml(text: str, file: Path) -> Any:
     """The values of YAML text.
 
     Raises:
-        InputError: as `read_yaml`; names the file that it is of.
+        InputError: as `read_yaml`; the message names `file`.
     """
     loader = None
     try:
@@ -80,7 +80,7 @@ def parse_yaml(text: str, file: Path) -> Any:
 
 
 def _refuse_large(node: yaml.Node, known: dict[int, tuple[int, int]]) -> tuple[int, int]:
-    """Number of values in a node and how deep they lie, with every alias written out.
+    """Number of values in a node and their depth, with every alias expanded.
 
     Raises:
         ValueError: too many, too deep, or a node that holds itself.

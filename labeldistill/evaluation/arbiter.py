@@ -72,7 +72,7 @@ class Arbiter:
         return evaluation
 
     def _official_tokens(self, split: str) -> set[str]:
-        """Samples that the devkit itself would take; none where the folder is no version that it accepts."""
+        """Samples that the devkit itself would take; none where the folder is not a version that it accepts."""
         from nuscenes.eval.common.loaders import get_samples_of_scenes
         from nuscenes.utils.splits import create_splits_scenes
 

@@ -36,7 +36,7 @@ def score_run(
       scenes; and one row `boxes` per kind of weights: how many were predicted;
     - `slices`: the same for parts of the split, with slice, part and boxes (how many were to be found);
     - `findings`: weights -> mistakes that the scores give away, in words;
-    - `diverged`: weights -> why their predictions are no boxes (NaN, infinity, ...). They score as if nothing had been
+    - `diverged`: weights -> why their predictions are not boxes (NaN, infinity, ...). They score as if nothing had been
       found; a run with an entry here counts as diverged.
 
     Args:

@@ -1,4 +1,4 @@
-"""Boxes: nine numbers in the ego (or BEV) frame, nuScenes' centre/size/rotation in the global frame, and between them.
+"""Boxes: nine numbers in the ego (or BEV) frame, nuScenes' centre/size/rotation in the global frame, conversions.
 
 The nine numbers of a row of `boxes` [n, 9], in this order everywhere:
     x, y, z     centre (not the bottom face), metres
@@ -18,13 +18,13 @@ from labeldistill.geometry.frames import (
 )
 
 BOX_SIZE = 9
-"""Numbers a box."""
+"""Numbers per box."""
 
 
 def yaw(quaternion: ArrayLike) -> Array:
     """Yaw [...] in (-pi, pi] of quaternions [..., 4], by pyquaternion's `yaw_pitch_roll` rule that the release uses.
 
-    It differs from `heading` in second order of pitch and roll.
+    It differs from `heading` by terms of second order in pitch and roll.
     """
     q = np.asarray(quaternion, dtype=np.float64)
     w, x, y, z = np.moveaxis(q / np.linalg.norm(q, axis=-1, keepdims=True), -1, 0)
@@ -45,7 +45,7 @@ def quaternion_of_yaw(angle: ArrayLike) -> Array:
 
 
 def wrapped(angle: ArrayLike) -> Array:
-    """Angles brought into [-pi, pi)."""
+    """Angles wrapped into [-pi, pi)."""
     return np.asarray((np.asarray(angle, dtype=np.float64) + np.pi) % (2 * np.pi) - np.pi)
 
 

@@ -13,7 +13,7 @@ CLASSES: tuple[str, ...] = (
     "traffic_cone",
 )
 
-# One heatmap group a task; the order of classes inside a task follows CLASSES.
+# One group of heatmaps per task; the classes of a task follow the order of CLASSES.
 TASKS: tuple[tuple[str, ...], ...] = (
     ("car",),
     ("truck", "construction_vehicle"),

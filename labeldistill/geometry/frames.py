@@ -73,7 +73,7 @@ def pose_matrix(rotation: ArrayLike, translation: ArrayLike) -> Array:
 
 
 def inverse_pose(matrix: NDArray[Any]) -> NDArray[Any]:
-    """Inverse of rigid 4 x 4 matrices [..., 4, 4] (transposed rotation), in the precision that is given."""
+    """Inverse of rigid 4 x 4 matrices [..., 4, 4] (transposed rotation), in the precision of the input."""
     inverse = np.zeros_like(matrix)
     transposed = np.swapaxes(matrix[..., :3, :3], -1, -2)
     inverse[..., :3, :3] = transposed
@@ -83,7 +83,7 @@ def inverse_pose(matrix: NDArray[Any]) -> NDArray[Any]:
 
 
 def transformed(matrix: ArrayLike, points: ArrayLike) -> Array:
-    """Points [..., n, 3] taken through 4 x 4 matrices [..., 4, 4]."""
+    """Points [..., n, 3] transformed by 4 x 4 matrices [..., 4, 4]."""
     m = np.asarray(matrix, dtype=np.float64)
     return np.asarray(points, dtype=np.float64) @ np.swapaxes(m[..., :3, :3], -1, -2) + m[..., None, :3, 3]
 

@@ -54,7 +54,7 @@ class SecondFpn(nn.Module):
     def forward(self, scales: Sequence[Tensor]) -> Tensor:
         """Map scales [B, in_channels[i], H_i, W_i] to [B, sum(out_channels), H, W].
 
-        A coarse scale whose size was rounded up (an image side that is no multiple of 32) comes out a little too
+        A coarse scale whose size was rounded up (an image side that is not a multiple of 32) comes out a little too
         large and loses its surplus right and bottom, where it lies; the release can't take such images.
 
         Raises:

@@ -125,7 +125,7 @@ def voxel_cells(grid: GridSettings, settings: TeacherSettings) -> tuple[int, int
     """Voxels along x, y, z.
 
     Raises:
-        InputError: the range is no whole number of voxels, or a BEV cell is not 2 ** (stages - 1) voxels wide.
+        InputError: the range is not a whole number of voxels, or a BEV cell is not 2 ** (stages - 1) voxels wide.
     """
     ranges = (grid.x_m[:2], grid.y_m[:2], settings.z_range_m)
     counts = [(high - low) / size for (low, high), size in zip(ranges, settings.voxel_m, strict=True)]

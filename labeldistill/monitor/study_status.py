@@ -40,7 +40,7 @@ def study_status(plan: StudyPlan) -> StudyStatus:
 
     Raises:
         InputError: a file that a setting names is missing; a folder that may not be read. A record that can't be read
-            is no error: its row says so.
+            is not an error: its row says so.
     """
     now = time.time()
     unknown = keyed(plan)

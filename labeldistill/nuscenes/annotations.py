@@ -114,7 +114,7 @@ def _attribute_rows(tables: Tables, tokens: Any) -> Any:
     dangling = pc.and_(pc.is_null(rows), pc.not_equal(tokens, ""))
     if pc.any(dangling).as_py():
         token = pc.filter(tokens, dangling)[0].as_py()
-        message = f"`{token}` is no token of attribute.json"
+        message = f"`{token}` is not a token of attribute.json"
         raise InputError(message, file=tables.file("sample_annotation"), key="attribute_tokens")
     return rows
 
@@ -140,7 +140,7 @@ def _neighbours(tables: Tables, name: str, rows: Integers) -> Integers:
     dangling = pc.and_(pc.is_null(known), pc.not_equal(tokens, ""))
     if pc.any(dangling).as_py():
         token = pc.filter(tokens, dangling)[0].as_py()
-        message = f"`{token}` is no token of this table"
+        message = f"`{token}` is not a token of this table"
         raise InputError(message, file=tables.file("sample_annotation"), key=name)
     return np.asarray(known.fill_null(-1).to_numpy().astype(np.int64))
 

@@ -53,7 +53,7 @@ def cloud_problem(path: Path) -> str:
         return f"{at_origin:.0%} of its points lie at the sensor itself (zeros)"
     rings = cloud[:, 4]
     if (rings != np.round(rings)).any() or rings.min() < 0 or rings.max() > MOST_RINGS:
-        return "its fifth numbers are no ring indices: not 5 numbers per point?"
+        return "its fifth numbers are not ring indices: not 5 numbers per point?"
     return ""
 
 

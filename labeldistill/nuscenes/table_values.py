@@ -66,7 +66,7 @@ def _leaves_folder(column: Any) -> Mask:
 FINITE: Rule = (_not_finite, "holds NaN or infinity")
 POSITIVE: Rule = (_not_positive, "holds a number that is not positive")
 ROTATION: Rule = (_no_rotation, "is a zero quaternion")
-TIME: Rule = (_no_time, "is no Unix time in microseconds")
+TIME: Rule = (_no_time, "is not a Unix time in microseconds")
 COUNT: Rule = (_negative, "is negative")
 INSIDE: Rule = (_leaves_folder, "leads out of the data root")
 

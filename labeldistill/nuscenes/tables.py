@@ -148,7 +148,7 @@ class Tables:
         if rows.null_count:
             missing = pc.filter(tokens, pc.is_null(rows))[0].as_py()
             table, column = asked_by.split(".")
-            message = f"`{missing}` is no token of {name}.json ({rows.null_count} such rows)"
+            message = f"`{missing}` is not a token of {name}.json ({rows.null_count} such rows)"
             raise InputError(message, file=self.file(table), key=column)
         return rows.to_numpy(zero_copy_only=False) if isinstance(rows, pa.Array) else rows.to_numpy()
 

@@ -1,4 +1,4 @@
-"""BEV pooling: lift every image feature along its ray by the depth distribution and sum it into the cell it meets."""
+"""BEV pooling: lift each image feature along its ray, weighted by the depth distribution, and sum it into BEV cells."""
 
 from typing import Literal
 
@@ -9,7 +9,7 @@ from labeldistill.ops.sparse_rows import scatter_rows
 
 Backend = Literal["auto", "sparse", "matrix"]
 MATRIX_LIMIT = 1 << 16
-"""`auto` takes the dense matrix up to this many elements (cells x pixels) a sample: below, it is faster."""
+"""`auto` uses the dense matrix up to this many elements (cells x pixels) per sample, where it is faster."""
 
 
 def voxel_cells(voxels: Tensor, voxel_num: tuple[int, int, int]) -> Tensor:
@@ -36,10 +36,10 @@ def bev_pool(
     Both backends are differentiable in `depth` and `context` and, on a CPU, bit-identical from call to call with any
     number of threads; they differ from one another by float32 rounding only.
 
-    * `sparse` sorts the points by cell and lets each cell sum its own (see `sparse_rows`). The lifted features
-      [N, D, h, w, C] never exist; deterministic on GPUs too.
+    * `sparse` sorts the points by cell and sums per cell (see `sparse_rows`). The lifted features [N, D, h, w, C] are
+      never stored; deterministic on GPUs too.
     * `matrix` adds up the scalar depths in a dense (cells x pixels) matrix and multiplies it with the context. Costs
-      `cells * pixels` memory a sample and `C` times that in multiplications: for toy sizes.
+      `cells * pixels` memory per sample and `C` times as many multiplications: for toy sizes.
 
     Args:
         depth: [B * N, D, h, w] probability of each depth bin.
@@ -75,7 +75,7 @@ def _pool_matrix(rows: Tensor, index: Tensor, weight: Tensor, size: int) -> Tens
     samples, pixels, _ = rows.shape
     sample = torch.arange(samples, device=rows.device).view(-1, 1, 1).expand_as(index)
     pixel = torch.arange(pixels, device=rows.device).view(1, -1, 1).expand_as(index)
-    cell = torch.where(index < 0, size, index).long()  # one more row takes what lies outside
+    cell = torch.where(index < 0, size, index).long()  # an extra row collects what lies outside
     matrix = weight.new_zeros(samples, size + 1, pixels)
     matrix = matrix.index_put((sample, cell, pixel), weight, accumulate=True)
     return matrix[:, :size] @ rows

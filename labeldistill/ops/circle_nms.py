@@ -1,4 +1,4 @@
-"""Non-maximum suppression by the distance of box centres, and its variant by box size."""
+"""Non-maximum suppression by the distance between box centres, and a variant by box size."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,11 +16,11 @@ BLOCK = 64  # rows of the neighbour matrix computed at once
 def circle_nms(
     centres: Floats, scores: Floats, radius: float, *, squared_distance: bool, max_kept: int | None = None
 ) -> Indices:
-    """Keep a box unless a kept one of higher score has its centre within `radius` (mmdet3d, circle_nms).
+    """Suppress boxes whose centre lies within `radius` of a kept box of higher score (mmdet3d, circle_nms).
 
     Args:
         centres: [n, 2] x, y in metres; distances are computed in their precision.
-        scores: [n]; for equal ones see `descending`.
+        scores: [n]; for ties see `descending`.
         radius: metres; a centre exactly at this distance is suppressed.
         squared_distance: compare `radius` with the SQUARED distance (released: a "radius" of 4 reaches 2 m).
         max_kept: only the best are returned; None returns all.
@@ -41,13 +41,13 @@ def circle_nms(
 
 
 def size_aware_circle_nms(boxes: Floats, scores: Floats, scale: float, *, max_kept: int | None = None) -> Indices:
-    """Keep a box unless a kept one of higher score is nearer than their scaled half extents, in x and in y.
+    """Suppress boxes nearer to a kept box of higher score than their scaled half extents, in x and in y.
 
     The extents are those of the rotated boxes along the grid's axes (size_aware_circle_nms of BEVDepth's head).
 
     Args:
         boxes: [n, 5] x, y, dx, dy in metres, yaw in radians.
-        scores: [n]; for equal ones see `descending`.
+        scores: [n]; for ties see `descending`.
         scale: factor on the extents; a centre exactly at the limit is suppressed.
         max_kept: only the best are returned; None returns all.
 
@@ -71,7 +71,7 @@ def size_aware_circle_nms(boxes: Floats, scores: Floats, scale: float, *, max_ke
 
 
 def descending(scores: Floats) -> Indices:
-    """Indices from the highest to the lowest score; of equal scores the later index first.
+    """Indices from the highest to the lowest score; among equal scores the later index comes first.
 
     That is the released order (numba's argsort, reversed) for up to 15 boxes; beyond that its quicksort leaves equal
     scores in no defined order, while ours stays the same.
@@ -90,7 +90,7 @@ def _greedy(count: int, near: Callable[[slice], Bools], max_kept: int | None) ->
         rows = slice(start, min(start + BLOCK, count))
         far = ~near(rows)
         for i in range(rows.start, rows.stop):
-            if len(kept) == max_kept:  # suppression only works downwards: the rest can't change what is kept
+            if len(kept) == max_kept:  # a box only suppresses boxes of lower score: the rest can't change what is kept
                 return np.asarray(kept, dtype=np.int64)
             if alive[i]:
                 kept.append(i)

@@ -1,4 +1,4 @@
-"""Deformable convolution, version 1, in plain PyTorch: each kernel tap reads the map where a learnt offset points."""
+"""Deformable convolution, version 1, in plain PyTorch: each kernel tap samples the map at a learnt offset."""
 
 import torch
 from torch import Tensor
@@ -10,8 +10,8 @@ def deform_conv2d(x: Tensor, offset: Tensor, weight: Tensor, *, padding: int = 1
     """Deformable convolution of stride 1 and dilation 1, without bias, one offset field for all channels.
 
     Semantics of mmcv 1.6's DeformConv2d with `deform_groups=1` (equal to torchvision's `deform_conv2d`): bilinear
-    sampling, zero outside the map. Where an offset is a whole number the derivative is taken towards the larger
-    coordinate, as there; this matters because training starts at offset zero. Results and gradients are
+    sampling, zero outside the map. At integer offsets the derivative is taken towards the larger coordinate, as
+    in mmcv; this matters because training starts at offset zero. Results and gradients are
     bit-identical for any number of threads.
 
     Args:

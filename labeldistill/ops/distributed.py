@@ -6,15 +6,15 @@ from torch import Tensor
 
 
 def world_size() -> int:
-    """Number of processes that train together."""
+    """Number of processes that take part in the training."""
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
 def reduce_mean(value: Tensor) -> Tensor:
     """Mean of `value` over all processes, without gradient.
 
-    A loss that divides its local sum by `reduce_mean(local normaliser)` gives, once gradients are averaged over the
-    processes, the loss of the whole global batch: the released head does so with its number of positives
+    A loss that divides its local sum by `reduce_mean(local normaliser)` equals, after gradients are averaged over the
+    processes, the loss of the whole global batch. The released head does so with its number of positives
     (bev_depth_head.py).
     """
     size = world_size()

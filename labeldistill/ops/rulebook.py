@@ -1,4 +1,4 @@
-"""Rulebooks of sparse 3D convolution: which input voxel meets which output voxel under which kernel weight.
+"""Rulebooks of sparse 3D convolution: the pairs of input and output voxels for each kernel weight.
 
 Voxels are rows sorted by one integer key, so that neighbours are found by binary search; every pair list is in a fixed
 order, which is what makes the sums over them repeatable.
@@ -37,12 +37,12 @@ class Sites:
 
     @cached_property
     def keys(self) -> Tensor:
-        """[N] int64, ascending: one number per cell. A margin of one cell keeps neighbours from wrapping around."""
+        """[N] int64, ascending: one key per cell. A margin of one cell keeps neighbours from wrapping around."""
         return pack(self.coordinates, self.shape)
 
 
 def _key_weights(shape: Triple) -> tuple[int, int, int, int]:
-    """What a step of sample, z, y, x adds to a key."""
+    """How much a step along sample, z, y or x adds to a key."""
     return (shape[0] + 2) * (shape[1] + 2) * (shape[2] + 2), (shape[1] + 2) * (shape[2] + 2), shape[2] + 2, 1
 
 
@@ -77,26 +77,26 @@ def sort_sites(coordinates: Tensor, shape: Triple, batch: int) -> tuple[Sites, T
         The sites, and [N] the input row of each.
 
     Raises:
-        ValueError: a cell twice or outside the grid.
+        ValueError: a duplicate cell, or one outside the grid.
     """
     size = coordinates.new_tensor((batch, *shape))
     if not bool(((coordinates >= 0) & (coordinates < size)).all()):
         raise ValueError(f"voxel coordinates outside a grid of {batch} samples and {shape} cells (z, y, x)")
     keys, order = torch.sort(pack(coordinates, shape))
     if bool((keys[1:] == keys[:-1]).any()):
-        raise ValueError("a voxel occurs twice")
+        raise ValueError("duplicate voxel coordinates")
     return Sites(coordinates[order], shape, batch), order
 
 
 @dataclass(frozen=True)
 class Block:
-    """The pairs of a run of output rows, by kernel offset, then output row.
+    """The pairs of consecutive output rows, ordered by kernel offset, then output row.
 
     Attributes:
         rows: the output rows.
         inputs: [P] int32 input row of each pair.
-        outputs: [P] int32 output row of each pair, counted from the run's first.
-        counts: pairs of each kernel offset.
+        outputs: [P] int32 output row of each pair, counted from the first row of the block.
+        counts: number of pairs per kernel offset.
         order: [P] pair numbers grouped by output row.
         starts: [rows + 1] where each output row's group starts in `order`.
     """
@@ -124,7 +124,7 @@ class Pairs:
 
     @cached_property
     def blocks(self) -> list[Block]:
-        """The pairs cut into runs of output rows whose intermediate products stay small enough to be fast."""
+        """The pairs split into blocks of output rows whose intermediate products stay small enough to be fast."""
         edges = [*range(0, self.rows, BLOCK_ROWS), self.rows]
         device = self.groups[0][0].device
         bounds = torch.tensor(edges, dtype=torch.int32, device=device)
@@ -142,7 +142,7 @@ class Pairs:
 
 @dataclass(frozen=True)
 class Rulebook:
-    """Which input voxel meets which output voxel under which kernel weight.
+    """The pairs of input and output voxels for each kernel weight.
 
     Attributes:
         pairs: from input to output.
@@ -167,7 +167,7 @@ def submanifold_rulebook(sites: Sites, kernel: Triple) -> Rulebook:
 
     Only the first half of the offsets is searched: the pairs of the mirrored offset are the same pairs swapped.
     """
-    if any(size not in (1, 3) for size in kernel):  # the keys' margin of one cell bounds the reach
+    if any(size not in (1, 3) for size in kernel):  # keys have a margin of one cell, which bounds the reach of a kernel
         raise ValueError(f"a submanifold convolution needs kernel sizes of 1 or 3, got {kernel}")
     keys = sites.keys
     offsets = list(product(*(range(-(size // 2), size // 2 + 1) for size in kernel)))
@@ -179,7 +179,7 @@ def submanifold_rulebook(sites: Sites, kernel: Triple) -> Rulebook:
         wanted = keys + (dz * step_z + dy * step_y + dx * step_x)
         if (dz, dy) != run:
             position, run = torch.searchsorted(keys, wanted), (dz, dy)
-        else:  # the next cell along x: at most one row further
+        else:  # the next cell along x is at most one row further on
             position = position + (keys.take(position.clamp_max(last)) < wanted)
         found = keys.take(position.clamp_max(last)) == wanted
         outputs = found.nonzero()[:, 0]
@@ -189,7 +189,20 @@ def submanifold_rulebook(sites: Sites, kernel: Triple) -> Rulebook:
 
 
 def strided_rulebook(sites: Sites, kernel: Triple, stride: Triple, padding: Triple) -> Rulebook:
-    """Pairs of a strided convolution: an output cell exists where its window holds at least one input voxel."""
+    """Pairs of a strided convolution: an output cell exists where its window holds at least one input voxel.
+
+    Args:
+        sites: input voxels.
+        kernel: kernel size along z, y, x.
+        stride: stride along z, y, x.
+        padding: zeros around the grid along z, y, x.
+
+    Returns:
+        The rulebook; its sites are the output voxels, sorted by (sample, z, y, x).
+
+    Raises:
+        ValueError: the kernel is larger than the padded grid.
+    """
     shape = output_shape(sites.shape, kernel, stride, padding)
     weights = _key_weights(shape)
     sample, *axes = sites.coordinates.unbind(1)
@@ -209,7 +222,20 @@ def strided_rulebook(sites: Sites, kernel: Triple, stride: Triple, padding: Trip
 
 
 def output_shape(shape: Triple, kernel: Triple, stride: Triple, padding: Triple) -> Triple:
-    """Cells along z, y, x after a strided convolution; ValueError where a kernel is larger than the padded grid."""
+    """Number of output cells of a strided convolution.
+
+    Args:
+        shape: input cells along z, y, x.
+        kernel: kernel size along z, y, x.
+        stride: stride along z, y, x.
+        padding: zeros around the grid along z, y, x.
+
+    Returns:
+        Output cells along z, y, x.
+
+    Raises:
+        ValueError: the kernel is larger than the padded grid.
+    """
     z, y, x = (
         (cells + 2 * pad - size) // step + 1
         for cells, size, step, pad in zip(shape, kernel, stride, padding, strict=True)
@@ -220,7 +246,7 @@ def output_shape(shape: Triple, kernel: Triple, stride: Triple, padding: Triple)
 
 
 def _step(coordinate: Tensor, k: int, stride: int, padding: int, cells: int, key_weight: int) -> tuple[Tensor, Tensor]:
-    """Along one axis: what the output cell reached through weight `k` adds to the key, and whether there is one."""
+    """Along one axis: what the output cell reached through weight `k` adds to the key, and whether it exists."""
     reached = coordinate + (padding - k)
     target = torch.div(reached, stride, rounding_mode="floor")
     return (target + 1) * key_weight, (target * stride == reached) & (target >= 0) & (target < cells)

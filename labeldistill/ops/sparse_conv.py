@@ -1,6 +1,6 @@
-"""Sparse 3D convolution in plain PyTorch: gather, multiply, sum by a rulebook.
+"""Sparse 3D convolution in plain PyTorch: gather, multiply and sum as a rulebook says.
 
-Bit for bit repeatable, forward and backward, with any number of threads: no sum is made by racing additions. Every
+Forward and backward are repeatable bit for bit with any number of threads: no sum depends on a race. Every
 output row sums its pairs one after the other in the rulebook's order, and the matrix products run on one thread, since
 BLAS rounds small matrices differently when it splits them between threads.
 """
@@ -33,19 +33,19 @@ def _one_thread(device: torch.device) -> Iterator[None]:
 
 
 def _multiply(gathered: Sequence[Tensor], weight: Tensor, block: Block) -> Tensor:
-    """Rows of a block's pairs (one tensor an offset) times `weight` [offsets, in, out], summed: [output rows, out]."""
+    """Rows of a block's pairs (one tensor per offset) times `weight` [offsets, in, out], summed: [output rows, out]."""
     products = weight.new_empty(len(block.inputs), weight.shape[2])
     with _one_thread(weight.device):
         for rows, matrix, product in zip(gathered, weight, torch.split(products, block.counts), strict=True):
             torch.mm(rows, matrix, out=product)
     if len(products) == 0:
         return products.new_zeros(len(block.starts) - 1, products.shape[1])
-    # an output row is summed by one thread, pair after pair
+    # each output row is summed by one thread, pair after pair
     return F.embedding_bag(block.order, products, block.starts, mode="sum", include_last_offset=True)
 
 
 def _gather(rows: Tensor, block: Block) -> Sequence[Tensor]:
-    """The input rows of a block's pairs, one tensor a kernel offset."""
+    """The input rows of a block's pairs, one tensor per kernel offset."""
     return torch.split(rows.index_select(0, block.inputs), block.counts)
 
 
@@ -76,7 +76,7 @@ class _SparseConvolution(torch.autograd.Function):
         features, weight = ctx.saved_tensors
         symmetric: bool = ctx.rulebook.symmetric
         back: Pairs = ctx.rulebook.pairs if symmetric else ctx.rulebook.swapped
-        # under symmetric pairs the way back through an offset is the way forth through the mirrored one
+        # with symmetric pairs, backward through an offset is forward through the mirrored offset
         transposed = (weight.flip(0) if symmetric else weight).transpose(1, 2)
         to_features = torch.empty_like(features) if ctx.needs_input_grad[0] else None
         to_weight = torch.zeros_like(weight) if ctx.needs_input_grad[1] else None
@@ -93,7 +93,7 @@ class _SparseConvolution(torch.autograd.Function):
 def reference_convolve(features: Tensor, weight: Tensor, rulebook: Rulebook) -> Tensor:
     """Convolve voxel features: out[o] = sum over pairs (i, o) of offset k of features[i] @ weight[k].
 
-    Half precision is widened to float32 (as is anything under autocast), so that the result depends on no cast policy.
+    Half precision is widened to float32 (also under autocast), so that the result does not depend on a cast policy.
 
     Args:
         features: [N, in] one row per voxel, in the order of the rulebook's input rows.
@@ -104,7 +104,7 @@ def reference_convolve(features: Tensor, weight: Tensor, rulebook: Rulebook) -> 
         [M, out] in the order of `rulebook.sites`.
 
     Raises:
-        ValueError: rows or kernel of another size than the rulebook's.
+        ValueError: rows or kernel do not fit the rulebook.
     """
     if len(features) != rulebook.input_rows or weight[..., 0, 0].numel() != len(rulebook.pairs.groups):
         raise ValueError(
@@ -119,4 +119,4 @@ def reference_convolve(features: Tensor, weight: Tensor, rulebook: Rulebook) -> 
 
 
 BACKENDS: dict[str, Convolve] = {"reference": reference_convolve}
-"""Every implementation by name; one added here is checked against `reference` by the tests of this module."""
+"""Every implementation by name; the tests check each one added here against `reference`."""

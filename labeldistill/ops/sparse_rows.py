@@ -1,7 +1,7 @@
 """Products with a sparse matrix given row by row: what BEV pooling and deformable convolution have in common.
 
 The matrix has M rows with J entries each: `index` [M, J] (int32; -1 marks an entry that does not count) names the
-column, `weight` [M, J] its value. Both products keep nothing larger than their operands, and every output row is
+column, `weight` [M, J] its value. Neither product stores more than its operands, and every output row is
 summed by one thread in a fixed order: results and gradients are bit-identical for any number of threads.
 """
 
@@ -48,7 +48,7 @@ def _scatter(rows: Tensor, index: Tensor, weight: Tensor, size: int) -> Tensor:
     flat = torch.where(index < 0, size, index).flatten()
     columns, entries = torch.sort(flat, stable=True)  # entries of one output row stay in the order of `index`
     starts = torch.searchsorted(columns, torch.arange(size + 1, dtype=torch.int32, device=flat.device), out_int32=True)
-    entries = entries[: int(starts[-1])]  # those that do not count were sorted to the end
+    entries = entries[: int(starts[-1])]  # entries that do not count were sorted to the end
     return embedding_bag(
         _owners(index)[entries], rows, starts[:-1], mode="sum", per_sample_weights=weight.flatten()[entries]
     )

@@ -1,4 +1,4 @@
-"""Hard voxelisation of point clouds: the first points of the first voxels win, in the order of the points."""
+"""Hard voxelisation of point clouds: the first points of the first voxels are kept, in the order of the points."""
 
 from dataclasses import dataclass
 
@@ -28,8 +28,8 @@ def voxelize(
 ) -> Voxels:
     """Sort points into voxels as mmcv's hard, deterministic Voxelization does.
 
-    Points outside the grid or with a value that is not finite are dropped, so padding rows of -999 vanish. Once
-    `max_voxels` voxels of a sample exist, points open no new one but still fill old ones.
+    Points outside the grid or with a value that is not finite are dropped, so padding rows of -999 vanish. After
+    `max_voxels` voxels of a sample, points no longer open new ones but still fill existing ones.
 
     Args:
         points: [B, P, C] with x, y, z first, metres.
@@ -42,7 +42,7 @@ def voxelize(
     batch, length = points.shape[:2]
     flat = points.flatten(0, 1)
     columns = [torch.floor((flat[:, a] - flat.new_tensor(low[a])) / flat.new_tensor(size[a])) for a in range(3)]
-    inside = flat.sum(1).isfinite()  # a value that is not finite makes the sum not finite
+    inside = flat.sum(1).isfinite()  # one value that is not finite makes the sum not finite
     for column, count in zip(columns, cells, strict=True):
         inside &= (column >= 0) & (column < count)
     rows = inside.nonzero()[:, 0]
@@ -54,7 +54,7 @@ def voxelize(
     before = torch.searchsorted(first_sample, torch.arange(batch, device=points.device))  # voxels of earlier samples
     opened = torch.arange(len(first), device=points.device) - before[first_sample] < max_voxels
     kept = opened[voxel] & (rank < max_points)
-    number = opened.cumsum(0) - 1  # voxels are numbered without those that were not opened
+    number = opened.cumsum(0) - 1  # only voxels that were opened are numbered
     gathered = flat.new_zeros(int(opened.sum()), max_points, flat.shape[1])
     gathered[number[voxel[kept]], rank[kept]] = flat[rows[kept]]
     counts = torch.bincount(voxel, minlength=len(first)).clamp(max=max_points)

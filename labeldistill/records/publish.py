@@ -26,7 +26,7 @@ def runs_of(plan: StudyPlan) -> pd.DataFrame:
         InputError: a run is missing or was made under another key.
     """
     table = gather(plan)
-    table = table[table["status"] == "finished"]  # a diverged run's zeros are no score
+    table = table[table["status"] == "finished"]  # a diverged run's zeros are not a score
     overall = table[(table["class"] == "all") & (table["slice"] == ALL) & (table["weights"] == "ema")]
     runs = overall.pivot_table(index=["variant", "seed"], columns="metric", values="value", sort=False).reset_index()
     last = {(run.unit, run.seed): _last_loss(run) for run in plan.runs if run.record.is_file()}

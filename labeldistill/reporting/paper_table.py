@@ -77,7 +77,7 @@ def main_table(
     variant have rows of their own; teacher and label encoder where the study sets a claim beside them.
 
     Raises:
-        InputError: the study names a claim that there is none of.
+        InputError: the study names an unknown claim.
     """
     claimed = claim_rows(study, tables, claims, evidence)
     rows: list[dict[str, object]] = []

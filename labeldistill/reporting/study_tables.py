@@ -103,7 +103,7 @@ class StudyTables:
     def runs(self) -> pd.DataFrame:
         """Every single run: variant, seed, run_key, status, reason, then mAP and NDS of raw and EMA weights.
 
-        A run that did not finish has its row and no number: what little it scores is no score.
+        A run that did not finish has its row and no number: what little it scores is not a score.
         """
         about = ["variant", "seed", "run_key", "status", *(["reason"] if "reason" in self.table else [])]
         rows = self.table[(self.table["class"] == "all") & self.table["metric"].isin([*HEADLINE, "none"])]

@@ -68,7 +68,7 @@ def claim_rows(
         evidence: what lies beside the scores; without it nothing is proven.
 
     Raises:
-        InputError: the study names a claim or a unit that there is none of, or a gain for the baseline itself; a margin
+        InputError: the study names an unknown claim or unit, or a gain for the baseline itself; a margin
             wider than any published difference.
     """
     check_claims(study, claims)

@@ -59,7 +59,7 @@ def _read(file: Path, unit: str) -> AdoptedRun:
         run = AdoptedRun(about["variant"], int(about["seed"]), about["weights"], about["run_key"], file.parent, about)
         expected = adopted_key(about["sha256"], run.weights)
     except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"is no record of an adopted checkpoint ({error!r})", file=file) from error
+        raise InputError(f"is not a record of an adopted checkpoint ({error!r})", file=file) from error
     place = (unit, f"seed-{run.seed}", expected)
     if (run.unit, file.parent.parent.name, run.key) != place or file.parent.name != expected:
         raise InputError(f"is of {run.unit} seed {run.seed}, but lies in another folder", file=file, key="variant")

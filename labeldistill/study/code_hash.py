@@ -64,7 +64,7 @@ _NO_STAGE = (
 )
 
 # Settings of a study that only scoring reads. Their values enter the key of the scores (`StudyPlan.scorer`), so the
-# statements that bind these names, and nothing else, are no code of the stages that train and predict.
+# statements that bind these names, and nothing else, are not code of the stages that train and predict.
 _SCORING = {"labeldistill.config.study": {"Slices", "evaluation_slices", "evaluation_replicates"}}
 
 

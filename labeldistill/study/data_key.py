@@ -13,7 +13,7 @@ from labeldistill.study.run_key import digest
 def world_key(data: DataSettings, synth_code: str) -> str:
     """Hash of a synthetic world's settings and of the code that writes it."""
     if data.synth is None:
-        raise ValueError("the data are no synthetic world")
+        raise ValueError("the data are not a synthetic world")
     return digest({"synth": data.synth.model_dump(mode="json"), "version": data.version, "code": synth_code})
 
 

@@ -56,7 +56,7 @@ def _read(file: Path, variant: str) -> IngestedRun:
     try:
         found = about["variant"], int(about["seed"]), about["weights"], about["sha256"][:12], about["source"]
     except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"is no record of an ingested run ({error!r})", file=file) from error
+        raise InputError(f"is not a record of an ingested run ({error!r})", file=file) from error
     if found[0] != variant or file.parent.parent.name != f"seed-{found[1]}":
         raise InputError(f"is of {found[0]} seed {found[1]}, but lies in another folder", file=file, key="variant")
     return IngestedRun(*found, file.parent)

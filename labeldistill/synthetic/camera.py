@@ -52,7 +52,7 @@ def place(sensor: Sensor, ego: F64) -> Placed:
 def fine_intrinsics(sensor: Sensor, supersampling: int) -> F64:
     """Intrinsics of the supersampled grid: pixel centres are whole numbers in both."""
     if sensor.intrinsics is None:
-        raise ValueError(f"{sensor.channel} is no camera")
+        raise ValueError(f"{sensor.channel} is not a camera")
     k = sensor.intrinsics.copy()
     k[:2] *= supersampling
     k[:2, 2] += (supersampling - 1) / 2

@@ -22,7 +22,7 @@ def check_settings(settings: SynthSettings, version: str) -> None:
         _refuse("classes", f"unknown class {unknown}; known are {sorted(FACTS)}" if unknown else "names no class")
     low, high = settings.objects_per_scene
     if not 1 <= low <= high:
-        _refuse("objects_per_scene", f"({low}, {high}) is no range of at least one object, least first")
+        _refuse("objects_per_scene", f"({low}, {high}) is not a range of at least one object, least first")
     height, width = settings.image_size_px
     if min(height, width) < 16:
         _refuse("image_size_px", f"({height}, {width}): images are 16 x 16 pixels or more, height first")
@@ -32,7 +32,7 @@ def check_settings(settings: SynthSettings, version: str) -> None:
     if sum(settings.scenes.values()) == 0:
         _refuse("scenes", "the world has no scene")
     if not version or "/" in version:
-        raise InputError(f"{version!r} is no name of a version's folder", key="version")
+        raise InputError(f"{version!r} is not a name of a version's folder", key="version")
 
 
 def scene_names(settings: SynthSettings) -> dict[str, list[str]]:

@@ -21,7 +21,7 @@ def resolve_device(device: Device, devices: int = 1) -> Accelerator:
     if devices < 1:
         raise InputError(f"at least one device is needed, got {devices}", key="devices")
     if device not in ("auto", "cpu", "cuda"):
-        raise InputError(f"`{device}` is none of auto, cpu, cuda", key="device")
+        raise InputError(f"`{device}` is not one of auto, cpu, cuda", key="device")
     found = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if device == "cpu" or (device == "auto" and not found):
         return "cpu"

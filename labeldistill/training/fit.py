@@ -104,7 +104,7 @@ def _train(job: TrainingJob, session: Session, accelerator: Any, precision: str)
 
 
 def _spoiled(job: TrainingJob, session: Session) -> str | None:
-    """Say which weights are no numbers after a training whose loss was finite to the end."""
+    """Say which weights are not numbers after a training whose loss was finite to the end."""
     sets = {"raw": job.model.state_dict(), "ema": session.ema.state if session.ema is not None else {}}
     for name, state in sets.items():
         if spoiled := first_not_finite({key: value for key, value in state.items() if job.is_saved(key)}):

@@ -44,7 +44,7 @@ def run_length(training: TrainingSettings, samples: int, devices: int) -> Length
     per_device = training.batch_per_device or max(1, training.batch // devices)
     if training.batch % (per_device * devices):
         raise InputError(
-            f"a global batch of {training.batch} is no multiple of {devices} device(s) x {per_device} key frames",
+            f"a global batch of {training.batch} is not a multiple of {devices} device(s) x {per_device} key frames",
             key="training.batch_per_device" if training.batch_per_device else "training.batch",
         )
     per_epoch = max(1, samples // training.batch)

@@ -120,7 +120,7 @@ def adopt(
 def _settings(plan: StudyPlan, unit: str, seed: int) -> RunSettings:
     units = ("teacher", *plan.study.variants)
     if unit not in units:
-        raise InputError(f"study {plan.study.name} has no such variant; there are {', '.join(units)}", key=unit)
+        raise InputError(f"study {plan.study.name} has no such variant; known: {', '.join(units)}", key=unit)
     return plan.adoptable(unit, seed)
 
 

@@ -17,7 +17,7 @@ from labeldistill.weights.not_a_checkpoint import check_hash_in_name
 from labeldistill.weights.weight_sets import WeightsName
 
 BUFFERS = ("running_mean", "running_var", COUNTER, "voxel_size", "voxel_coord", "voxel_num", "frustum")
-"""Last parts of names that are no parameters."""
+"""Last parts of names that are not parameters."""
 NAMED = 8
 """Unmatched names that the one-line message holds; the whole list is in `UnmatchedError.problems`."""
 
@@ -48,7 +48,7 @@ def import_weights(
 
     Raises:
         UnmatchedError: names or shapes that do not match; nothing is written.
-        InputError: a file that can't be read, is no state dict or of no known kind; an output that can't be written.
+        InputError: a file that can't be read, is not a state dict or of no known kind; an output that can't be written.
     """
     if out.suffix != ".safetensors":
         raise InputError("give a name that ends in .safetensors", file=out, key="--out")

@@ -70,7 +70,7 @@ def summarise(study: str, unit: str | None = None) -> Summary:
     unit = unit or largest_variant(settings)
     if unit not in settings.variants and unit not in FIXED_UNITS:
         raise InputError(
-            f"no such variant in study {settings.name}; there are {', '.join((*settings.variants, *FIXED_UNITS))}",
+            f"no such variant in study {settings.name}; known: {', '.join((*settings.variants, *FIXED_UNITS))}",
             key=unit,
         )
     stage = stage_of(unit)

@@ -12,7 +12,7 @@ _NAME_HASH = re.compile(r"-([0-9a-f]{8})\.(?:pth|pt|ckpt)$")
 
 
 def refuse_what_is_none(file: Path) -> None:
-    """Refuse what is no checkpoint at all, by its first bytes.
+    """Refuse what is not a checkpoint at all, by its first bytes.
 
     Raises:
         InputError: says what it is and how one comes by the file instead.

@@ -64,7 +64,7 @@ def test_a_wrong_entry_is_named(tmp_path: Path, change: dict[str, object], words
 
 
 def test_repeated_ids_and_unreadable_files_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="stands twice"):
+    with pytest.raises(InputError, match="appears twice"):
         load_claims(_file(tmp_path, GOOD, GOOD))
     (tmp_path / "broken.yaml").write_text("claims: [")
     for name in ("broken.yaml", "missing.yaml"):

@@ -73,11 +73,11 @@ def test_another_difference_between_the_two_is_named() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"better": "fool"}, "`fool`, which is no role"),
+        ({"better": "fool"}, "`fool`, which is not a role"),
         ({"worse": "full"}, "sets `full` against itself"),
         ({"confidence": "hearsay"}, "hypotheses.0.confidence"),
         ({"context": "gian"}, "no claim `gian`"),
-        ({"id": "lidar-only-over-baseline"}, "stands twice"),
+        ({"id": "lidar-only-over-baseline"}, "appears twice"),
     ],
 )
 def test_a_wrong_entry_is_named(tmp_path: Path, change: dict[str, Any], words: str) -> None:

@@ -40,7 +40,7 @@ def scontrol(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         (2, {**HAND, "NODE_RANK": "2"}, "NODE_RANK.* is 2, but the training has 2 machine"),
         (1, {"NODE_RANK": "1"}, "NODE_RANK.* is 1, but the training has 1 machine"),
         (2, {**HAND, "NODE_RANK": "first"}, "NODE_RANK.* is `first`"),
-        (2, {**HAND, "MASTER_PORT": "70000"}, "MASTER_PORT.* is 70000, which is no port"),
+        (2, {**HAND, "MASTER_PORT": "70000"}, "MASTER_PORT.* is 70000, which is not a port"),
         (2, {**STEP, "SLURM_STEP_NODELIST": "other[1-2]"}, r"MASTER_ADDR.*no hosts of .*other\[1-2\]"),
     ],
 )

@@ -23,10 +23,10 @@ def studies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ("asked", "words"),
     [
         (["distances"], "unknown slice"),
-        (["distance=20-10"], "is no range"),
-        (["weather=0-1"], "takes no ranges"),
-        (["distance=0-10,0-10"], "stands twice"),
-        (["distance", "distance=0-5"], "stands twice"),
+        (["distance=20-10"], "is not a range"),
+        (["weather=0-1"], "does not take ranges"),
+        (["distance=0-10,0-10"], "appears twice"),
+        (["distance", "distance=0-5"], "appears twice"),
     ],
 )
 def test_a_wrong_slice_is_told_with_file_and_key(studies: Path, asked: list[str], words: str) -> None:

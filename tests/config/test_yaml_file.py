@@ -65,5 +65,5 @@ def test_aliases_and_merge_keys_still_work(tmp_path: Path) -> None:
 @pytest.mark.parametrize("key", ["1", "true", "2001-01-01", "null", "1.5"])
 def test_a_setting_that_yaml_reads_as_no_text_is_named(key: str, tmp_path: Path) -> None:
     (tmp_path / "own.yaml").write_text(f"variants:\n  {key}: {{terms: {{detection: 1.0}}}}\n")
-    with pytest.raises(InputError, match=r"own\.yaml: .*a setting's name is text"):
+    with pytest.raises(InputError, match=r"own\.yaml: .*the name of a setting must be text"):
         load_study(str(tmp_path / "own.yaml"))

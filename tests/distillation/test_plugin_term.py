@@ -40,7 +40,7 @@ def test_a_new_term_is_one_function_and_one_line(tmp_path: Path, monkeypatch: py
     plugin.write_text(TERM)
     unknown = place.run("labeldistill", "plan", "nano")
     assert unknown.returncode == 2
-    assert "`terms.heatmap_match` is no loss term; there are detection, depth" in unknown.stderr
+    assert "`terms.heatmap_match` is not a loss term; known: detection, depth" in unknown.stderr
     monkeypatch.setenv("LABELDISTILL_PLUGINS", "my_terms")
     # the folder itself, for the plugin, before the package's
     place.run = lambda *command, run=place.run: run(*command, first=place.folder)  # type: ignore[method-assign,misc]
@@ -69,7 +69,7 @@ def test_a_term_of_another_method_is_refused(tmp_path: Path) -> None:
     place = Workplace(tmp_path / "place")
     variants = {"baseline": {"terms": {"detection": 1.0}}, "mine": {"terms": {"detection": 1.0, "imitation": 1.0}}}
     place.write({**NANO, "variants!": variants})
-    with pytest.raises(InputError, match=r"terms\.imitation` is no term of the method labeldistill"):
+    with pytest.raises(InputError, match=r"terms\.imitation` is not a term of the method labeldistill"):
         load_study(str(place.studies / "nano.yaml"))
 
 

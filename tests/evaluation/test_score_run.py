@@ -1,4 +1,4 @@
-"""Scores of one run: slices and draws are kept, and predictions that are no numbers count as a run that diverged."""
+"""Scores of one run: slices and draws are kept, and predictions that are not numbers count as a run that diverged."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""SECOND's pyramid: sizes, both kinds of stride 1, BatchNorm settings, start, images that are no multiple of 32."""
+"""SECOND's pyramid: sizes, both kinds of stride 1, BatchNorm settings, start, images that are not multiples of 32."""
 
 import pytest
 import torch

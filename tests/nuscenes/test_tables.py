@@ -138,7 +138,7 @@ def test_a_dangling_key_names_table_key_and_token(tiny: TinyWorld):
 
     rows = tables.rows_of("sample", pa.array(tokens[::-1]), asked_by="sample_data.sample_token")
     assert rows.tolist() == list(range(len(tokens)))[::-1]
-    with pytest.raises(InputError, match=r"sample_data.json: sample_token: `gone` is no token of sample.json"):
+    with pytest.raises(InputError, match=r"sample_data.json: sample_token: `gone` is not a token of sample.json"):
         tables.rows_of("sample", pa.array([tokens[0], "gone"]), asked_by="sample_data.sample_token")
 
 

@@ -39,7 +39,7 @@ def test_the_global_batch_is_fixed(devices: int, per_device: int | None, accumul
 
 
 def test_a_batch_that_devices_cannot_share_is_refused() -> None:
-    with pytest.raises(InputError, match=r"training\.batch.*16 is no multiple of 3"):
+    with pytest.raises(InputError, match=r"training\.batch.*16 is not a multiple of 3"):
         run_length(TrainingSettings(steps=5, batch=16), 100, 3)
     with pytest.raises(InputError, match=r"data\.splits\.train"):
         run_length(TrainingSettings(steps=5), 0, 1)

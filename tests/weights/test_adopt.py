@@ -119,7 +119,7 @@ def _extra(state: State) -> None:
         (None, "baseline", {}, "does not fit baseline of study smoke: .* unknown"),
         (None, "lidar-only", {}, r"unknown distill_encoder_label"),
         (None, "teacher", {}, "is a labeldistill checkpoint; teacher of study smoke takes centerpoint or"),
-        (None, "nobody", {}, "no such variant; there are teacher, baseline"),
+        (None, "nobody", {}, "no such variant; known: teacher, baseline"),
         (None, "label-encoder", {}, "no such variant"),
     ],
 )

@@ -30,7 +30,7 @@ def graph(crate: Path) -> Graph:
         "https://w3id.org/ro/terms/workflow-run/context",
     ]
     entities = {entity["@id"]: entity for entity in tree["@graph"]}
-    assert len(entities) == len(tree["@graph"]), "an identifier stands twice"
+    assert len(entities) == len(tree["@graph"]), "an identifier appears twice"
     return entities
 
 

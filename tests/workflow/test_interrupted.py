@@ -54,7 +54,7 @@ sys.addaudithook(watch)
 def taken_away(place: Workplace, pattern: str, keep: Path) -> Iterator[list[Path]]:
     """The stage's results moved aside, and put back at the end whatever happens in between.
 
-    What later stages made of them, below them, and Snakemake's own mark are no part of them.
+    What later stages made of them, below them, and Snakemake's own mark are not part of them.
     """
     found = sorted(place.folder.glob(pattern))
     assert found, pattern

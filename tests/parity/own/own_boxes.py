@@ -83,7 +83,7 @@ def _sample(number: int, rng: np.random.Generator) -> tuple[dict[str, Any], dict
 
 
 def result_boxes() -> dict[str, Any]:
-    """Every class, moving and still; a sample without boxes; a token twice; poses that are no unit quaternions."""
+    """Every class, moving and still; a sample without boxes; a token twice; poses that are not unit quaternions."""
     rng = np.random.default_rng(11)
     samples = [_sample(number, rng) for number in range(len(TOKENS))]
     results: dict[str, list[dict[str, Any]]] = {}
