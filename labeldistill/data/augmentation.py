@@ -1,7 +1,7 @@
 """Image and BEV augmentation: what is drawn, in which order, and what it does to matrices and boxes.
 
-The draws take a `numpy.random.RandomState` and come in the released order, so that a seed gives the released values:
-one image augmentation a camera (the same for all frames), in the order of the cameras, then the BEV augmentation.
+Draws use a `numpy.random.RandomState` in the released order, so that a seed gives the released values: one image
+augmentation per camera (the same for all frames), in the order of the cameras, then the BEV augmentation.
 """
 
 import math
@@ -68,7 +68,7 @@ def draw_image_augmentation(
 
 
 def centre_crop(settings: ImageSettings, original_px: tuple[int, int]) -> ImageAugmentation:
-    """What is done to an image in evaluation: fill the input, then crop its middle (across) and bottom (down)."""
+    """The transform of evaluation images: resize to fill the input, then crop, centred across and at the bottom."""
     (height, width), (out_height, out_width) = original_px, settings.size_px
     resize = max(out_height / height, out_width / width)
     new_width, new_height = int(width * resize), int(height * resize)

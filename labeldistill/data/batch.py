@@ -1,4 +1,4 @@
-"""What a dataset hands to a model: one batch of key frames, as tensors with named axes and units."""
+"""What a dataset gives to a model: one batch of key frames as tensors, with their axes and units."""
 
 from dataclasses import dataclass, field, fields, replace
 
@@ -29,7 +29,7 @@ class CameraMatrices:
 
 @dataclass(frozen=True)
 class Batch:
-    """B key frames. A part that the settings did not ask for is None.
+    """B key frames. Parts that the settings do not need are None.
 
     Attributes:
         images: [B, F, N, 3, H, W] normalised images, key frame first.
@@ -57,7 +57,7 @@ class Batch:
         return len(self.tokens)
 
     def to(self, device: torch.device) -> "Batch":
-        """Move every tensor that a model sees to `device`; tokens and `ego2global` stay on the CPU."""
+        """Move every tensor that models use to `device`; tokens and `ego2global` stay on the CPU."""
 
         def moved(value: Tensor | None) -> Tensor | None:
             return None if value is None else value.to(device, non_blocking=True)

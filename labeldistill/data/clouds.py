@@ -1,4 +1,4 @@
-"""The whole cloud of a key frame that the teacher sees, read from its files."""
+"""The LiDAR cloud of a key frame as the teacher sees it: key cloud and sweeps, read from their files."""
 
 import numpy as np
 from numpy.random import RandomState
@@ -19,9 +19,9 @@ def key_frame_cloud(
     Args:
         infos: the index.
         sample: row of its samples.
-        options: which sweeps, how far, how many points.
+        options: sweeps, distance limit and number of points.
         bev: [3, 3] BEV augmentation; acts on z only under `options.scale_lidar_z`.
-        rng: drawn from only when there are more than `options.max_points`.
+        rng: used only when there are more than `options.max_points` points.
 
     Raises:
         InputError: a cloud is missing or truncated.
@@ -29,7 +29,7 @@ def key_frame_cloud(
     rows, sweeps = infos.sweeps_of(sample), infos.sweeps
     chosen = rows.start + options.sweeps.choose(sweeps.slot[rows], sweeps.own[rows])
     key2global = pose_matrix(sweeps.ego_rotation[rows.start], sweeps.ego_translation[rows.start])
-    # The key frame's sensor pose serves every cloud, as in the released code.
+    # The key frame's sensor pose is used for every cloud, as in the released code.
     sensor2ego = pose_matrix(sweeps.sensor_rotation[rows.start], sweeps.sensor_translation[rows.start])
     sensor2global = pose_matrix(sweeps.ego_rotation[chosen], sweeps.ego_translation[chosen]) @ sensor2ego
     clouds: dict[int, Float32] = {}

@@ -15,7 +15,7 @@ Columns = TypeVar("Columns")
 
 
 def write_columns(path: Path, columns: Any) -> None:
-    """Write a column dataclass: texts as they are, [n] arrays as columns, [n, k] arrays as fixed-size lists."""
+    """Write a column dataclass: texts unchanged, [n] arrays as columns, [n, k] arrays as fixed-size lists."""
     arrays = {field.name: _to_arrow(getattr(columns, field.name)) for field in fields(columns)}
     with written_whole(path) as temporary:
         pq.write_table(pa.table(arrays), temporary, compression="zstd")

@@ -1,4 +1,4 @@
-"""Key frames of a split as items and batches. The draws of an item depend on (seed, epoch, index) and nothing else."""
+"""Key frames of a split as items and batches. Random draws of an item depend only on (seed, epoch, index)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ from labeldistill.geometry.frames import Array, pose_matrix
 from labeldistill.nuscenes.sensor_files import read_image
 
 PADDING = -999.0
-"""Fills the rows of shorter clouds in a batch; outside of every voxel grid."""
+"""Padding of shorter clouds in a batch; lies outside of every voxel grid."""
 
 
 @dataclass(frozen=True)
@@ -55,12 +55,12 @@ class KeyFrameDataset(Dataset[Item]):
         infos: an opened index.
         run: settings of the run; its stage, terms and switches decide what is loaded and how.
         split: `train`, `val` or `tuning`.
-        training: augmentation on, and depth and points where the terms need them.
-        cache_images: keep decoded images in memory (per worker process); for small data only.
-        options: overrides what follows from `run` and `training`.
+        training: augment, and load depth and points where the terms need them.
+        cache_images: keep decoded images in memory (in each worker process); for small data only.
+        options: used instead of those that follow from `run` and `training`.
 
     Raises:
-        InputError: from an item, when a file is missing, truncated or no image; names it.
+        InputError: from an item, naming a file that is missing, truncated or not an image.
     """
 
     def __init__(
@@ -92,16 +92,16 @@ class KeyFrameDataset(Dataset[Item]):
         return [str(token) for token in self.infos.samples.token.take(self.rows).to_pylist()]
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch whose draws the next items get."""
+        """Set the epoch that the draws of the following items depend on."""
         self._epoch.fill_(epoch)
 
     def __getitem__(self, index: int) -> Item:
-        # A RandomState because the released draws are its; a Generator's differ.
+        # RandomState as in the release: a Generator draws other numbers.
         seeds = SeedSequence([self.seed, int(self._epoch), index])
         return self.load(index, RandomState(MT19937(seeds)))
 
     def load(self, index: int, rng: RandomState) -> Item:
-        """Item `index` under the draws of `rng`, which moves on by the released number of draws."""
+        """Item `index` with draws from `rng`, which advances by the released number of draws."""
         sample, options = int(self.rows[index]), self.options
         changes = self.image_augmentations(index, rng) if options.images else []
         bev = draw_bev_augmentation(options.bev, rng) if options.training else BevAugmentation()
@@ -120,7 +120,7 @@ class KeyFrameDataset(Dataset[Item]):
         return Item(images, cameras, depth, points, boxes, labels, token, ego2global)
 
     def image_augmentations(self, index: int, rng: RandomState) -> list[ImageAugmentation]:
-        """Augmentation of each camera of item `index`; in training drawn from `rng`, camera after camera."""
+        """Augmentation of each camera of item `index`; in training drawn from `rng`, camera by camera."""
         settings = self.options.image
         assert settings is not None, "asked for images without image settings"
         rows = self.infos.cameras_of(int(self.rows[index]))
@@ -130,7 +130,7 @@ class KeyFrameDataset(Dataset[Item]):
         return [centre_crop(settings, size) for size in sizes]
 
     def _frame_rows(self, sample: int) -> list[int]:
-        """Samples of the item's frames; one that lies before the scene's start is replaced (see `repeat_current`)."""
+        """Samples of the item's frames; one before the start of the scene is replaced (see `repeat_current`)."""
         order, rows, last = int(self.infos.samples.order[sample]), [], sample
         for offset in self.options.frame_offsets:
             there = order + offset >= 0
@@ -145,7 +145,7 @@ class KeyFrameDataset(Dataset[Item]):
         done: dict[int, tuple[int, int]] = {}
         for f, rows in enumerate(frames):
             for n, row in enumerate(range(rows.start, rows.stop)):
-                if row in done:  # a frame that stands in for a missing one
+                if row in done:  # a frame that replaces a missing one
                     out[f, n] = out[done[row]]
                     continue
                 self._normalise.into(out[f, n], augmented(self._image(row), changes[n]))

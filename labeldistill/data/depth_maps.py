@@ -1,4 +1,4 @@
-"""LiDAR points in the key frame's images, and the depth maps they make in the network's input image."""
+"""LiDAR points projected into the key frame's images, and their depth maps in the network's input image."""
 
 from typing import Any
 
@@ -22,10 +22,22 @@ def project(
     intrinsics: NDArray[np.float64],
     size_px: tuple[int, int],
 ) -> Float32:
-    """Pixels and depths [m, 3] (u, v in pixels of the original image, depth in metres) of a cloud [n, >= 3].
+    """Project a LiDAR cloud into a camera image.
 
-    The cloud goes through the global frame in float32, as in the released code (`map_pointcloud_to_image`); points
+    The cloud goes through the global frame in float32, as in the released code (`map_pointcloud_to_image`). Points
     behind the camera, and points within one pixel of the image's border or beyond it, are left out.
+
+    Args:
+        points: [n, >= 3] x, y, z in the LiDAR's frame, metres.
+        lidar_sensor: pose of the LiDAR in its ego frame.
+        lidar_ego: ego pose in the global frame at the time of the cloud.
+        camera_sensor: pose of the camera in its ego frame.
+        camera_ego: ego pose in the global frame at the time of the image.
+        intrinsics: [9] pinhole matrix row by row, pixels.
+        size_px: height, width of the image.
+
+    Returns:
+        [m, 3] u, v in pixels of the original image, and depth in metres.
     """
     xyz = points[:, :3].T.copy()
     for rotation, translation in (lidar_sensor, lidar_ego):
@@ -50,11 +62,11 @@ def depth_map(
 
     Args:
         points: u, v in pixels of the original image, depth in metres.
-        augmentation: what was done to the image.
+        augmentation: the augmentation of the image.
         size_px: height, width of the map.
-        released_pixels: True truncates coordinates toward zero (those in (-1, 0) land in row or column 0) and lets
-            the last point of a pixel win, as the released `depth_transform`; False takes (0, 0) for the CENTRE of the
-            first pixel, floors, and lets the nearest point win.
+        released_pixels: True truncates coordinates toward zero (those in (-1, 0) fall into row or column 0) and
+            keeps the last point of a pixel, as the released `depth_transform`; False takes (0, 0) as the CENTRE of
+            the first pixel, rounds down, and keeps the nearest point.
     """
     height, width = size_px
     moved = points.astype(np.float32)  # a copy

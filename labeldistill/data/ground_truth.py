@@ -16,12 +16,12 @@ def key_frame_boxes(
 ) -> tuple[Tensor, Tensor]:
     """Boxes [n, 9] float32 in the augmented ego frame (see `geometry.boxes`) and classes [n] int64.
 
-    Kept are boxes of the ten classes with at least `options.min_box_points` LiDAR and radar points, in nuScenes' order.
+    Boxes of the ten classes with at least `options.min_box_points` LiDAR and radar points are kept, in nuScenes' order.
 
     Args:
         infos: the index.
         sample: row of its samples.
-        options: whether boxes are loaded, which are kept, what becomes of NaN velocities.
+        options: whether boxes are loaded, which are kept, how NaN velocities are treated.
         ego_pose: rotation [4] and translation [3] of the ego frame in the global frame.
         bev: the BEV augmentation.
     """

@@ -22,15 +22,15 @@ def augmented(image: Image.Image, augmentation: ImageAugmentation) -> NDArray[np
 
 
 class Normalisation:
-    """(pixel - mean) / std per channel, by table look-up.
+    """(pixel - mean) / std per channel, by a look-up table.
 
     Args:
-        image: mean and std in R, G, B order, of 0-255 values.
+        image: mean and std in R, G, B order, for pixel values of 0-255.
         bgr: True gives channels B, G, R under the statistics of R, G, B (the release); False gives R, G, B.
     """
 
     def __init__(self, image: ImageSettings, *, bgr: bool) -> None:
-        # The statistics pass through float32, the arithmetic is float64, the result float32: bit for bit the release's.
+        # float32 statistics, float64 arithmetic and a float32 result are bit for bit those of the release.
         mean, std = (np.asarray(values, np.float32).astype(np.float64) for values in (image.mean, image.std))
         levels = np.arange(256, dtype=np.float64)[:, None]
         self._tables: Float32 = ((levels - mean) * (1 / std)).astype(np.float32)

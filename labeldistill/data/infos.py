@@ -1,4 +1,4 @@
-"""The columnar index of a study's key frames: what a dataset reads instead of nuScenes' tables.
+"""The columnar index of a study's key frames, which the dataset reads instead of nuScenes' tables.
 
 A folder with scenes, samples, cameras, sweeps and annotations (`nuscenes.columns`) as Parquet, the LiDAR points in
 every key-frame image (`depth.bin`: float32 u, v, depth) with their count per image, and `index.json`.
@@ -30,20 +30,20 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class DepthCounts:
-    """Number of projected LiDAR points [n] of every row of Cameras."""
+    """Number of projected LiDAR points [n] in each row of Cameras."""
 
     count: Integers
 
 
 @dataclass(frozen=True)
 class Infos:
-    """An opened index. Rows of one sample lie together everywhere.
+    """An opened index. All columns keep the rows of one sample together.
 
     Attributes:
         dataroot: the nuScenes folder that file names are relative to.
         scenes, samples, cameras, sweeps, annotations: columns (see `nuscenes.columns`).
         depth_file: float32 triples u, v (pixels of the original image), depth (metres), image after image.
-        depth_count: [cameras] points of each image.
+        depth_count: [cameras] number of points per image.
     """
 
     dataroot: Path
@@ -70,11 +70,12 @@ class Infos:
 
         Args:
             folder: the index.
-            dataroot: the nuScenes folder that the study names, wherever the index was built; None: the synthetic
-                world that the index was built from, which lies beside it.
+            dataroot: the nuScenes folder of the study, wherever the index was built; None: the synthetic world beside
+                the index, from which it was built.
 
         Raises:
-            InputError: missing or damaged file, an index of another format, or one of no synthetic world.
+            InputError: missing or damaged file, an index of another format, or `dataroot` None without a synthetic
+                world.
         """
         folder = Path(folder)
         facts = read_json(folder / "index.json")
@@ -98,10 +99,10 @@ class Infos:
         return infos
 
     def split(self, name: str) -> Integers:
-        """Rows of Samples of a split, by scene and time.
+        """Rows of Samples in a split, by scene and time.
 
         Raises:
-            InputError: the split is none of the study's, or holds no sample.
+            InputError: the study has no such split, or the split has no sample.
         """
         if name not in SPLITS:
             raise InputError(f"no split `{name}`, expected one of {', '.join(SPLITS)}")
@@ -141,12 +142,12 @@ def build_infos(
     """Write the index of the samples of the study's splits to `out_dir`, and return that folder.
 
     Args:
-        data: version, splits, and how many past and future sweeps are indexed; its `dataroot` is not looked at.
-        dataroot: the nuScenes folder. The index does not hold it: whoever opens it says which folder is read. Only a
-            synthetic world, which is written beside its index, is found from there.
+        data: version, splits, and how many past and future sweeps are indexed; its `dataroot` is not used.
+        dataroot: the nuScenes folder. The index does not store it: whoever opens the index names the folder. Only a
+            synthetic world is found without, because it lies beside its index.
         out_dir: created if missing; `index.json` is written last, so a folder without it is unfinished.
-        cache: folder for the Parquet copies of the tables; None reads the JSON tables.
-        sensor_files: fingerprint of the sensor files, for the index to say what it was built from.
+        cache: folder for the Parquet copies of the tables; None parses the JSON tables.
+        sensor_files: fingerprint of the sensor files, recorded in the index.
         progress: called as samples are projected.
 
     Raises:

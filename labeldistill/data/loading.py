@@ -1,4 +1,4 @@
-"""What a run loads of a key frame, and by which of the released or corrected rules."""
+"""What a run loads of each key frame, and in the released or the corrected way."""
 
 from dataclasses import dataclass
 
@@ -9,14 +9,14 @@ from labeldistill.data.points import SweepOptions
 
 @dataclass(frozen=True)
 class LoadingOptions:
-    """Everything `KeyFrameDataset` needs to know of the settings.
+    """Everything that `KeyFrameDataset` needs from the settings.
 
     Attributes:
-        training: augment; False is the deterministic evaluation.
+        training: augment; False is deterministic, for evaluation.
         images, depth, points, boxes: what is loaded.
-        frame_offsets: key frames of the item, relative to its own, the first is 0.
-        repeat_current: a missing past key frame is replaced by the current one (True) or by the last frame of the
-            list that is there (False).
+        frame_offsets: key frames of the item relative to its own; the first is 0.
+        repeat_current: a missing past key frame is replaced by the current one (True) or by the last frame that
+            exists (False).
         image: size, ranges, statistics of the network's input image; None without images.
         bev: ranges of the BEV augmentation.
         bgr: channel order of the images, see `images.Normalisation`.
@@ -24,7 +24,7 @@ class LoadingOptions:
         mean_camera_pose: boxes live in the mean of the six cameras' ego poses and each camera is placed in its own
             ego pose (the release); False places both in the ego pose of the LiDAR key frame.
         float32_global: global coordinates pass through float32, in points and camera matrices.
-        scale_lidar_z: the BEV scale acts on the points' z too.
+        scale_lidar_z: the BEV scale also applies to the z of points.
         zero_unknown_velocity: NaN velocities of boxes become 0 (the release); False keeps NaN for losses to mask.
         sweeps: which clouds are used.
         max_point_distance_m, max_points, min_box_points: see `DataSettings`.
@@ -52,7 +52,7 @@ class LoadingOptions:
 
     @classmethod
     def from_settings(cls, run: RunSettings, *, training: bool) -> "LoadingOptions":
-        """The rules of one run in training or in evaluation; only what its stage and terms need is loaded."""
+        """The options of one run for training or evaluation; only what its stage and terms need is loaded."""
 
         student, data = run.student, run.data
         camera = run.stage == "student"

@@ -17,10 +17,10 @@ class SweepOptions:
     """Which clouds of a key frame are used.
 
     Attributes:
-        past, future: the most clouds before and after the key frame.
-        cut_at_gap: True ends the list at its first empty slot (fewer clouds than `past` since the previous key frame:
-            none from the future) and repeats a lone key cloud once for every slot, as the released code does;
-            False uses every cloud that is there, each once.
+        past, future: largest number of clouds before and after the key frame.
+        cut_at_gap: True ends the list at its first empty slot (with fewer than `past` clouds since the previous key
+            frame, none from the future are used) and repeats a lone key cloud for every slot, as the released code
+            does; False uses every cloud that exists, once.
     """
 
     past: int

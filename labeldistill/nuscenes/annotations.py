@@ -1,4 +1,4 @@
-"""Annotated boxes of the study's samples: class, attribute, velocity by the devkit's rule."""
+"""Annotated boxes of the study's samples: class, attribute, and velocity as the devkit computes it."""
 
 from typing import Any
 
@@ -31,11 +31,11 @@ CLASS_OF_CATEGORY: dict[str, str] = {
 """nuScenes category -> detection class; every other category is ignored (as in the devkit's detection task)."""
 
 MAX_NEIGHBOUR_GAP_S = 1.5
-"""Neighbours farther away in time give no velocity (twice that between two neighbours), as in the devkit."""
+"""A neighbour farther away in time gives no velocity (twice this between two neighbours), as in the devkit."""
 
 
 def read_annotations(tables: Tables, sample_tokens: Any) -> Annotations:
-    """Annotations of the samples whose tokens are given (a pyarrow array); `sample` counts in that array.
+    """Annotations of the samples with these tokens (a pyarrow array); their `sample` is a position in that array.
 
     Raises:
         InputError: a dangling key, or a box of the ten classes with more than one attribute.
@@ -67,7 +67,7 @@ def read_annotations(tables: Tables, sample_tokens: Any) -> Annotations:
 
 
 def _check_attributes(tables: Tables, chosen: Any, label: Any) -> None:
-    """The devkit scores no box of its ten classes that has several attributes."""
+    """Refuse boxes of the ten classes that have several attributes: the devkit cannot score them."""
     count = pc.list_value_length(chosen["attribute_tokens"])
     several = pc.and_(pc.greater(count, 1), pc.greater_equal(label, 0))
     if pc.any(several).as_py():
@@ -77,13 +77,13 @@ def _check_attributes(tables: Tables, chosen: Any, label: Any) -> None:
 
 
 def vectors(column: Any, width: int = 3) -> Array:
-    """[n, width] float64 of a column of fixed-size lists."""
+    """A column of fixed-size lists as [n, width] float64."""
     values = np.asarray(flat(column).flatten(), dtype=np.float64)
     return values.reshape(-1, width)
 
 
 def flat(column: Any) -> Any:
-    """One pyarrow array of a possibly chunked column."""
+    """A possibly chunked column as one pyarrow array."""
     return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
 
 

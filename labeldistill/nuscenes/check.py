@@ -1,4 +1,4 @@
-"""Whether a study's nuScenes folder is whole: every file that it reads is there, not cut off, as the tables say."""
+"""Whether a study's nuScenes folder is complete: the files exist, are not truncated and fit the tables."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,13 +20,13 @@ from labeldistill.nuscenes.study_files import StudyFiles, sampled, sizes_of, stu
 from labeldistill.nuscenes.tables import Tables
 
 DECODED_BYTES = 128 * 2**20
-"""Images, and as many bytes of clouds, that are read whole: all of a small data set, an even choice of a large one."""
+"""Bytes of images, and of clouds, that are read in full: all of a small data set, an even choice of a large one."""
 _POINT_BYTES = 4 * POINT_VALUES
 PLACED_KEY_FRAMES = 24
-"""Key frames whose boxes are compared with their cloud."""
+"""Number of key frames whose boxes are compared with their cloud."""
 _END_OF_JPEG = b"\xff\xd9"
 Progress = Callable[[int, int], None]
-"""Called with (files looked at, files in all)."""
+"""Called with (files checked, total)."""
 
 
 @dataclass(frozen=True)
@@ -39,16 +39,16 @@ class Problem:
 
 @dataclass(frozen=True)
 class DataReport:
-    """What was looked at and what was found.
+    """What was checked and what was found.
 
     Attributes:
-        key_frames: of each split.
+        key_frames: number of key frames in each split.
         images, clouds: number of files that the study reads.
-        bytes: of all these files.
-        decoded: number of files that were read whole.
-        boxes: number of annotated boxes of each class.
+        bytes: size of all these files together.
+        decoded: number of files that were read in full.
+        boxes: number of annotated boxes per class.
         boxes_without_velocity: boxes of the ten classes whose velocity is unknown.
-        problems: files that are missing, cut off, or unlike the tables; empty when all is well.
+        problems: files that are missing, truncated or do not fit the tables; empty when all is well.
     """
 
     key_frames: dict[str, int]
@@ -85,17 +85,18 @@ def check_data(
     progress: Progress | None = None,
     devkit: bool = False,
 ) -> DataReport:
-    """Look at every file of the samples in the study's splits; other samples' files may be missing.
+    """Check every file of the samples in the study's splits; files of other samples may be missing.
 
-    Every file must be there; every cloud a whole number of points, and not far fewer than the others; every image end
-    where a JPEG ends. Some of both (DECODED_BYTES each, always the same) are read whole: images decoded and compared
-    with the tables, clouds looked at point by point, and boxes of some key frames must have LiDAR points near them.
+    Every file must exist; every cloud must hold a whole number of points, and not far fewer than the others; every
+    image must end like a JPEG. Some of both (DECODED_BYTES each, always the same files) are read in full: images are
+    decoded and compared with the tables, clouds checked point by point, and the boxes of some key frames must have
+    LiDAR points near them.
 
     Args:
         data: version, splits, sweeps.
         dataroot: the nuScenes folder.
         cache: folder for table copies; None reads the JSON each time.
-        progress: called now and then with files looked at and files in all.
+        progress: called now and then with the number of files checked and in total.
         devkit: also let nuscenes-devkit load the folder, as it will have to when it scores.
 
     Raises:
@@ -136,7 +137,7 @@ def check_data(
 
 
 def _whole(names: list[str], sizes: Integers, problems: dict[str, str]) -> list[int]:
-    """Rows of the files that are read whole: an even choice of DECODED_BYTES among those without a problem."""
+    """Rows of the files that are read in full: an even choice of DECODED_BYTES among those without a problem."""
     mean = max(float(sizes[sizes > 0].mean()), 1.0) if (sizes > 0).any() else 1.0
     return [row for row in sampled(names, int(DECODED_BYTES / mean) + 1) if names[row] not in problems]
 
@@ -173,7 +174,7 @@ def _cut_clouds(names: list[str], sizes: Integers) -> dict[str, str]:
 
 
 def _ends_as_jpeg(path: Path) -> bool:
-    """Whether the last two bytes are JPEG's end marker: finds a file that was cut off without decoding it."""
+    """Whether the last two bytes are JPEG's end marker: detects a truncated file without decoding it."""
     try:
         with path.open("rb") as stream:
             stream.seek(-2, 2)

@@ -19,7 +19,7 @@ class Checksums:
             return {}
         try:
             known = read_json(self._file)
-        except InputError:  # a damaged cache is worth nothing, and costs nothing to rebuild
+        except InputError:  # a damaged cache is simply rebuilt
             return {}
         return known if isinstance(known, dict) else {}
 
@@ -44,7 +44,7 @@ class Checksums:
         return digest
 
     def save(self) -> None:
-        """Write what was learnt to the cache folder, if there is one."""
+        """Write the sums to the cache folder, if there is one."""
         if self._file is not None and self._changed:
             write_json(self._file, self._known)
             self._changed = False

@@ -1,4 +1,4 @@
-"""What the tables say about the key frames of a study, one dataclass of columns for each kind of row.
+"""What the tables say about a study's key frames: one dataclass of columns per kind of row.
 
 Numbers are NumPy arrays whose first axis is the row; texts are pyarrow arrays (`.to_pylist()`, or `column[i].as_py()`).
 """
@@ -76,16 +76,16 @@ class Cameras:
 
 @dataclass(frozen=True)
 class Sweeps:
-    """LiDAR clouds, by sample, and in a sample: the key frame, the past from near to far, the future from near to far.
+    """LiDAR clouds by sample; within a sample the key frame, then the past from near to far, then the future likewise.
 
     Attributes:
         sample: [n] row of Samples.
         slot: [n] 0 is the key frame's own cloud, -1, -2, ... the clouds before it, 1, 2, ... those after it.
-        own: [n] bool, whether nuScenes files the cloud under this very sample (a cloud from beyond the previous key
-            frame, and every future one, is another sample's).
+        own: [n] bool, whether nuScenes assigns the cloud to this sample (clouds from before the previous key frame,
+            and all future ones, belong to other samples).
         file: text, relative to the dataroot.
         timestamp_us: [n] microseconds.
-        sensor_rotation, sensor_translation, ego_rotation, ego_translation: as in Cameras, of the cloud's own moment.
+        sensor_rotation, sensor_translation, ego_rotation, ego_translation: as in Cameras, at the cloud's own time.
     """
 
     sample: Integers
@@ -109,7 +109,7 @@ class Annotations:
             name, `visibility` the token '1' to '4').
         label: [n] index into `geometry.classes.CLASSES`, -1 for a category outside the ten.
         centre: [n, 3] metres, global frame. wlh: [n, 3] width, length, height, metres. rotation: [n, 4].
-        velocity: [n, 3] m/s, global frame, by the devkit's rule; NaN where it has none (no neighbour in time).
+        velocity: [n, 3] m/s, global frame, as the devkit computes it; NaN without a neighbour in time.
         num_lidar_pts, num_radar_pts: [n] points in the box.
     """
 

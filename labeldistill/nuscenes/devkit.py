@@ -1,4 +1,4 @@
-"""nuscenes-devkit's own view of a folder: what it can't load or score is one message, never its traceback."""
+"""nuscenes-devkit's own view of a folder: what it can't load or score becomes one message instead of its traceback."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,10 +10,10 @@ from labeldistill.errors import GateError, InputError
 
 @contextmanager
 def devkit_errors(doing: str, file: str | Path) -> Iterator[None]:
-    """Turn whatever comes out of the devkit into one message.
+    """Turn any exception of the devkit into one message.
 
     Args:
-        doing: what the devkit was asked for, in words that go on after "nuscenes-devkit can't".
+        doing: what the devkit was asked to do, completing the sentence "nuscenes-devkit can't ...".
         file: the folder or file that it was asked about.
 
     Raises:
@@ -30,7 +30,7 @@ def devkit_errors(doing: str, file: str | Path) -> Iterator[None]:
 
 
 def load_devkit(dataroot: str | Path, version: str) -> Any:
-    """The devkit's `NuScenes` of a folder, with every table that it wants and the masks of the maps.
+    """The devkit's `NuScenes` object of a folder, with all its tables and the masks of the maps.
 
     Raises:
         InputError: the devkit can't load the folder.

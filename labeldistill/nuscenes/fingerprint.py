@@ -1,13 +1,13 @@
-"""A fingerprint of the sensor files that a study reads, cheap enough for every plan, and what was last seen of them.
+"""A fingerprint of the sensor files that a study reads, cheap enough to check whenever a study is planned.
 
-It is made of every file's name and size and of the content of some: of all where they hold WHOLE_BYTES at most, else
-of SAMPLED_BYTES of them, always the same ones. It holds no path of this machine and no time, so equal data have one
-fingerprint everywhere.
+It covers the name and size of every file and the content of some: of all files if they hold at most WHOLE_BYTES, else
+of SAMPLED_BYTES of them, always the same ones. It contains no path of this machine and no time, so equal data have the
+same fingerprint everywhere.
 
-A file whose content counts is read again when its size or the time of any change to it is another than at the last
-look. On data that are read in part, another file is read when its size or the time of its content changed after the
-first look, and its content counts from then on. What such a look can't see: on data that are read in part, a file whose
-size and time were kept (`cp -p` over it), and what was different before the first look. `read_all` reads everything.
+A file whose content counts is read again when its size or change time differs from the last look. Where only a part of
+the data is read, any other file is read once its size or modification time changes after the first look, and its
+content counts from then on. Such a look cannot notice a file whose size and modification time were preserved (`cp -p`
+over it), nor what was different before the first look. `read_all` reads everything.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from labeldistill.nuscenes.seen_files import UNREAD, Fingerprint, SeenFiles
 WHOLE_BYTES = 4 * 2**30
 SAMPLED_BYTES = 256 * 2**20
 MOST_CHANGED = 1000
-"""So many files beside the sampled ones are read anew when they changed; more look like another copy of the data."""
+"""Up to this many changed files beside the sampled ones are read again; more look like another copy of the data."""
 LOOK_S = 0.7
-"""A plan looks at as many files as it can in this time, the longest unseen first; a check looks at all."""
+"""Planning looks at as many files as it can in this time, least recently seen first; a check looks at all."""
 
 _JUST_NOW_NS = 2 * 10**9
 Progress = Callable[[int, int], None]
@@ -38,16 +38,16 @@ Progress = Callable[[int, int], None]
 
 
 class UnlistedError(InputError):
-    """The tables do not say which files there are."""
+    """The tables do not say which files exist."""
 
 
 class SensorFiles:
-    """The sensor files of a study in one folder, and what was last seen of them.
+    """The sensor files of a study in one folder, and what the last look at them found.
 
     Args:
         dataroot: the folder.
-        names: lists the files, relative to the folder; asked only when nothing was seen yet.
-        memory: the file that keeps the last look.
+        names: lists the files, relative to the folder; called only at the first look.
+        memory: the file that stores the last look.
     """
 
     def __init__(self, dataroot: Path, names: Callable[[], Iterable[str]], memory: Path) -> None:
@@ -57,12 +57,12 @@ class SensorFiles:
         """Look at the files and read those that changed.
 
         Args:
-            seconds: how long to look at most; None: at every file. A first look is at every file, too, and so is one
-                after files were added, removed or replaced.
+            seconds: longest time to look for; None looks at every file. So do a first look, and one after files were
+                added, removed or replaced.
 
         Raises:
             UnlistedError: the tables do not say which files there are.
-            InputError: too many changed to be told from another copy, or one can't be read.
+            InputError: so many files changed that this may be another copy of the data, or one can't be read.
         """
         seen = SeenFiles.recall(self.memory)
         if seen is None:
@@ -77,7 +77,8 @@ class SensorFiles:
         ]
         if not changed and folders == seen.folders and seen.fingerprint is not None:
             return seen.fingerprint
-        if any(seen.sizes[rows[place]] < 0 for place in changed):  # files that came: another choice may count
+        # files were added: other files may now be in the sample
+        if any(seen.sizes[rows[place]] < 0 for place in changed):
             return self._first_look(also=self._beside_the_choice(seen)).remember(self.memory)
         self._take_in(seen, [(rows[place], place) for place in changed], stats)
         seen.folders = folders
@@ -90,8 +91,8 @@ class SensorFiles:
             progress: called as files are read.
 
         Returns:
-            The fingerprint now, and the files whose content is another than when it was last read, which is part of
-            the fingerprint from now on; None where most were never read before, so that nothing can be told.
+            The fingerprint now, and the files whose content differs from when it was last read and counts in the
+            fingerprint from now on; None if most were never read before, so that nothing can be said.
 
         Raises:
             InputError: a file can't be read.
@@ -120,7 +121,7 @@ class SensorFiles:
     # -- looking ------------------------------------------------------------------------------------------------------
 
     def _first_look(self, also: Iterable[int] = ()) -> SeenFiles:
-        """Look at all files and read the chosen ones, and those of the rows `also`."""
+        """Look at all files, and read the sampled ones and the rows `also`."""
         try:
             names = sorted(set(self._names()))
         except InputError as error:
@@ -137,12 +138,12 @@ class SensorFiles:
 
     @staticmethod
     def _beside_the_choice(seen: SeenFiles) -> list[int]:
-        """Rows whose content counts because it changed."""
+        """Rows outside the sample whose content counts because it changed."""
         chosen = set(_chosen(seen.names, seen.sizes))
         return [row for row in range(len(seen.names)) if seen.counts(row) and row not in chosen]
 
     def _looked_at(self, seen: SeenFiles, seconds: float | None) -> tuple[Sequence[int], Stats]:
-        """Rows that were looked at, from where the last look stopped, and what was seen."""
+        """Rows that were looked at, starting where the last look stopped, and their stats."""
         count, begun = len(seen.names), time.monotonic()
         if seconds is None or count <= CHUNK:
             return range(count), stats_of(self.root, seen.names)
@@ -186,7 +187,8 @@ class SensorFiles:
         for number, (row, place) in enumerate(files):
             seen.sums[32 * row : 32 * row + 32] = sums[32 * number : 32 * number + 32]
             changed_at = seen.time_of(row, stats, place)
-            seen.times[row] = -1 if changed_at > recent else changed_at  # it may change again within the clock's tick
+            # a file changed just now may change again within one tick of the clock
+            seen.times[row] = -1 if changed_at > recent else changed_at
 
     def _sums(self, names: Sequence[str], sizes: Sequence[int], progress: Progress | None = None) -> bytearray:
         """SHA-256 of files, 32 bytes each, zeros for missing ones."""
@@ -236,6 +238,6 @@ def _chosen(names: Sequence[str], sizes: Sequence[int]) -> Sequence[int]:
     total = sum(size for size in sizes if size > 0)
     if total <= WHOLE_BYTES:
         return range(len(names))
-    from labeldistill.nuscenes.study_files import sampled  # not for a plan that has seen the files before
+    from labeldistill.nuscenes.study_files import sampled  # not needed once the files have been seen
 
     return sampled(names, int(SAMPLED_BYTES * len(names) / total) + 1)

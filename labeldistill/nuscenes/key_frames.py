@@ -1,4 +1,4 @@
-"""Scenes, key frames, their six images and LiDAR clouds, joined from nuScenes' tables without a loop over rows."""
+"""Scenes, key frames, their six images and LiDAR clouds: joins of nuScenes' tables without a loop over rows."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,7 +19,7 @@ LIDAR = "LIDAR_TOP"
 
 
 def read_scenes(tables: Tables, splits: Mapping[Split, Sequence[str]]) -> Scenes:
-    """The scenes that some split (name -> scene names) holds, in the order of scene.json."""
+    """The scenes of all splits (name -> scene names) together, in the order of scene.json."""
     table = tables["scene"]
     member = {split: np.isin(table["name"].to_pylist(), list(splits.get(split, ()))) for split in SPLITS}
     rows = np.flatnonzero(np.logical_or.reduce(list(member.values())))
@@ -60,7 +60,7 @@ def read_samples(tables: Tables, scenes: Scenes) -> Samples:
 
 
 def _check_chain(tables: Tables, samples: Samples, following: Any) -> None:
-    """Each key frame's `next` must be the one that comes next in time in its scene, and the last one's empty."""
+    """Each key frame's `next` must be the next in time of its scene, and empty for the last one."""
     same_scene = np.append(samples.scene[1:] == samples.scene[:-1], False)
     wanted = np.append(samples.token.to_numpy(zero_copy_only=False)[1:], "")
     wanted[~same_scene] = ""
@@ -68,7 +68,7 @@ def _check_chain(tables: Tables, samples: Samples, following: Any) -> None:
     good = (following.to_numpy(zero_copy_only=False) == wanted) & later
     if not good.all():
         token = samples.token[int(np.argmin(good))].as_py()
-        message = f"`{token}`: `next` is not the scene's next key frame in time; do times run backwards?"
+        message = f"`{token}`: `next` is not the next key frame of the scene in time; do times run backwards?"
         raise InputError(message, file=tables.file("sample"), key="next")
 
 
@@ -76,8 +76,8 @@ def read_cameras(tables: Tables, samples: Samples) -> Cameras:
     """The six key-frame images of every sample.
 
     Raises:
-        InputError: a sample without one of the cameras (named), an image row without a pinhole matrix or size, or
-            whose matrix is of another image size.
+        InputError: a sample without one of the cameras (named), or an image row whose pinhole matrix or size is
+            missing or do not fit each other.
     """
     data = _sensor_rows(tables, samples, key_frames_only=True)
     channel = pc.index_in(data["channel"], value_set=pa.array(CAMERAS))
@@ -104,7 +104,7 @@ def read_cameras(tables: Tables, samples: Samples) -> Cameras:
 
 
 def _check_centres(tables: Tables, data: Any, intrinsics: Array, size_px: Integers) -> None:
-    """A lens looks near the middle of its image (even a cropped one), or the matrix is of an image of another size."""
+    """Refuse principal points far from the image's middle: such a matrix belongs to an image of another size."""
     place = intrinsics[:, [5, 2]] / np.maximum(size_px, 1)
     off = ((place < 0.2) | (place > 0.8)).any(axis=1)
     if off.any():
@@ -116,12 +116,18 @@ def _check_centres(tables: Tables, data: Any, intrinsics: Array, size_px: Intege
 
 
 def read_sweeps(tables: Tables, samples: Samples, past: int, future: int) -> Sweeps:
-    """The key frame's LiDAR cloud of every sample, up to `past` clouds before it and `future` after it.
+    """The LiDAR clouds of every sample: its key frame and those before and after it.
 
-    The walk follows `prev` and `next` as far as they lead inside the scene; earlier and later key frames count too.
+    Follows `prev` and `next` within the scene; earlier and later key frames count as clouds too.
+
+    Args:
+        tables: the tables of the folder.
+        samples: key frames to read the clouds of.
+        past: the most clouds before each key frame.
+        future: the most clouds after each key frame.
 
     Raises:
-        InputError: a sample without a LiDAR key frame, a dangling `prev` or `next`, clouds that run backwards in time.
+        InputError: a sample without a LiDAR key frame, a dangling `prev` or `next`, clouds that go backwards in time.
     """
     data = _sensor_rows(tables, samples, key_frames_only=False)
     data = data.filter(pc.equal(data["channel"], LIDAR)).combine_chunks()
@@ -201,7 +207,7 @@ def _check_forwards(tables: Tables, data: Any, following: Integers) -> None:
     backwards = (following >= 0) & (time[following] <= time)
     if backwards.any():
         token = data["token"][int(np.argmax(backwards))].as_py()
-        message = f"`{token}`: the cloud after it is not later in time"
+        message = f"`{token}`: the next cloud is not later in time"
         raise InputError(message, file=tables.file("sample_data"), key="next")
 
 
@@ -237,9 +243,9 @@ def _ego_poses(tables: Tables, data: Any) -> tuple[Array, Array]:
 
 
 def _one_sign(rotation: Array) -> Array:
-    """Turn the sign of quaternions that oppose their sample's first camera (q and -q are one rotation).
+    """Flip the sign of quaternions opposite to that of their sample's first camera (q and -q are the same rotation).
 
-    The released code averages six of them as they come; in the official tables their signs agree.
+    The released code averages all six as they are; in the official tables their signs agree.
     """
     groups = rotation.reshape(-1, len(CAMERAS), 4)
     sign = np.where((groups * groups[:, :1]).sum(axis=-1, keepdims=True) < 0, -1.0, 1.0)

@@ -1,4 +1,4 @@
-"""What data a study read, in a form that two people can compare: checksums, splits, counts, and one hash of it all."""
+"""The data that a study read, in a form that two people can compare: checksums, splits, counts, and one hash of all."""
 
 import hashlib
 import json
@@ -14,11 +14,11 @@ from labeldistill.nuscenes.study_files import StudyFiles, sampled, sizes_of, stu
 from labeldistill.nuscenes.tables import Tables
 
 SAMPLED_FILES = 32
-"""Images, and as many clouds, whose checksums stand in the manifest."""
+"""Number of images, and of clouds, whose checksums are in the manifest."""
 
 
 def build_manifest(data: DataSettings, dataroot: str | Path, cache: str | Path | None = None) -> dict[str, Any]:
-    """The manifest of a study's data; it holds no path of this machine and no date, so equal data give equal text.
+    """The manifest of a study's data; it contains no path of this machine and no date, so equal data give equal text.
 
     Keys: `version`; `tables`: sha256 and bytes of every JSON file of the version; `splits`: scenes, number of key
     frames and hash of their sample tokens; `files`: per folder, how many files the study reads, how many of them are

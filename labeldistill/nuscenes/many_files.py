@@ -1,4 +1,4 @@
-"""Asking the disk about many files at a time: a network disk answers sixteen questions as fast as one."""
+"""Queries about many files in parallel: a network disk answers sixteen as fast as one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Answer = TypeVar("Answer")
 
 
 class Stats(NamedTuple):
-    """Of each file: size in bytes (-1: missing), and in ns when its content and when anything of it changed."""
+    """Per file: size in bytes (-1: missing), and the times in ns when its content and anything about it changed."""
 
     sizes: array[int]
     content_times: array[int]
@@ -46,12 +46,12 @@ def stats_of(root: Path, names: Sequence[str]) -> Stats:
 
 
 def asked_of(question: Callable[[str], Answer], names: Sequence[str], chunk: int = 32) -> Iterator[Answer]:
-    """The answer of each file, in order, while others are still asked.
+    """Yield the answer for each file, in order, while later ones are still being asked.
 
     Args:
-        question: asked of each name, in several threads.
-        names: of the files.
-        chunk: names that a thread takes at a time.
+        question: called with each name, in several threads.
+        names: names of the files.
+        chunk: number of names per task of a thread.
 
     Raises:
         What the question raises.

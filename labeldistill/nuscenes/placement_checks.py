@@ -1,4 +1,4 @@
-"""Whether boxes and LiDAR points of a key frame lie in one frame: a box that counts points must have some near it."""
+"""Whether boxes and LiDAR points share a coordinate frame: a box that should hold points must have some near it."""
 
 from pathlib import Path
 
@@ -10,11 +10,11 @@ from labeldistill.nuscenes.columns import Annotations, Integers, Sweeps
 from labeldistill.nuscenes.sensor_files import read_cloud
 
 COUNTED_POINTS = 5
-"""Boxes with at least so many LiDAR points by the tables are looked at."""
+"""Only boxes with at least this many LiDAR points according to the tables are checked."""
 FEWEST_FAR = 3
-"""A box or two without points say nothing."""
+"""One or two boxes without points prove nothing."""
 SLACK_M = 2.0
-"""Beyond half the box's diagonal: the cloud's points were taken at other moments of the same turn."""
+"""Slack beyond half the box's diagonal: points of a cloud are measured at different moments of one turn."""
 
 
 def far_boxes(root: Path, sweeps: Sweeps, boxes: Annotations, samples: Integers) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What was last seen of many files: names, sizes, times of change and content, kept in one file that opens quickly."""
+"""What the last look at many files found (names, sizes, change times, content), in one file that opens quickly."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from labeldistill.files import written_whole
 from labeldistill.nuscenes.many_files import Stats
 
 UNREAD = bytes(32)
-"""In place of the SHA-256 of a file whose content was not read."""
+"""Stored instead of a SHA-256 where the content was not read."""
 _FORMAT = 1
 
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What stands for a study's sensor files.
+    """The fingerprint of a study's sensor files.
 
     Attributes:
-        sha256: of names, sizes and the content that was read.
+        sha256: hash of names, sizes and the content that was read.
         files: number of files, missing ones included.
-        missing: number of files that are not there.
-        bytes: of all files.
-        read: number of files whose content is part of it.
+        missing: number of missing files.
+        bytes: size of all files together.
+        read: number of files whose content is part of the hash.
     """
 
     sha256: str
@@ -41,8 +41,8 @@ class Fingerprint:
 class SeenFiles:
     """A look at files. Per file: size in bytes (-1: missing), time in ns, SHA-256 of its content (zeros: not read).
 
-    Where the content counts, the time is when anything of the file changed, which nobody can set back; where it does
-    not, it is when the content was changed, for a copy's rights and links may change without harm.
+    Where the content counts, the time is the change time, which nobody can set back; elsewhere it is the modification
+    time, because permissions and links of a copy may change without harm.
     """
 
     names: list[str]
@@ -50,7 +50,7 @@ class SeenFiles:
     times: array[int]
     sums: bytearray
     folders: dict[str, int]
-    """Folder -> its time of change: another one says that files came, went or were replaced."""
+    """Folder -> its modification time: a different one means that files were added, removed or replaced."""
     fingerprint: Fingerprint | None = None
 
     def counts(self, row: int) -> bool:
@@ -58,11 +58,11 @@ class SeenFiles:
         return self.sums[32 * row : 32 * row + 32] != UNREAD
 
     def time_of(self, row: int, stats: Stats, place: int) -> int:
-        """The time that stands for a file, from the stats at `place`."""
+        """The time that counts for a file, from the stats at `place`."""
         return stats.change_times[place] if self.counts(row) else stats.content_times[place]
 
     def told(self) -> Fingerprint:
-        """The fingerprint of what was seen."""
+        """The fingerprint of this look."""
         total = hashlib.sha256("\0".join(self.names).encode())
         total.update(self.sizes.tobytes())
         total.update(self.sums)
@@ -71,7 +71,7 @@ class SeenFiles:
         return Fingerprint(total.hexdigest(), len(self.names), len(self.names) - len(there), sum(there), read)
 
     def remember(self, memory: Path) -> Fingerprint:
-        """Write the look to a file, if it can be written, and tell its fingerprint."""
+        """Write the look to a file, if that is possible, and return its fingerprint."""
         told = self.told()
         names = "\0".join(self.names).encode()
         head = {"format": _FORMAT, "names": len(names), "folders": self.folders, "fingerprint": asdict(told)}
@@ -83,7 +83,7 @@ class SeenFiles:
 
     @classmethod
     def recall(cls, memory: Path) -> SeenFiles | None:
-        """The look that `remember` wrote; None where there is none or the file is damaged."""
+        """The look that `remember` wrote; None if there is none or the file is damaged."""
         try:
             head, rest = memory.read_bytes().split(b"\n", 1)
             facts = json.loads(head)

@@ -1,4 +1,4 @@
-"""What one image or point cloud must be, looked at whole: damage that a decoder passes over is named."""
+"""Checks of one whole image or point cloud, including damage that decoders silently accept."""
 
 import re
 from pathlib import Path
@@ -11,9 +11,9 @@ from labeldistill.nuscenes.columns import Integers
 from labeldistill.nuscenes.sensor_files import read_cloud, read_image
 
 ZERO_BYTES = 64
-"""Zero bytes in a row that no encoder writes (8 at most in nuScenes' images): a hole in the file."""
+"""A run of zero bytes that no encoder writes (nuScenes' images have at most 8): a hole in the file."""
 FEW_POINTS = 0.2
-"""A cloud with less than this share of the median number of points is not whole."""
+"""A cloud with less than this share of the median number of points is incomplete."""
 MOST_RINGS = 255
 
 
@@ -22,7 +22,7 @@ def image_problem(path: Path, size_px: Integers) -> str:
 
     Args:
         path: the file.
-        size_px: [2] height and width by the tables.
+        size_px: [2] height and width according to the tables.
     """
     try:
         image = read_image(path)
@@ -58,6 +58,6 @@ def cloud_problem(path: Path) -> str:
 
 
 def short_clouds(sizes: Integers) -> NDArray[np.bool_]:
-    """[n] which clouds, by their sizes in bytes, hold far fewer points than the others."""
+    """[n] bool: clouds whose size in bytes says that they hold far fewer points than the others."""
     there = sizes[sizes > 0]
     return np.asarray((sizes > 0) & (sizes < FEW_POINTS * np.median(there))) if len(there) else sizes < -1

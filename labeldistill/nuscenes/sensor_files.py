@@ -1,4 +1,4 @@
-"""Reading one image or one point cloud; a missing, truncated or foreign file is named in the error."""
+"""Reading one image or one point cloud; errors name a missing, truncated or foreign file."""
 
 from pathlib import Path
 
@@ -9,14 +9,14 @@ from PIL import Image, UnidentifiedImageError
 from labeldistill.errors import InputError
 
 POINT_VALUES = 5
-"""Float32 values a LiDAR point in nuScenes' .pcd.bin files: x, y, z, intensity, ring index."""
+"""Float32 values per LiDAR point in nuScenes' .pcd.bin files: x, y, z, intensity, ring index."""
 
 
 def read_image(path: str | Path) -> Image.Image:
-    """Decode an image whole, as RGB.
+    """Decode a whole image as RGB.
 
     Raises:
-        InputError: missing, truncated, or no image.
+        InputError: missing, truncated, or not an image.
     """
     try:
         with Image.open(path) as image:

@@ -1,4 +1,4 @@
-"""A split of a study as a list of scene names: from the devkit, from the folder's splits.json, or given as a list."""
+"""The scene names of a study's splits: the devkit's splits, the folder's splits.json, or an explicit list."""
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +11,7 @@ from labeldistill.nuscenes.tables import Tables
 Split = Literal["train", "val", "tuning"]
 SPLITS: tuple[Split, ...] = ("train", "val", "tuning")
 OFFICIAL = ("train", "val", "test", "mini_train", "mini_val", "train_detect", "train_track")
-"""Names of the devkit's splits: they mean its scenes, whatever a folder says."""
+"""Names of the devkit's splits; no folder may redefine them."""
 
 
 def own_splits(tables: Tables) -> dict[str, list[str]]:
@@ -35,8 +35,8 @@ def scenes_of(asked: str | Sequence[str], tables: Tables, key: str = "data.split
     """Scene names, in the order of scene.json, of a split name or of an explicit list of scene names.
 
     Raises:
-        InputError: no such split, a scene that the tables do not hold (both list what is there), no scene at all, or a
-            splits.json that gives an official name to other scenes than the devkit's.
+        InputError: no such split, a scene that is not in the tables (both list what exists), no scene at all, or a
+            splits.json that gives an official name to scenes other than the devkit's.
     """
     there = tables["scene"]["name"].to_pylist()
     if isinstance(asked, str):
@@ -66,13 +66,13 @@ def scenes_of(asked: str | Sequence[str], tables: Tables, key: str = "data.split
 
 
 def names_hash(names: Iterable[str]) -> str:
-    """SHA-256 of a set of scene names or sample tokens: sorted, each once, one per line."""
+    """SHA-256 of a set of scene names or sample tokens, sorted, without duplicates, one per line."""
     return hashlib.sha256("\n".join(sorted(set(names))).encode()).hexdigest()
 
 
 def official_splits() -> dict[str, list[str]]:
     """Scene names of every split of the devkit."""
-    from nuscenes.utils.splits import create_splits_scenes  # imports all of the devkit: seconds
+    from nuscenes.utils.splits import create_splits_scenes  # importing the devkit takes seconds
 
     return dict(create_splits_scenes())
 

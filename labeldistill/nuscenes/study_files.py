@@ -1,4 +1,4 @@
-"""Every sensor file that a study reads, and an even, repeatable choice among them."""
+"""Every sensor file that a study reads, and an even, repeatable sample of them."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -17,13 +17,13 @@ from labeldistill.nuscenes.tables import Tables
 
 @dataclass(frozen=True)
 class StudyFiles:
-    """The files of the samples of a study's splits, relative to the dataroot, each once.
+    """The files of the samples in a study's splits, relative to the dataroot, without duplicates.
 
     Attributes:
         splits: scene names of each split.
         scenes, samples: columns.
-        images: image files; sizes_px: [n, 2] their height and width by the tables.
-        clouds: point clouds of key frames and indexed sweeps; sweeps: what the tables say of them.
+        images: image files; sizes_px: [n, 2] their height and width according to the tables.
+        clouds: point clouds of key frames and indexed sweeps; sweeps: their rows in the tables.
     """
 
     splits: Mapping[Split, Sequence[str]]
@@ -60,7 +60,7 @@ def study_files(tables: Tables, data: DataSettings) -> StudyFiles:
 
 
 def sampled(names: Sequence[str], most: int) -> list[int]:
-    """Positions, ascending, of at most `most` names: those with the smallest hash, the same ones every time."""
+    """Ascending positions of at most `most` names: those with the smallest hashes, so the same ones every time."""
     if len(names) <= most:
         return list(range(len(names)))
     ranked = sorted(range(len(names)), key=lambda row: hashlib.blake2b(names[row].encode(), digest_size=8).digest())

@@ -1,7 +1,7 @@
-"""What the values of nuScenes' tables must be: finite, in range, each token once; the first bad row is named.
+"""Checks of the values in nuScenes' tables: finite, in range, unique tokens; errors name the first bad row.
 
-Checked while a table's JSON becomes columns, so that nothing that reads a table can meet what is refused here, and a
-table whose columns are kept is not checked again.
+They run while a table's JSON becomes columns, so that no reader of a table can meet what is refused here, and a table
+whose columns are cached is not checked again.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from labeldistill.errors import InputError
 
 Mask = NDArray[np.bool_]
 Rule = tuple[Callable[[Any], Mask], str]
-"""From a column to the rows that break the rule [n], and what is wrong with them in words."""
+"""From a column to the rows that break the rule, [n] bool; and what is wrong with them, in words."""
 
 _MICROSECONDS = (10**14, 10**16)
 """Unix times between 1973 and 2286; seconds, milliseconds and nanoseconds of our days all lie outside."""
@@ -45,7 +45,7 @@ def _not_positive(column: Any) -> Mask:
 
 
 def _no_rotation(column: Any) -> Mask:
-    norm = np.linalg.norm(_lists(column)[0].reshape(-1, 4), axis=1)  # of any length but zero, as in the devkit
+    norm = np.linalg.norm(_lists(column)[0].reshape(-1, 4), axis=1)  # any length but zero is allowed, as in the devkit
     return np.asarray(~(norm > 1e-6))
 
 
@@ -87,15 +87,15 @@ RULES: dict[str, dict[str, tuple[Rule, ...]]] = {
         "num_radar_pts": (COUNT,),
     },
 }
-"""Table -> column -> rules, in the order in which they are tried."""
+"""Table -> column -> rules, in the order of checking."""
 
 
 def check_values(file: Path, table: str, rows: pa.RecordBatch) -> None:
-    """Refuse values that no nuScenes table holds.
+    """Refuse values that cannot occur in a nuScenes table.
 
     Args:
         file: the table's JSON file, for the message.
-        table: its name.
+        table: name of the table.
         rows: some of its rows, with a column `token`.
 
     Raises:
@@ -113,7 +113,7 @@ def check_values(file: Path, table: str, rows: pa.RecordBatch) -> None:
 
 
 def check_tokens(file: Path, tokens: Any) -> None:
-    """Refuse a token that stands for two rows.
+    """Refuse a token that identifies two rows.
 
     Raises:
         InputError: names the file and the token.
@@ -122,4 +122,4 @@ def check_tokens(file: Path, tokens: Any) -> None:
         return
     counts = pc.value_counts(tokens)
     twice = pc.filter(counts, pc.greater(pc.struct_field(counts, [1]), 1))[0].as_py()
-    raise InputError(f"token `{twice['values']}` stands for {twice['counts']} rows", file=file, key="token")
+    raise InputError(f"token `{twice['values']}` identifies {twice['counts']} rows", file=file, key="token")

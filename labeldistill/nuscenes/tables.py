@@ -1,7 +1,7 @@
-"""nuScenes' JSON tables as columns: read once in pieces, kept as Parquet under the checksum of the JSON file.
+"""nuScenes' JSON tables as columns: parsed once in pieces, then cached as Parquet under the JSON file's checksum.
 
-A table of v1.0-trainval has millions of rows (sample_data.json is about 1 GB); a piece of the text and its rows are
-all that is in memory at a time besides the columns.
+A table of v1.0-trainval has millions of rows (sample_data.json is about 1 GB); besides the columns, only one piece of
+the text and its rows are in memory at a time.
 """
 
 import json
@@ -72,12 +72,12 @@ SCHEMA: dict[str, dict[str, Any]] = {
     "category": {"token": TEXT, "name": TEXT},
     "attribute": {"token": TEXT, "name": TEXT},
 }
-"""The columns that are read of each table; nuScenes' `visibility` and `map` hold nothing that training needs."""
+"""The columns read from each table; nuScenes' `visibility` and `map` hold nothing that training needs."""
 
 _PIECE_CHARACTERS = 1 << 24
 _BATCH_ROWS = 20_000
 _CACHE_FORMAT = 2
-"""Counts the versions of what is kept, and of what was checked of it."""
+"""Version of the cached columns and of the checks that they have passed."""
 
 
 class Tables:
@@ -89,7 +89,7 @@ class Tables:
         cache: folder for the Parquet copies; None reads the JSON each time.
 
     Raises:
-        InputError: no such folder, or no such version (lists the versions that are there).
+        InputError: no such folder, or no such version (lists those that exist).
     """
 
     def __init__(self, dataroot: str | Path, version: str, cache: str | Path | None = None) -> None:
@@ -134,7 +134,7 @@ class Tables:
             return table
         try:
             return pq.read_table(copy)
-        except pa.ArrowException:  # a damaged copy is made again
+        except pa.ArrowException:  # a damaged copy is replaced
             copy.unlink()
             return self._load(name)
 
@@ -158,7 +158,7 @@ def read_table(file: Path, columns: dict[str, Any]) -> pa.Table:
 
     Raises:
         InputError: truncated or invalid JSON (says after which row), a row without a key, a value of another type or
-            out of range (see `table_values`), a token that stands for two rows.
+            out of range (see `table_values`), a token that identifies two rows.
     """
     rows, batches, seen = _rows(file), [], 0
     while batch := list(islice(rows, _BATCH_ROWS)):
@@ -192,15 +192,15 @@ def _column(file: Path, rows: list[dict[str, Any]], key: str, kind: Any, first: 
 
 
 def _whole_numbers(rows: list[dict[str, Any]], values: list[Any]) -> list[Any]:
-    """The values with 3.0 as 3; pyarrow would cut off a fraction in silence."""
+    """The values with 3.0 as 3; pyarrow would silently drop a fraction."""
     for row, value in zip(rows, values, strict=True):
         if type(value) is float and not value.is_integer():
-            raise ValueError(f"`{row.get('token')}` has {value}, no whole number")
+            raise ValueError(f"`{row.get('token')}` has {value}, not a whole number")
     return [int(value) if type(value) is float else value for value in values]
 
 
 def _rows(file: Path) -> Iterator[dict[str, Any]]:
-    """Objects of a JSON array, one at a time, from a text read in pieces."""
+    """Yield the objects of a JSON array from a text that is read in pieces."""
     decode, count = json.JSONDecoder().raw_decode, 0
     try:
         with file.open(encoding="utf-8") as stream:
@@ -213,7 +213,7 @@ def _rows(file: Path) -> Iterator[dict[str, Any]]:
                     return
                 try:
                     row, end = decode(text, at)
-                    # An object is whole only when something follows it: numbers could go on in the next piece.
+                    # An object is complete only if something follows it: a number could continue in the next piece.
                     after = _skip(text, end)
                     if after == len(text) and not ended:
                         raise json.JSONDecodeError("cut", text, end)
@@ -227,7 +227,7 @@ def _rows(file: Path) -> Iterator[dict[str, Any]]:
                     at = _skip(text, 0)
                     continue
                 except (RecursionError, ValueError) as error:  # nested too deep; a number of thousands of digits
-                    raise InputError(f"row {count} is no JSON that can be read ({error})", file=file) from error
+                    raise InputError(f"row {count} is not readable JSON ({error})", file=file) from error
                 yield row
                 count += 1
                 at = after

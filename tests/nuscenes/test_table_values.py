@@ -29,7 +29,7 @@ def _nth(field: str, place: int, value: float) -> Callable[[Row], None]:
 
 
 BAD: dict[str, tuple[str, Callable[[Row], None], str]] = {
-    "seconds": ("sample", lambda row: row.update(timestamp=row["timestamp"] / 1e6), "timestamp: .*no whole number"),
+    "seconds": ("sample", lambda row: row.update(timestamp=row["timestamp"] / 1e6), "timestamp: .*not a whole number"),
     "whole seconds": ("sample", lambda row: row.update(timestamp=row["timestamp"] // 10**6), "no Unix time"),
     "nanoseconds": ("sample_data", lambda row: row.update(timestamp=row["timestamp"] * 1000), "no Unix time"),
     "NaN size": ("sample_annotation", _nth("size", 1, math.nan), "size: .* holds NaN"),
@@ -79,7 +79,7 @@ def test_every_rule_is_of_a_column_that_is_read() -> None:
 def test_a_token_of_two_rows_is_named(own: Path) -> None:
     first = json.loads((own / VERSION / "ego_pose.json").read_text())[0]["token"]
     _edit(own, "ego_pose", _set("token", first))
-    with pytest.raises(InputError, match=f"`{first}` stands for 2 rows"):
+    with pytest.raises(InputError, match=f"`{first}` identifies 2 rows"):
         Tables(own, VERSION)["ego_pose"]
 
 

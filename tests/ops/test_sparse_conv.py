@@ -180,7 +180,7 @@ def test_sorting_keeps_track_of_rows() -> None:
 
 @pytest.mark.parametrize(
     ("cells", "message"),
-    [([[0, 0, 0, 0], [0, 0, 0, 0]], "twice"), ([[0, 5, 0, 0]], "outside"), ([[2, 0, 0, 0]], "outside")],
+    [([[0, 0, 0, 0], [0, 0, 0, 0]], "duplicate"), ([[0, 5, 0, 0]], "outside"), ([[2, 0, 0, 0]], "outside")],
 )
 def test_impossible_voxels_are_refused(cells: list[list[int]], message: str) -> None:
     with pytest.raises(ValueError, match=message):
