@@ -96,7 +96,7 @@ def test_clouds_that_are_no_clouds_are_named(own: Path):
     name = cloud.relative_to(own).as_posix()
     for changed, words in (
         (points * 0, "at the sensor itself"),
-        (np.delete(points, 4, axis=1)[: len(points) // 5 * 5], "no ring indices"),
+        (np.delete(points, 4, axis=1)[: len(points) // 5 * 5], "not ring indices"),
         (points[: len(points) // 8], "only 30 points, the others have about 240"),
     ):
         changed.tofile(cloud)
