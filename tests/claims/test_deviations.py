@@ -89,7 +89,7 @@ def test_every_switch_has_an_effect_or_a_reason_and_the_study_flips_the_rest() -
 
 
 CHANGES = [
-    ("  - id: label_extent\n", "  - id: label_extents\n", "no switch"),
+    ("  - id: label_extent\n", "  - id: label_extents\n", "not a switch"),
     ("    quirks: [19]\n", "    quirks: [19]\n    surprise: 1\n", "not permitted"),
     ("    stages: [student]\n", "    stages: [teacher]\n", "`stages`"),
     ("status: measured, study: deviations,", "status: measured,", "names `study`"),

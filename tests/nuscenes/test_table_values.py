@@ -30,8 +30,8 @@ def _nth(field: str, place: int, value: float) -> Callable[[Row], None]:
 
 BAD: dict[str, tuple[str, Callable[[Row], None], str]] = {
     "seconds": ("sample", lambda row: row.update(timestamp=row["timestamp"] / 1e6), "timestamp: .*not a whole number"),
-    "whole seconds": ("sample", lambda row: row.update(timestamp=row["timestamp"] // 10**6), "no Unix time"),
-    "nanoseconds": ("sample_data", lambda row: row.update(timestamp=row["timestamp"] * 1000), "no Unix time"),
+    "whole seconds": ("sample", lambda row: row.update(timestamp=row["timestamp"] // 10**6), "not a Unix time"),
+    "nanoseconds": ("sample_data", lambda row: row.update(timestamp=row["timestamp"] * 1000), "not a Unix time"),
     "NaN size": ("sample_annotation", _nth("size", 1, math.nan), "size: .* holds NaN"),
     "no size": ("sample_annotation", _nth("size", 2, 0.0), "size: .* not positive"),
     "NaN centre": ("sample_annotation", _nth("translation", 0, math.nan), "translation: .* holds NaN"),
