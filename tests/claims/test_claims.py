@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from labeldistill.claims.claims import claims_file, known_spreads, load_claims
+from labeldistill.claims.comparability import why_not_comparable
 from labeldistill.claims.differences import differences
 from labeldistill.claims.official import load_official
 from labeldistill.claims.references import load_reference
@@ -13,6 +14,7 @@ from labeldistill.config.load import load_study
 from labeldistill.errors import InputError
 from labeldistill.nuscenes.splits import names_hash, scenes_of
 from labeldistill.nuscenes.tables import Tables
+from labeldistill.training.schedule import lr_factor, run_length
 
 GOOD = {"id": "a", "what": "x", "mAP": 45.1, "source": "s", "confidence": "primary"}
 
@@ -40,7 +42,11 @@ def test_the_committed_claims_are_those_of_the_reference(shared: Path) -> None:
     def numbers(tree: dict[str, list[dict[str, object]]]) -> dict[object, list[object]]:
         return {claim["id"]: [claim.get(name) for name in values] for claim in tree["claims"]}
 
-    assert numbers(ours) == numbers(theirs)
+    own = numbers(ours)
+    rows = {name: own.pop(name) for name in ("bevdepth-r50-2f", "bevdepth-r50-2f-ema")}
+    assert own == numbers(theirs)
+    context = {tuple(row.get(name) for name in ("mAP", "NDS")) for row in theirs["context"]}
+    assert {tuple(values[:2]) for values in rows.values()} <= context
 
 
 def test_a_value_and_a_gain_in_one_claim_are_refused(tmp_path: Path) -> None:
@@ -92,6 +98,7 @@ STARTS = {"student.pretrained_backbone", "teacher.pretrained"}
         ("paper-r50-5f", "full", "r50"),
         ("paper-r101-3f", "full", "headline"),
         ("paper-r50-3f", "teacher", "teacher"),
+        ("bevdepth-r50-2f", "baseline", "bevdepth-r50-2f-ema"),
     ],
 )
 def test_a_shipped_study_equals_the_reference_of_its_claim(study: str, unit: str, claim: str) -> None:
@@ -131,3 +138,30 @@ def test_the_hash_of_mini_vals_tokens(real_nuscenes: Path) -> None:
     tokens = [token for token, scene in rows if names[scene] in wanted]
     official = load_official()["mini_val"]
     assert (official.samples, official.tokens_sha256) == (len(tokens), names_hash(tokens))
+
+
+def test_bevdepth_studies_are_its_own_experiments() -> None:
+    """Numbers by hand from BEVDepth's base_exp.py and the experiment files of d78c7b5."""
+    one, two = load_study("bevdepth-r50-1f"), load_study("bevdepth-r50-2f")
+    half = (1.0,) * 8 + (0.5, 0.5)
+    assert (one.student.frame_offsets, one.student.head.code_weights, one.student_training.milestones_epochs) == (
+        (0,), half, ()
+    )  # fmt: skip
+    assert (two.student.frame_offsets, two.student.head.code_weights, two.student_training.milestones_epochs) == (
+        (0, -1), (1.0,) * 10, (19, 23)
+    )  # fmt: skip
+    for study in (one, two):
+        training = study.student_training
+        assert (study.method, study.student.bev_channels, study.student.trunk_base_channels) == ("bevdepth", 80, 160)
+        assert (training.epochs, training.batch, training.batch_per_device, study.devices_per_run) == (24, 64, 8, 8)
+        assert (training.lr, training.weight_decay, training.backbone_lr_multiplier) == (2e-4, 1e-7, 1.0)
+        assert (training.ema_decay, training.gradient_clip_norm, training.precision) == (0.999, 5.0, "16-mixed")
+        length = run_length(training, 28130, study.devices_per_run)
+        assert (length.steps_per_epoch, length.accumulation) == (439, 1)
+        factors = {lr_factor(epoch * 439, training, length) for epoch in range(24)}
+        assert len(factors) == (1 if study is one else 3)
+    claims = load_claims()
+    (why,) = why_not_comparable(two, "baseline", claims["bevdepth-r50-2f-ema"]).split("; ")
+    assert why.count(" there, ") == 1  # the start weights, which are not here
+    assert "student.pretrained_backbone sha256:0676ba61 there" in why
+    assert "nobody published" in why_not_comparable(one, "baseline", claims["bevdepth-r50-2f-ema"])
