@@ -98,7 +98,7 @@ def _read_noise(file: Path, changed_ns: int) -> dict[tuple[str, str], Noise]:
         for metric, entry in (metrics or {}).items():
             found["" if name == "field" else name, metric] = _noise(entry, file, f"noise.{name}.{metric}")
             if metric not in METRICS:
-                raise InputError(f"no such metric; there are {', '.join(METRICS)}", file=file, key=f"noise.{name}")
+                raise InputError(f"no such metric; known: {', '.join(METRICS)}", file=file, key=f"noise.{name}")
     return found
 
 

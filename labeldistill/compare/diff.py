@@ -65,7 +65,7 @@ def compare_sides(a: Side, b: Side, options: DiffOptions | None = None) -> Diff:
     """
     options = options or DiffOptions()
     if unknown := [metric for metric in options.metrics if metric not in METRICS]:
-        raise InputError(f"no metric `{unknown[0]}`; there are {', '.join(METRICS)}", key="--metric")
+        raise InputError(f"no metric `{unknown[0]}`; known: {', '.join(METRICS)}", key="--metric")
     if not LEAST_CONFIDENCE < options.confidence < 1:
         raise InputError(
             f"must be above {LEAST_CONFIDENCE:g} and below 1, got {options.confidence}", key="--confidence"

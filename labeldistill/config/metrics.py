@@ -49,7 +49,7 @@ HEADLINE: tuple[str, ...] = tuple(name for name, spec in METRICS.items() if spec
 
 def _known(name: str) -> str:
     if name not in METRICS:
-        raise ValueError(f"no metric `{name}`; there are {', '.join(METRICS)}")
+        raise ValueError(f"no metric `{name}`; known: {', '.join(METRICS)}")
     return name
 
 

@@ -8,7 +8,7 @@ from labeldistill.models.resnet import BasicBlock
 
 
 class DistillAdaptor(nn.Module):
-    """One block a scale: 3 x 3 convolution with replicate padding, BatchNorm, ReLU, residual block.
+    """One block per scale: 3 x 3 convolution with replicate padding, BatchNorm, ReLU, residual block.
 
     Args:
         in_features: channels of the student's group at each scale.

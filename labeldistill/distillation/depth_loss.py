@@ -7,18 +7,18 @@ from torch.nn.functional import binary_cross_entropy, one_hot
 from labeldistill.distillation.term_inputs import TermInputs, TermOptions
 from labeldistill.ops.distributed import reduce_mean, world_size
 
-EMPTY_M = 1e5  # stands for "no point" while the nearest point of a patch is looked for
+EMPTY_M = 1e5  # "no point" in the search for the nearest point of a patch
 
 
 def depth_bins(depth: Tensor, stride: int, depth_m: tuple[float, float, float]) -> Tensor:
-    """One-hot depth bins of the nearest point of every feature cell.
+    """One-hot depth bin of the nearest point in every feature cell.
 
-    A depth d falls into bin trunc((d - low) / step) where that is 0 .. D - 1; cells without a point, nearer than
-    `low` or from `high` on have no bin: all zeros.
+    A depth d falls into bin trunc((d - low) / step) if that is 0 .. D - 1; cells without a point, or with a depth
+    below `low` or from `high` on, have no bin and are all zeros.
 
     Args:
         depth: [B, N, H, W] metres, 0 where there is no point.
-        stride: pixels of a feature cell.
+        stride: image pixels per feature cell.
         depth_m: low, high, step in metres.
 
     Returns:
@@ -35,15 +35,15 @@ def depth_bins(depth: Tensor, stride: int, depth_m: tuple[float, float, float]) 
 
 
 def depth_loss(probabilities: Tensor, depth: Tensor, stride: int, depth_m: tuple[float, float, float]) -> Tensor:
-    """Binary cross-entropy, summed over bins and averaged over the feature cells that have a bin; a scalar.
+    """Binary cross-entropy, summed over bins and averaged over the feature cells that have a bin.
 
     The number of such cells is averaged over the processes of a distributed run, so that the loss is that of the
-    global batch (the release divides by each process's own number; in one process they are the same).
+    global batch (the release divides by the number in each process; with one process both are the same).
 
     Args:
-        probabilities: [B * N, D, h, w] of the key frame, adding to 1 over D.
+        probabilities: [B * N, D, h, w] of the key frame, summing to 1 over D.
         depth: [B, N, H, W] metres, 0 where there is no point.
-        stride: pixels of a feature cell.
+        stride: image pixels per feature cell.
         depth_m: low, high, step in metres.
     """
     target = depth_bins(depth, stride, depth_m)
@@ -56,5 +56,5 @@ def depth_loss(probabilities: Tensor, depth: Tensor, stride: int, depth_m: tuple
 
 def depth(inputs: TermInputs, options: TermOptions) -> Tensor:
     """Term `depth`."""
-    assert inputs.lidar_depth is not None, "the term `depth` needs the batch's depth maps"
+    assert inputs.lidar_depth is not None, "the term `depth` needs depth maps in the batch"
     return depth_loss(inputs.depth, inputs.lidar_depth, options.stride, options.depth_m)

@@ -1,4 +1,4 @@
-"""Terms `lidar_feature` and `label_feature`: the student's groups against the features they imitate (paper 3.4)."""
+"""Terms `lidar_feature` and `label_feature`: groups of the student's channels against what they imitate (paper 3.4)."""
 
 from collections.abc import Sequence
 
@@ -16,8 +16,8 @@ def object_masks(heatmaps: Sequence[Tensor], sizes: Sequence[tuple[int, int]], *
     Args:
         heatmaps: one [B, classes, H, W] per task, in 0..1.
         sizes: rows and columns of each scale.
-        summed: the classes' heatmaps are added, so that overlapping objects exceed 1 (released, quirk 32);
-            otherwise their maximum is taken.
+        summed: add the heatmaps of all classes, so that overlapping objects exceed 1 (released, quirk 32);
+            otherwise take their maximum.
 
     Returns:
         One [B, h, w] per scale.
@@ -37,15 +37,15 @@ def feature_distance(student: Sequence[Tensor], teacher: Sequence[Tensor], masks
     """Squared error summed over channels, weighted by the mask, divided by the mask's sum; added over scales.
 
     The mask's sum is averaged over the processes of a distributed run, so that the loss is that of the global batch
-    (the release divides by each process's own sum; in one process they are the same).
+    (the release divides by the sum in each process; with one process both are the same).
 
     Args:
         student: one [B, C_i, h_i, w_i] per scale.
-        teacher: the same shapes.
-        masks: one [B, h_i, w_i] per scale; None weighs every cell alike.
+        teacher: features of the same shapes.
+        masks: one [B, h_i, w_i] per scale; None gives every cell the same weight.
 
     Returns:
-        A scalar, 0 where no cell is in the mask.
+        A scalar, 0 if the mask is empty.
     """
     total = student[0].new_zeros((), dtype=torch.float32)
     for i, (ours, theirs) in enumerate(zip(student, teacher, strict=True)):
@@ -71,7 +71,7 @@ def lidar_feature_loss(
 
 
 def label_feature_loss(adapted: Sequence[Tensor], label: Sequence[Tensor], heatmaps: Sequence[Tensor]) -> Tensor:
-    """Squared error over every cell that a ground-truth heatmap reaches, all alike; a scalar.
+    """Squared error over all cells that a ground-truth heatmap reaches, with equal weights; a scalar.
 
     Args:
         adapted: adapted label group, one [B, C_i, h_i, w_i] per scale.

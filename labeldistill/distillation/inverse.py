@@ -1,4 +1,4 @@
-"""The label-encoder stage: boxes in, boxes out through the frozen teacher's neck and head (paper 3.2)."""
+"""The label-encoder stage: from boxes back to boxes through the frozen teacher's neck and head (paper 3.2)."""
 
 from torch import Tensor, nn
 
@@ -19,11 +19,11 @@ class LabelInverse(nn.Module):
     """The label encoder as the approximate inverse of the teacher's neck and head, which are frozen.
 
     Submodules are named as released: `label_encoder`, `centerpoint` (the whole teacher, of which only `pts_neck` and
-    `pts_bbox_head` run).
+    `pts_bbox_head` are used).
 
     Args:
         run: settings of a label-encoder run.
-        teacher: trained on the same grid; its parameters leave training here.
+        teacher: teacher trained on the same grid; its parameters are frozen here.
     """
 
     def __init__(self, run: RunSettings, teacher: LidarTeacher) -> None:
@@ -41,7 +41,7 @@ class LabelInverse(nn.Module):
 
     @classmethod
     def from_settings(cls, run: RunSettings, teacher: LidarTeacher | None = None) -> "LabelInverse":
-        """The model of a label-encoder run; a teacher that isn't given has random weights.
+        """The model of a label-encoder run; without `teacher`, the teacher has random weights.
 
         Raises:
             InputError: the run has no label encoder or no teacher.
@@ -55,20 +55,20 @@ class LabelInverse(nn.Module):
         return self
 
     def forward(self, maps: LabelMaps) -> HeadOutput:
-        """What the teacher's neck and head make of label maps: one dict of maps a task."""
+        """Output of the teacher's neck and head for label maps: one dict of maps per task."""
         return self.centerpoint.predict(self.label_encoder(maps))
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
-        """`{"detection": scalar}`: the teacher's detection loss on the boxes that went in."""
+        """`{"detection": scalar}`: the teacher's detection loss on the input boxes."""
         targets = self.head_options.targets(batch.boxes, batch.labels, self.grid, self.head_settings)
         predictions = self(draw_label_maps(batch.boxes, batch.labels, self.grid, self.map_options))
         return {"detection": self.head_options.detection_loss(targets, predictions, self.head_settings)}
 
     def detect(self, batch: Batch) -> list[Detections]:
-        """The boxes that come out for the boxes that go in.
+        """The boxes decoded from the label maps of the batch's boxes.
 
-        Under the released switch `label_encoder_eval` none go in: the release's validation set hands out empty
-        ground truth, so its auto-encoder can't be evaluated.
+        Under the released switch `label_encoder_eval` the input is empty: the release's validation set has no ground
+        truth, so its auto-encoder can't be evaluated.
         """
         kept = None if self.sees_evaluation_boxes else 0
         boxes, labels = [b[:kept] for b in batch.boxes], [x[:kept] for x in batch.labels]
@@ -77,9 +77,9 @@ class LabelInverse(nn.Module):
 
 
 def released_experiment(model: LabelInverse) -> nn.ModuleDict:
-    """The stage as the released experiment stores it, for reading and writing that checkpoint whole.
+    """The stage as the released experiment stores it, for reading and writing complete released checkpoints.
 
-    The experiment keeps stock BEVDepth's camera head (`head`) beside it, which only lends its loss functions.
+    The experiment also holds stock BEVDepth's camera head (`head`), of which it only uses loss functions.
     """
     teacher = teacher_experiment(model.centerpoint)
     parts = {"head": teacher["head"], "label_encoder": model.label_encoder, "centerpoint": teacher["centerpoint"]}

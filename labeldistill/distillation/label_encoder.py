@@ -1,4 +1,4 @@
-"""The label encoder: label maps to features at the teacher's two scales (released: label_backbone.py; paper 3.2)."""
+"""The label encoder: from label maps to features at the teacher's scales (released: label_backbone.py; paper 3.2)."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from labeldistill.geometry.classes import CLASSES
 from labeldistill.models.resnet import BasicBlock
 
 STRIDES = (1, 2)
-"""Of the two scales, relative to the grid; the teacher's SECOND has the same."""
+"""Strides of the two scales relative to the grid, as in the teacher's SECOND."""
 
 
 class Mlp(nn.Module):
@@ -28,19 +28,19 @@ class Mlp(nn.Module):
 
 
 class LabelEncoder(nn.Module):
-    """Boxes and classes of each cell through an MLP each, their sum through a third, LayerNorm, a residual block,
-    then one replicate-padded convolution with LayerNorm and ReLU a scale.
+    """An MLP each for boxes and classes of each cell, a third for their sum, LayerNorm, a residual block, then one
+    replicate-padded convolution with LayerNorm and ReLU per scale.
 
     The LayerNorms of the scales span channels, rows and columns, so the weights belong to one grid size. Empty cells
-    go through the MLPs like any other. Parameters are named as in the release.
+    pass through the MLPs like all others. Parameters are named as in the release.
 
     Args:
         hidden_channels: width of the MLPs and of the residual block.
-        out_channels: of each scale; the teacher's SECOND channels.
+        out_channels: channels of each scale, those of the teacher's SECOND.
         cells_xy: number of cells along x and y.
         box_features: numbers that describe a box, 9 in the release.
-        strides: of each scale.
-        classes: length of the one-hot class.
+        strides: stride of each scale.
+        classes: length of the one-hot class vector.
     """
 
     def __init__(

@@ -33,17 +33,17 @@ class LabelMaps:
 
 @dataclass(frozen=True)
 class LabelMapOptions:
-    """How boxes are drawn; the defaults are the release's.
+    """How boxes are drawn; the defaults are those of the release.
 
     Attributes:
         half_extent: draw a box at half its length and width (switch `label_extent`).
-        smear_border: cells beyond the last row or column are moved onto it, also those of boxes that lie outside
+        smear_border: cells beyond the last row or column are moved onto it, even for boxes that lie outside
             (switch `label_border`); otherwise they are left out.
-        truncate_corners: corners are truncated toward zero and the integer polygon is filled, which leaves only the
-            corners of thin boxes (switch `label_rounding`); otherwise every cell that the box overlaps is drawn.
+        truncate_corners: truncate corners toward zero and fill the integer polygon, which leaves only the corners of
+            thin boxes (switch `label_rounding`); otherwise draw every cell that the box overlaps.
         relative_boxes: cells carry the box relative to themselves (switch `label_box_encoding`).
         mask_nan: an unknown velocity is drawn as 0 (switch `nan_targets`; as released, its NaN reaches every feature).
-        max_objects: of each task, boxes after this many are not drawn.
+        max_objects: most boxes drawn per task.
     """
 
     half_extent: bool = True
@@ -68,7 +68,7 @@ class LabelMapOptions:
 
     @property
     def box_features(self) -> int:
-        """Numbers that describe a drawn box."""
+        """Number of values that describe a drawn box."""
         return 10 if self.relative_boxes else 9
 
 
@@ -78,10 +78,19 @@ RELEASED_OPTIONS = LabelMapOptions()
 def draw_label_maps(
     boxes: Sequence[Tensor], labels: Sequence[Tensor], grid: GridSettings, options: LabelMapOptions = RELEASED_OPTIONS
 ) -> LabelMaps:
-    """Draw B samples: boxes [n, 9] and labels [n] each (see `data.batch.Batch`).
+    """Draw the label maps of B samples.
 
-    Boxes without length or width, with values that are not finite or of an unknown class are not drawn. Where boxes
-    overlap the last one drawn wins; they are drawn by class (so by task), then in their given order.
+    Boxes without length or width, with values that are not finite, or of an unknown class are not drawn. Where boxes
+    overlap, the last one drawn is kept; they are drawn by class (so by task), then in the given order.
+
+    Args:
+        boxes: B tensors [n, 9] as in `data.batch.Batch` (metres, radians, m/s).
+        labels: B tensors [n] int64 class indices.
+        grid: range and cell size.
+        options: how boxes are drawn.
+
+    Returns:
+        Maps of B samples.
     """
     sample, index = _drawing_order(labels, options.max_objects)
     box, label = _joined(boxes, 9)[index], _joined(labels)[index]
@@ -101,15 +110,15 @@ def draw_outlines(
     size: tuple[int, int, int],
     options: LabelMapOptions = RELEASED_OPTIONS,
 ) -> LabelMaps:
-    """Draw K boxes in the order given.
+    """Draw K boxes in the given order.
 
     Args:
-        outlines: where the boxes stand, at their full size.
+        outlines: position, full size and heading of the boxes in the grid.
         boxes: [K, 9].
         labels: [K] int64.
-        sample: [K] int64, the map each is drawn into.
-        size: number of maps, of cells along x, of cells along y.
-        options: how they are drawn.
+        sample: [K] int64, the map into which each box is drawn.
+        size: number of maps, cells along x, cells along y.
+        options: how boxes are drawn.
     """
     winner = _winners(sample, _covered(outlines, size[1:], options), size)
     drawn = winner >= 0
@@ -123,18 +132,18 @@ def draw_outlines(
 
 
 def relative_code(centres: Tensor, boxes: Tensor, cells: Tensor) -> Tensor:
-    """What the head has to say about a box, seen from a cell: [K, 10].
+    """The head's code of a box relative to a cell, [K, 10].
 
     x, y of the centre from the cell's lower corner (cells), z (metres), log of dx, dy, dz (metres), sine and cosine
-    of yaw, vx, vy (m/s). With the nine raw numbers the encoder has to infer the offset inside the cell from absolute
-    coordinates.
+    of yaw, vx, vy (m/s). From nine raw numbers, by contrast, the encoder has to infer the offset inside the cell from
+    absolute coordinates.
 
     Args:
         centres: [K, 2] x, y in cells from the grid's lower corner.
         boxes: [K, 9].
         cells: [K, 2] row, column.
     """
-    yaw, dims = boxes[:, 6:7], boxes[:, 3:6].clamp(min=1e-3)  # a box without height still has a logarithm
+    yaw, dims = boxes[:, 6:7], boxes[:, 3:6].clamp(min=1e-3)  # keeps the logarithm of a box without height finite
     offset = centres - cells.flip(1)
     return torch.cat((offset, boxes[:, 2:3], dims.log(), yaw.sin(), yaw.cos(), boxes[:, 7:9]), dim=1)
 
@@ -149,7 +158,7 @@ def _joined(tensors: Sequence[Tensor], *shape: int) -> Tensor:
 
 
 def _drawing_order(labels: Sequence[Tensor], max_objects: int) -> tuple[Tensor, Tensor]:
-    """Sample and index (into the samples' joined boxes) of every box that may be drawn, in drawing order: [K], [K]."""
+    """Sample [K] and index [K] (into the joined boxes of all samples) of the boxes to draw, in drawing order."""
     label = _joined(labels)
     sample = torch.repeat_interleave(
         torch.arange(len(labels), device=label.device), torch.tensor([len(x) for x in labels], device=label.device)
@@ -171,7 +180,7 @@ def _covered(outlines: Rectangles, cells_xy: tuple[int, int], options: LabelMapO
 
 
 def _winners(sample: Tensor, cells: Cells, size: tuple[int, int, int]) -> Tensor:
-    """[maps, ny, nx] index of the last box drawn in each cell, -1 where there is none."""
+    """[maps, ny, nx] index of the last box drawn in each cell, -1 for none."""
     maps, nx, ny = size
     flat = (sample[cells.box] * ny + cells.row) * nx + cells.column
     winner = torch.full((maps * ny * nx,), -1, dtype=torch.int64, device=sample.device)

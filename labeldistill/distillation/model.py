@@ -24,11 +24,11 @@ from labeldistill.models.teacher import LidarTeacher, TeacherOutput
 
 
 class DistilledStudent(nn.Module):
-    """A camera student and whatever the terms of its row need besides; the row with all five is the released model.
+    """A camera student and whatever its loss terms need besides; with all five terms it is the released model.
 
     Submodules are named as released: `backbone`, `head` (the camera student), `distill_encoder_lidar`,
-    `distill_encoder_label` (adaptors), `centerpoint` (LiDAR teacher), `label_encoder`; those that no term needs do
-    not exist. Teacher and label encoder get no gradient. Inference uses `backbone` and `head` alone.
+    `distill_encoder_label` (adaptors), `centerpoint` (LiDAR teacher), `label_encoder`; those that no term needs
+    are not built. Teacher and label encoder get no gradient. Inference uses `backbone` and `head` alone.
 
     Args:
         run: settings of a student run.
@@ -37,7 +37,7 @@ class DistilledStudent(nn.Module):
         label_encoder: the trained label encoder; None likewise.
 
     Raises:
-        InputError: a run without student, or feature terms without settings of the distillation or the teacher.
+        InputError: a run without a student, or feature terms without settings of distillation or teacher.
     """
 
     distill_encoder_lidar: DistillAdaptor
@@ -77,7 +77,7 @@ class DistilledStudent(nn.Module):
     def from_settings(
         cls, run: RunSettings, teacher: LidarTeacher | None = None, label_encoder: LabelEncoder | None = None
     ) -> "DistilledStudent":
-        """The model of a student run with a fresh camera student.
+        """The model of a student run with a new camera student.
 
         Raises:
             InputError: see the class.
@@ -87,7 +87,7 @@ class DistilledStudent(nn.Module):
     def _add_adaptors(self, run: RunSettings) -> None:
         if not self.needs.groups:
             return
-        # both are drawn, in this order, whichever is kept: a seed then gives every row the same weights
+        # both are initialised in this order, whichever is kept, so that a seed gives every variant the same weights
         groups: tuple[Group, Group] = ("lidar", "label")
         drawn = {group: _adaptor(run, group) for group in groups}
         for group, adaptor in drawn.items():
@@ -100,7 +100,7 @@ class DistilledStudent(nn.Module):
             self.add_module(f"distill_encoder_{group}", adaptor)
 
     def frozen(self) -> dict[str, nn.Module]:
-        """Teacher and label encoder, those that exist, by name."""
+        """Teacher and label encoder by name, where they exist."""
         names = ("centerpoint", "label_encoder")
         return {name: self.get_submodule(name) for name in names if name in self._modules}
 
@@ -112,7 +112,7 @@ class DistilledStudent(nn.Module):
         return self
 
     def forward(self, batch: Batch) -> StudentOutput:
-        """What the camera student alone makes of a batch with images and cameras."""
+        """Output of the camera student for a batch with images and cameras."""
         assert batch.images is not None
         assert batch.cameras is not None
         if batch.images.shape[1] != len(self.frame_offsets):
@@ -122,7 +122,7 @@ class DistilledStudent(nn.Module):
         return StudentOutput(predictions, features, depth)
 
     def losses(self, batch: Batch) -> dict[Term, Tensor]:
-        """Each term of the row times its weight, a scalar each; nothing else is computed."""
+        """Each loss term times its weight, a scalar each; nothing else is computed."""
         return weighted_terms(self.terms, self.term_inputs(batch), self.term_options)
 
     def detect(self, batch: Batch) -> list[Detections]:
@@ -130,7 +130,7 @@ class DistilledStudent(nn.Module):
         return self.term_options.head.decode(self(batch).predictions, self.grid, self.head_settings)
 
     def term_inputs(self, batch: Batch) -> TermInputs:
-        """Run the student and what the terms compare it with."""
+        """Run the student and the networks that the terms compare it with."""
         out = self(batch)
         taught = self._teacher_output(batch)
         pairs: dict[str, FeaturePair] = {}
@@ -173,7 +173,7 @@ class DistilledStudent(nn.Module):
 
 
 def partitions(run: RunSettings) -> list[Partition]:
-    """How the two scales that distillation sees are shared out: the frames' BEV maps together, the trunk's stage 1."""
+    """Partitions of the two scales that distillation compares: the BEV maps of all frames, and the trunk's stage 1."""
     if run.student is None or run.distillation is None:
         raise InputError("feature terms need the settings of student and distillation", key="distillation")
     frames = len(run.student.frame_offsets)

@@ -1,4 +1,4 @@
-"""Feature partitioning: which channels of the student answer to which teacher (paper 3.3)."""
+"""Feature partitioning: which channels of the student learn from which teacher (paper 3.3)."""
 
 import math
 from collections.abc import Mapping
@@ -10,20 +10,20 @@ from torch import Tensor
 
 Group = Literal["label", "lidar", "free"]
 GROUPS: tuple[Group, ...] = ("label", "lidar", "free")
-"""In channel order."""
+"""Channel groups in channel order."""
 
 
 @dataclass(frozen=True)
 class Partition:
-    """How the channels of one scale are shared out.
+    """How the channels of one scale are divided into groups.
 
     Attributes:
-        channels: of the scale.
-        shares: of each group, adding to 1; a group gets the floor of its share, the rest is free. With shares of 1 for
-            label and LiDAR there is no partition: each of the two is all channels.
-        frames: 1: the groups are cut from the channels as they come (the release; at scale 0, the concatenation of
-            the frames' BEV maps, a group can then be a past frame); F: within each of F equal blocks of channels
-            (switch `partition_axis`).
+        channels: number of channels of the scale.
+        shares: share of each group, summing to 1; products are rounded down and the rest is free. With shares of 1
+            for label and LiDAR there is no partition: each of the two has all channels.
+        frames: 1 divides the channels as a whole (the release; at scale 0, where the BEV maps of all frames are
+            concatenated, a group can then be a past frame); F divides each of F equal blocks of channels (switch
+            `partition_axis`).
     """
 
     channels: int
@@ -31,7 +31,7 @@ class Partition:
     frames: int = 1
 
     def slices(self, group: Group) -> list[slice]:
-        """Channel ranges of a group, one for each block."""
+        """Channel ranges of a group, one per block."""
         block = self.channels // self.frames
         bounds = dict(zip(GROUPS, self._bounds(block), strict=True))
         low, high = bounds[group]
@@ -47,7 +47,7 @@ class Partition:
         return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
     def _bounds(self, block: int) -> list[tuple[int, int]]:
-        # a third of 150 channels is 50 also where the share was written as 0.3333333
+        # a third of 150 channels is 50 even if the share is written as 0.3333333
         if self.shares["label"] == self.shares["lidar"] == 1:
             return [(0, block), (0, block), (block, block)]
         label, lidar = (math.floor(block * self.shares[g] + 1e-4) for g in ("label", "lidar"))

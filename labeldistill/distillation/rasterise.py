@@ -26,14 +26,14 @@ class Rectangles:
         return self.sizes / 2
 
     def scaled(self, factor: float) -> "Rectangles":
-        """The boxes, in place, with `factor` times their length and width."""
+        """Boxes at the same place with `factor` times the length and width."""
         return Rectangles(self.centres, self.sizes * factor, self.yaws)
 
     def corners(self) -> Tensor:
         """[K, 4, 2] x, y of the corners, in order around the box.
 
-        Written as the released code does it (width along the rotated x axis, yaw - pi/2, float32), because a corner
-        that falls on a cell border is truncated right or wrong by the last bit.
+        Written as the released code does it (width along the rotated x axis, yaw - pi/2, float32), because the
+        last bit decides how a corner on a cell border is truncated.
         """
         turned = self.yaws - torch.pi / 2
         cos, sin = torch.cos(turned)[:, None], torch.sin(turned)[:, None]
@@ -60,12 +60,12 @@ class Cells:
         return self.kept((self.column < cells_xy[0]) & (self.row < cells_xy[1]))
 
     def clamped(self, cells_xy: tuple[int, int]) -> "Cells":
-        """Cells beyond the last row or column are moved onto it (the release's smear)."""
+        """Move cells beyond the last row or column onto it (the released behaviour)."""
         return Cells(self.box, self.row.clamp(max=cells_xy[1] - 1), self.column.clamp(max=cells_xy[0] - 1))
 
 
 def _windows(low: Tensor, high: Tensor) -> Cells:
-    """Every cell of K windows: `low`, `high` [K, 2] first and last x, y (inclusive), int64; none if high < low."""
+    """Every cell of K windows: `low`, `high` [K, 2] first and last x, y (inclusive), int64; empty if high < low."""
     low = low.clamp(min=0)
     size = (high - low + 1).clamp(min=0)
     counts = size[:, 0] * size[:, 1]
@@ -77,11 +77,11 @@ def _windows(low: Tensor, high: Tensor) -> Cells:
 
 
 def polygon_cells(corners: Tensor) -> Cells:
-    """Cells of K quadrilaterals with whole-number corners [K, 4, 2] (x, y), as `skimage.draw.polygon` gives them.
+    """Cells of K quadrilaterals with whole-number corners [K, 4, 2] (x, y), as `skimage.draw.polygon` fills them.
 
-    A cell is taken when it is a corner, when a ray to one side crosses the outline an odd number of times, or when
-    the rays to the left and to the right disagree (it lies on an edge). Edges that coincide, as in a box truncated
-    to a line, cancel: of such a box only the corners remain. Negative cells are left out, there is no upper bound.
+    A cell is filled if it is a corner, if a ray to one side crosses the outline an odd number of times, or if the rays
+    to the left and to the right disagree (it lies on an edge). Coinciding edges, as in a box truncated to a line,
+    cancel, so only the corners of such a box remain. Negative cells are left out; there is no upper bound.
     """
     corners = corners.long()
     cells = _windows(corners.amin(1), corners.amax(1))
@@ -97,9 +97,9 @@ def polygon_cells(corners: Tensor) -> Cells:
 
 
 def overlapped_cells(boxes: Rectangles) -> Cells:
-    """Every cell whose square shares area with the box, without any rounding (separating-axis test).
+    """Every cell whose square overlaps the box, without any rounding (separating-axis test).
 
-    The cell that holds the centre is always among them, however thin the box is.
+    The cell of the centre is always included, however thin the box is.
     """
     cos, sin = torch.cos(boxes.yaws), torch.sin(boxes.yaws)
     turn = torch.stack((torch.stack((cos, sin), -1), torch.stack((-sin, cos), -1)), dim=1)  # [K, own axis, x y]

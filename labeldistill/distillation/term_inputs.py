@@ -1,4 +1,4 @@
-"""What a loss term gets to see: the outputs of one step, and the settings and switches it obeys."""
+"""What a loss term receives: the outputs of one step, and the settings and switches that apply."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,11 +15,11 @@ from labeldistill.models.teacher import TeacherOutput
 
 @dataclass(frozen=True)
 class FeaturePair:
-    """Features at the scales that are compared, [B, C_i, h_i, w_i] each.
+    """Features to compare, [B, C_i, h_i, w_i] for each scale.
 
     Attributes:
-        adapted: of the student, adapted to what they imitate.
-        target: what they imitate, without gradient.
+        adapted: features of the student after its adaptor.
+        target: the features that they imitate, without gradient.
     """
 
     adapted: list[Tensor]
@@ -28,15 +28,15 @@ class FeaturePair:
 
 @dataclass(frozen=True)
 class TermInputs:
-    """Everything that the terms of one step compare; None where no term of the row needs it.
+    """Everything that the terms of one step compare; None where no term needs it.
 
     Attributes:
-        predictions: of the student.
-        features: of the student at two scales: the BEV maps of all frames, the trunk's first stage.
+        predictions: output of the student's head.
+        features: two scales of the student: the BEV maps of all frames, and the trunk's first stage.
         depth: [B * N, D, h, w] the student's depth distribution of the key frame.
-        targets: of the detection heads.
+        targets: training targets of the head.
         lidar_depth: [B, N, H, W] metres.
-        teacher: what the LiDAR teacher makes of the same key frames.
+        teacher: output of the LiDAR teacher for the same key frames.
         pairs: name of a channel group (or of a method's own comparison) -> features that are compared.
     """
 
@@ -51,7 +51,7 @@ class TermInputs:
 
 @dataclass(frozen=True)
 class TermOptions:
-    """Settings and switches that the terms obey.
+    """Settings and switches of the terms.
 
     Attributes:
         head: switches of the centre head.

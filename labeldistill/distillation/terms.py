@@ -30,19 +30,20 @@ def _detection_and_response(inputs: TermInputs, options: TermOptions) -> tuple[T
 
 
 def weighted_terms(terms: Mapping[Term, float], inputs: TermInputs, options: TermOptions) -> dict[Term, Tensor]:
-    """The terms of one step.
+    """Compute the weighted terms of one step.
 
     Args:
         terms: name -> weight.
-        inputs: what they compare.
-        options: what they obey.
+        inputs: what the terms compare.
+        options: their settings and switches.
 
     Returns:
         Each listed term times its weight, a scalar each, in the order listed.
     """
     values: dict[Term, Tensor] = {}
     if {"detection", "response"} <= set(terms):
-        # Together: under the released in-place sigmoid a second loss on the same predictions would apply it twice.
+        # Together, because under the released in-place sigmoid a second loss on the same predictions would apply it
+        # twice.
         values["detection"], values["response"] = _detection_and_response(inputs, options)
     for term in terms:
         if term not in values:

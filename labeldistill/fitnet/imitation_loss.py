@@ -1,4 +1,4 @@
-"""Term `imitation`: the whole BEV features of the student against the teacher's, every cell alike (FitNets, eq. 3)."""
+"""Term `imitation`: all BEV features of the student against the teacher's, with equal weights (FitNets, eq. 3)."""
 
 from torch import Tensor
 

@@ -19,14 +19,14 @@ from labeldistill.models.teacher import LidarTeacher
 class FitNetStudent(DistilledStudent):
     """A camera student that imitates the LiDAR teacher's BEV features without a partition of its channels.
 
-    The regressors are 1 x 1 convolutions (the convolutional regressor of FitNets at equal size); they exist where the
-    row lists the term `imitation`, and inference does without them.
+    The regressors are 1 x 1 convolutions (the convolutional regressor of FitNets at equal size); they exist if
+    the variant lists the term `imitation`, and inference does not use them.
 
     Args:
         run: settings of a student run of the method `fitnet`.
         student: the camera student.
         teacher: the trained LiDAR teacher; None builds a model that can detect but not train the term.
-        label_encoder: none; no term of the method uses one.
+        label_encoder: None; no term of the method uses one.
 
     Raises:
         InputError: the term `imitation` without the teacher's settings.
@@ -51,7 +51,7 @@ class FitNetStudent(DistilledStudent):
         )
 
     def term_inputs(self, batch: Batch) -> TermInputs:
-        """As for every distilled student, with the regressed features beside the teacher's."""
+        """As for every distilled student, plus the pairs of regressed and teacher features."""
         inputs = super().term_inputs(batch)
         if PAIR not in self.terms or inputs.teacher is None:
             return inputs

@@ -22,7 +22,7 @@ class AtrousBranch(nn.Module):
 
 
 class Aspp(nn.Module):
-    """[B, in_channels, H, W] -> [B, channels, H, W] seen at four dilations and as a whole.
+    """[B, in_channels, H, W] -> [B, channels, H, W] from four dilations and the global mean.
 
     Names and initialisation (Kaiming normal, fan-in) of the released `ASPP` (layers/backbones/base_lss_fpn.py);
     half of the outputs are dropped in training.

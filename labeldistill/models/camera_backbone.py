@@ -1,4 +1,4 @@
-"""The camera branch of the student: images of several frames in, their BEV maps and the depth distribution out."""
+"""The camera branch of the student: from images of several frames to their BEV maps and the depth distribution."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,11 +29,11 @@ class CameraShape:
         backbone_depth: ResNet depth.
         backbone_base_channels: width of the ResNet.
         backbone_frozen_stages: see ResNet; the release freezes the stem (0).
-        neck_channels: channels each scale adds to the neck's output.
-        neck_upsample: how much each scale grows in the neck.
+        neck_channels: channels that each scale contributes to the neck's output.
+        neck_upsample: upsampling factor of each scale in the neck.
         depth_net_channels: width of the depth net.
-        depth_net_aspp: the depth net has its atrous pyramid.
-        depth_net_deformable: the depth net has its deformable convolution.
+        depth_net_aspp: whether the depth net has its atrous pyramid.
+        depth_net_deformable: whether the depth net has its deformable convolution.
         bev_channels: channels of one frame's BEV map.
         truncate_voxels: released behaviour of switch `voxel_truncation`.
         key_camera_vector: released behaviour of switch `camera_vector_frame`.
@@ -61,14 +61,14 @@ class CameraShape:
 class CameraBackbone(nn.Module):
     """Image backbone, neck, depth net, lift and BEV pooling (released `BaseLSSFPN`, names as there).
 
-    Frames run one after the other, the key frame with gradient and past frames without, as in the release; each frame
-    is a BatchNorm batch of its own.
+    Frames are processed one after the other, the key frame with gradient and past frames without, as in the release;
+    each frame is a separate batch for BatchNorm.
 
     Args:
         shape: sizes, widths and switches.
 
     Attributes:
-        channels_last: memory layout of the image features; faster when True, other rounding.
+        channels_last: memory layout of the image features; True is faster and rounds differently.
     """
 
     voxel_size: Tensor
@@ -107,7 +107,7 @@ class CameraBackbone(nn.Module):
     def forward(
         self, images: Tensor, cameras: CameraMatrices, voxels: Sequence[Tensor] | None = None
     ) -> tuple[Tensor, Tensor]:
-        """See the surroundings of the key frame.
+        """Compute the BEV maps of all frames and the depth of the key frame.
 
         Args:
             images: [B, F, N, 3, H, W] normalised, key frame first.
@@ -119,7 +119,7 @@ class CameraBackbone(nn.Module):
             key frame's depth probabilities [B * N, D, h, w], float32.
 
         Raises:
-            ValueError: images of another size than the frustum was made for.
+            ValueError: images whose size differs from the one the frustum was made for.
         """
         if tuple(images.shape[-2:]) != self.image_size_px:
             raise ValueError(f"images must be {self.image_size_px} pixels, got {tuple(images.shape[-2:])}")
@@ -135,7 +135,17 @@ class CameraBackbone(nn.Module):
     def single_frame(
         self, images: Tensor, cameras: CameraMatrices, frame: int, voxels: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """BEV map [B, bev_channels, Y, X] and depth [B * N, D, h, w] of images [B, N, 3, H, W] of one frame."""
+        """Process the images of one frame.
+
+        Args:
+            images: [B, N, 3, H, W] normalised.
+            cameras: matrices of all frames.
+            frame: index of the frame, 0 is the key frame.
+            voxels: [B, N, D, h, w, 3] indices to pool into; None computes them from the matrices.
+
+        Returns:
+            BEV map [B, bev_channels, Y, X] and depth probabilities [B * N, D, h, w].
+        """
         features = self.image_features(images)
         logits, context = self.depth_net(features, camera_vector(cameras, 0 if self.key_camera_vector else frame))
         depth = logits.softmax(dim=1, dtype=torch.promote_types(logits.dtype, torch.float32))
@@ -163,7 +173,7 @@ class CameraBackbone(nn.Module):
         return bev_pool(depth, context, cells, (self.cells_xyz[1], self.cells_xyz[0]))
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
-        """Geometry comes from the settings: recorded buffers are checked against it and then ignored.
+        """Check stored geometry against that of the settings, then ignore it.
 
         Otherwise weights trained with one value of switch `frustum_centres` would silently undo the other.
         """
@@ -171,7 +181,7 @@ class CameraBackbone(nn.Module):
             ours = getattr(self, name)
             theirs = state_dict.get(prefix + name)
             if theirs is None or theirs.shape != ours.shape:
-                continue  # reported as missing or misshapen like any other entry
+                continue  # a missing or misshapen buffer is reported like any other entry
             known = [ours, self._other_frustum] if name == "frustum" else [ours]
             if not any(torch.allclose(k.cpu().float(), theirs.cpu().float(), rtol=1e-3, atol=1e-3) for k in known):
                 rest[-1].append(f"{prefix}{name}: the weights belong to another grid, image size or depth range")

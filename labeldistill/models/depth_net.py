@@ -1,4 +1,4 @@
-"""The camera-aware depth net of BEVDepth: image features and the camera's matrices in, depth logits and context out."""
+"""The camera-aware depth net of BEVDepth: from image features and camera matrices to depth logits and context."""
 
 import torch
 from torch import Tensor, nn
@@ -14,11 +14,11 @@ DEFORMABLE_GROUPS = 4
 
 
 def camera_vector(cameras: CameraMatrices, frame: int = 0) -> Tensor:
-    """What the depth net is told of every camera, [B * N, 27], raw pixels and metres.
+    """The depth net's description of every camera, [B * N, 27], in raw pixels and metres.
 
     Args:
         cameras: matrices of all frames.
-        frame: whose matrices; the release takes the key frame's for past frames too (switch `camera_vector_frame`).
+        frame: the frame to describe; the release uses the key frame for past frames too (`camera_vector_frame`).
     """
     k, ida = cameras.intrinsics[:, frame], cameras.ida[:, frame]
     pose = cameras.sensor2ego[:, frame, :, :3]
@@ -44,7 +44,7 @@ class Mlp(nn.Module):
 
 
 class CameraGate(nn.Module):
-    """Squeeze-and-excitation whose gates come from the camera instead of from the map (released `SELayer`)."""
+    """Squeeze-and-excitation with gates computed from the camera instead of the map (released `SELayer`)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

@@ -16,6 +16,14 @@ class BasicBlock(nn.Module):
     expansion = 1
 
     def __init__(self, in_channels: int, channels: int, stride: int = 1, downsample: nn.Module | None = None) -> None:
+        """Build the block.
+
+        Args:
+            in_channels: channels of the input.
+            channels: channels of the output.
+            stride: stride of the first convolution.
+            downsample: projection of the shortcut; None leaves the input as it is.
+        """
         super().__init__()
         self.conv1 = conv3x3(in_channels, channels, stride)
         self.bn1 = nn.BatchNorm2d(channels)
@@ -33,7 +41,7 @@ class BasicBlock(nn.Module):
 
     @property
     def last_norm(self) -> nn.BatchNorm2d:
-        """The BatchNorm before the sum, whose weight `zero_init_residual` zeroes."""
+        """The last BatchNorm before the sum, whose weight `zero_init_residual` sets to zero."""
         return self.bn2
 
 
@@ -43,6 +51,14 @@ class Bottleneck(nn.Module):
     expansion = 4
 
     def __init__(self, in_channels: int, channels: int, stride: int = 1, downsample: nn.Module | None = None) -> None:
+        """Build the block.
+
+        Args:
+            in_channels: channels of the input.
+            channels: channels of the inner convolutions; the output has four times as many.
+            stride: stride of the 3 x 3 convolution.
+            downsample: projection of the shortcut; None leaves the input as it is.
+        """
         super().__init__()
         self.conv1 = nn.Conv2d(in_channels, channels, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(channels)
@@ -63,7 +79,7 @@ class Bottleneck(nn.Module):
 
     @property
     def last_norm(self) -> nn.BatchNorm2d:
-        """The BatchNorm before the sum, whose weight `zero_init_residual` zeroes."""
+        """The last BatchNorm before the sum, whose weight `zero_init_residual` sets to zero."""
         return self.bn3
 
 
@@ -92,11 +108,11 @@ class ResNet(nn.Module):
         depth: 18, 34, 50 or 101.
         in_channels: channels of the input.
         base_channels: channels of the stem and width of the first stage (64 in the usual ResNet).
-        strides: stride of each stage; as many stages are built.
+        strides: stride of each stage; their number is the number of stages.
         out_indices: stages whose outputs are returned.
-        frozen_stages: -1 none; 0 the stem; n also stages 1 to n. Frozen parts take no gradient and their BatchNorm
-            stays in eval mode, also in training.
-        max_pool: halve once more after the stem (image backbones do, the BEV trunk does not).
+        frozen_stages: -1 none; 0 the stem; n also stages 1 to n. Frozen parts get no gradient, and their BatchNorm
+            stays in eval mode even in training.
+        max_pool: halve the map once more after the stem (image backbones do, the BEV trunk does not).
     """
 
     def __init__(

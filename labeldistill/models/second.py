@@ -6,12 +6,12 @@ from torch import Tensor, nn
 
 
 class Second(nn.Module):
-    """Plain convolutions in stages; every stage's output is a scale (mmdetection3d's SECOND, v1.0.0rc4, its names).
+    """Plain convolutions in stages; each stage's output is a scale (mmdetection3d's SECOND, v1.0.0rc4, with its names).
 
     Args:
         in_channels: channels of the BEV map.
         out_channels: channels of each stage.
-        layers: convolutions of each stage after its first.
+        layers: number of convolutions after the first, per stage.
         strides: stride of each stage's first convolution.
     """
 

@@ -1,4 +1,4 @@
-"""SECOND's feature pyramid: every scale is brought to one size and concatenated by channel."""
+"""SECOND's feature pyramid: all scales are resampled to one size and concatenated by channel."""
 
 from collections.abc import Sequence
 
@@ -26,8 +26,8 @@ class SecondFpn(nn.Module):
 
     Args:
         in_channels: channels of each input scale.
-        out_channels: channels each scale contributes.
-        upsample_strides: how much each scale grows; below 1 it shrinks by a strided convolution.
+        out_channels: channels that each scale contributes.
+        upsample_strides: upsampling factor of each scale; below 1, a strided convolution shrinks it.
         use_conv_for_no_stride: a stride of 1 is a 1 x 1 convolution (the LiDAR teacher) instead of a 1 x 1
             transposed convolution (both necks of the camera student); the weight is stored the other way round.
     """
@@ -54,11 +54,11 @@ class SecondFpn(nn.Module):
     def forward(self, scales: Sequence[Tensor]) -> Tensor:
         """Map scales [B, in_channels[i], H_i, W_i] to [B, sum(out_channels), H, W].
 
-        A coarse scale whose size was rounded up (an image side that is not a multiple of 32) comes out a little too
-        large and loses its surplus right and bottom, where it lies; the release can't take such images.
+        A coarse scale whose size was rounded up (an image side that is not a multiple of 32) comes out slightly
+        too large and is cropped on the right and at the bottom; the release does not support such images.
 
         Raises:
-            ValueError: another number of scales, or sizes that differ by more than this rounding.
+            ValueError: a wrong number of scales, or sizes that differ by more than this rounding.
         """
         if len(scales) != len(self.deblocks):
             raise ValueError(f"the pyramid takes {len(self.deblocks)} scales, got {len(scales)}")

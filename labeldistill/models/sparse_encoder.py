@@ -1,4 +1,4 @@
-"""The teacher's sparse 3D encoder: voxel features in, a BEV map out."""
+"""The teacher's sparse 3D encoder: from voxel features to a BEV map."""
 
 from collections.abc import Sequence
 
@@ -15,9 +15,9 @@ NO_PADDING: Triple = (0, 0, 0)
 
 
 def down_paddings(stages: int) -> list[Triple]:
-    """Padding (z, y, x) of the convolution that ends each stage but the last: 1, and none along z for the last of them.
+    """Padding (z, y, x) of the convolution that ends each stage but the last: 1, but 0 along z for the last of them.
 
-    As the release gives them for its four stages.
+    These are the values of the release for its four stages.
     """
     return [(1, 1, 1)] * (stages - 2) + [(0, 1, 1)] if stages > 1 else []
 
@@ -25,14 +25,15 @@ def down_paddings(stages: int) -> list[Triple]:
 class SparseEncoder(nn.Module):
     """mmdetection3d's SparseEncoder (v1.0.0rc4) of basic blocks, with its parameter names.
 
-    Each stage is a run of residual blocks; all stages but the last end in a convolution of stride 2. A last convolution
-    halves z once more, and what is left of z is folded into the channels (channel c at height d becomes c * D + d).
+    Each stage is a sequence of residual blocks; all stages but the last end in a convolution of stride 2. A final
+    convolution halves z once more, and the rest of z is folded into the channels (channel c at height d becomes
+    c * D + d).
 
     Args:
         in_channels: channels of a voxel.
         shape: cells along z, y, x of the voxel grid; z has one cell more than the grid, as in the release.
         stage_channels: for each stage, the channels of its blocks; in stages before the last, the last number is
-            what the closing convolution gives. Blocks keep the width that the stage starts with.
+            that of the closing convolution. All blocks of a stage have the same width.
         out_channels: channels of the last convolution.
     """
 
@@ -54,11 +55,11 @@ class SparseEncoder(nn.Module):
         self.output_channels = out_channels * self.output_shape[0]
 
     def forward(self, features: Tensor, coordinates: Tensor, batch: int) -> Tensor:
-        """Encode a batch; samples without a voxel give zeros.
+        """Encode a batch; a sample without voxels gives zeros.
 
         Args:
             features: [V, in_channels].
-            coordinates: [V, 4] integer sample, z, y, x; no cell twice.
+            coordinates: [V, 4] integer sample, z, y, x; without duplicates.
             batch: number of samples.
 
         Returns:
@@ -71,7 +72,7 @@ class SparseEncoder(nn.Module):
 
 
 def encoded_shape(shape: Triple, stages: int) -> Triple:
-    """Cells along z, y, x after `stages` stages and the last convolution; ValueError where nothing would be left."""
+    """Cells along z, y, x after `stages` stages and the last convolution; ValueError if nothing would be left."""
     for padding in down_paddings(stages):
         shape = output_shape(shape, DOWN_KERNEL, DOWN_STRIDE, padding)
     return output_shape(shape, OUT_KERNEL, OUT_STRIDE, NO_PADDING)

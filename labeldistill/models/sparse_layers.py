@@ -17,7 +17,7 @@ class SparseVoxels:
 
     Attributes:
         features: [N, C] in the order of `sites`.
-        sites: where the rows are.
+        sites: the voxels that the rows belong to.
         rulebooks: rulebooks of these sites that layers have built so far, by kernel.
     """
 
@@ -26,11 +26,11 @@ class SparseVoxels:
     rulebooks: dict[Triple, Rulebook] = field(default_factory=dict)
 
     def with_features(self, features: Tensor) -> "SparseVoxels":
-        """The same voxels (and rulebooks) under other features."""
+        """The same voxels and rulebooks with other features."""
         return replace(self, features=features)
 
     def dense(self) -> Tensor:
-        """[B, C, Z, Y, X], zero where no voxel is."""
+        """[B, C, Z, Y, X], zero where there is no voxel."""
         z, y, x = self.sites.shape
         sample, *axes = self.sites.coordinates.unbind(1)
         cell = ((sample * z + axes[0]) * y + axes[1]) * x + axes[2]
@@ -40,14 +40,14 @@ class SparseVoxels:
 
 
 class SparseConv3d(nn.Module):
-    """Sparse 3D convolution without bias; without a stride it is submanifold: outputs are its input voxels.
+    """Sparse 3D convolution without bias; without a stride it is submanifold: outputs are at the input voxels.
 
     The weight is laid out (kz, ky, kx, in, out), as in mmcv's sparse convolutions. Submanifold layers on the same
     voxels share one rulebook.
 
     Args:
-        in_channels: channels of a voxel.
-        out_channels: channels it gets.
+        in_channels: channels per input voxel.
+        out_channels: channels per output voxel.
         kernel: size along z, y, x.
         stride: None for submanifold, else along z, y, x.
         padding: along z, y, x; used with a stride only.
@@ -87,8 +87,8 @@ class SparseConv3d(nn.Module):
 class VoxelNorm(nn.BatchNorm1d):
     """BatchNorm over voxel rows [N, C] with mmdetection3d's settings, repeatable with any number of threads.
 
-    PyTorch adds up [N, C] statistics in one part a thread; given channel by channel ([1, C, N]) it does not. With fewer
-    than two voxels there are no batch statistics: the running ones are used.
+    PyTorch sums statistics of [N, C] in one part per thread, but not those of [1, C, N], which is used here. With fewer
+    than two voxels there are no batch statistics, and the running ones are used.
     """
 
     def __init__(self, channels: int) -> None:

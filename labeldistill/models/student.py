@@ -15,15 +15,15 @@ from labeldistill.models.centre_head.head import HeadOutput
 from labeldistill.models.student_head import StudentHead
 
 HEATMAP_BIAS = -2.19
-"""Logit of probability 0.1, CenterPoint's start of the heatmap (corrected value of switch `head_bias`)."""
+"""Logit of probability 0.1, CenterPoint's initial heatmap (corrected value of switch `head_bias`)."""
 
 
 @dataclass(frozen=True)
 class StudentOutput:
-    """What the student predicts, and what distillation compares.
+    """The student's predictions, and the features that distillation compares.
 
     Attributes:
-        predictions: one dict of [B, ., Y, X] maps a task.
+        predictions: one dict of [B, ., Y, X] maps per task.
         features: the BEV maps of all frames [B, F * bev_channels, Y, X] (frame order, only the key frame's carries
             gradient) and the trunk's first stage [B, trunk_base_channels, Y / 2, X / 2].
         depth: [B * N, D, h, w] depth probabilities of the key frame, float32.
@@ -89,7 +89,7 @@ class CameraStudent(nn.Module):
 
     @classmethod
     def from_settings(cls, run: RunSettings) -> "CameraStudent":
-        """Build the student of a run under its switches.
+        """Build the student of a run with its switches.
 
         Raises:
             InputError: the run has no student.
@@ -106,7 +106,7 @@ class CameraStudent(nn.Module):
         )
 
     def forward(self, images: Tensor, cameras: CameraMatrices, voxels: Sequence[Tensor] | None = None) -> StudentOutput:
-        """See and detect.
+        """Compute the student's predictions and features.
 
         Args:
             images: [B, F, N, 3, H, W] normalised, key frame first.
@@ -114,7 +114,7 @@ class CameraStudent(nn.Module):
             voxels: see CameraBackbone; for comparisons with recorded runs.
 
         Raises:
-            ValueError: another number of frames, or another image size, than the student was built for.
+            ValueError: a number of frames or an image size that the student was not built for.
         """
         if images.shape[1] != self.frames:
             raise ValueError(f"the student sees {self.frames} frames, the batch has {images.shape[1]}")

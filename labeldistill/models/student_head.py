@@ -15,7 +15,7 @@ NECK_UPSAMPLE = (1, 2, 4, 8)
 
 
 class StudentHead(nn.Module):
-    """Turns the BEV maps of all frames into predictions of six tasks.
+    """From the BEV maps of all frames to the predictions of six tasks.
 
     Parameters are named as in the released head: `trunk`, `neck`, `shared_conv`, `task_heads`.
 
@@ -23,10 +23,10 @@ class StudentHead(nn.Module):
         in_channels: channels of the BEV maps of all frames, concatenated.
         trunk_depth: ResNet depth of the trunk.
         trunk_base_channels: width of the trunk's first stage.
-        neck_channels: channels each scale (the input and three trunk stages) adds to the pyramid.
+        neck_channels: channels that each scale (the input and three trunk stages) contributes to the pyramid.
         shared_channels: channels after the head's shared convolution.
         branch_channels: channels inside a branch of the head.
-        heatmap_bias: see CentreHead; None is what the release does.
+        heatmap_bias: see CentreHead; None as in the release.
     """
 
     def __init__(

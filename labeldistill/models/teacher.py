@@ -24,10 +24,10 @@ SECOND_STRIDES = (1, 2)
 
 @dataclass(frozen=True)
 class TeacherOutput:
-    """What the student may learn from.
+    """Everything that the student may learn from.
 
     Attributes:
-        predictions: one dict of [B, ., Y, X] maps a task.
+        predictions: one dict of [B, ., Y, X] maps per task.
         features: the two scales of the BEV backbone, [B, C0, Y, X] and [B, C1, Y / 2, X / 2].
     """
 
@@ -45,10 +45,10 @@ class LidarTeacher(nn.Module):
     Args:
         grid: BEV range and cells; each cell is 2 ** (stages - 1) voxels wide.
         settings: voxels, widths and head.
-        head_options: how targets, losses and decoding work.
+        head_options: switches of targets, losses and decoding.
 
     Raises:
-        InputError: voxels that do not divide a cell as the encoder's stages do, or stages that do not fit together.
+        InputError: the voxel size does not match cell size and number of stages, or the stages do not fit together.
     """
 
     def __init__(self, grid: GridSettings, settings: TeacherSettings, head_options: HeadOptions) -> None:
@@ -83,7 +83,7 @@ class LidarTeacher(nn.Module):
         return cls(run.grid, run.teacher, HeadOptions.from_run(run))
 
     def forward(self, points: Tensor) -> TeacherOutput:
-        """Points to predictions and features; a sample without points in range gives a map of empty cells.
+        """From points to predictions and features; a sample without points in range gives a map of empty cells.
 
         Args:
             points: [B, P, 5] x, y, z (ego frame, metres), intensity, time lag (seconds). Rows outside the range
@@ -100,7 +100,7 @@ class LidarTeacher(nn.Module):
         return scales
 
     def predict(self, features: list[Tensor]) -> HeadOutput:
-        """What neck and head make of two scales, the teacher's own or those of a label encoder."""
+        """Output of neck and head for features of two scales, the teacher's own or those of a label encoder."""
         predictions: HeadOutput = self.pts_bbox_head(self.pts_neck(features))
         return predictions
 
@@ -147,7 +147,7 @@ def voxel_cells(grid: GridSettings, settings: TeacherSettings) -> tuple[int, int
 
 
 def _sparse_encoder(cells: tuple[int, int, int], settings: TeacherSettings) -> SparseEncoder:
-    shape = (cells[2] + 1, cells[1], cells[0])  # the release gives z one cell more than the grid has
+    shape = (cells[2] + 1, cells[1], cells[0])  # z has one cell more than the grid, as in the release
     try:
         return SparseEncoder(POINT_CHANNELS, shape, settings.encoder_channels, settings.encoder_output_channels)
     except ValueError as error:
@@ -155,10 +155,10 @@ def _sparse_encoder(cells: tuple[int, int, int], settings: TeacherSettings) -> S
 
 
 def released_experiment(teacher: LidarTeacher) -> nn.ModuleDict:
-    """The teacher as the released experiment stores it, for reading and writing that checkpoint whole.
+    """The teacher as the released experiment stores it, for reading and writing complete released checkpoints.
 
-    The experiment wraps the teacher (`centerpoint`) together with stock BEVDepth's camera head (`head`), which only
-    lends its loss functions: its parameters are stored but never trained nor used.
+    The experiment wraps the teacher (`centerpoint`) together with stock BEVDepth's camera head (`head`), of which it
+    only uses loss functions: the parameters of that head are stored, but neither trained nor used.
     """
     head = StudentHead(80, trunk_depth=18, trunk_base_channels=160, neck_channels=(64, 64, 64, 64))
     return nn.ModuleDict({"head": head, "centerpoint": teacher})

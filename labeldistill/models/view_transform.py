@@ -11,13 +11,13 @@ from labeldistill.data.batch import CameraMatrices
 def create_frustum(
     image_size_px: tuple[int, int], stride: int, depth_m: tuple[float, float, float], *, centres: bool = False
 ) -> Tensor:
-    """Points (u, v, depth, 1) that each feature cell and depth bin stands for.
+    """The point (u, v, depth, 1) of each feature cell and depth bin.
 
     Args:
         image_size_px: height and width of the network's input image.
-        stride: pixels a feature cell.
+        stride: pixels per feature cell.
         depth_m: first depth, end, bin size.
-        centres: the middle of cell and bin (corrected); otherwise as released: cells spread evenly over
+        centres: True takes the middle of cell and bin (corrected); False as released: cells spread evenly over
             0..W-1 and 0..H-1, and the lower edge of each bin (switch `frustum_centres`).
 
     Returns:
@@ -47,7 +47,7 @@ def frustum_to_ego(frustum: Tensor, cameras: CameraMatrices, frame: int) -> Tens
     Args:
         frustum: [D, h, w, 4] of `create_frustum`.
         cameras: matrices of all frames.
-        frame: which frame.
+        frame: index of the frame, 0 is the key frame.
 
     Returns:
         [B, N, D, h, w, 3] x, y, z in metres.
@@ -62,8 +62,8 @@ def frustum_to_ego(frustum: Tensor, cameras: CameraMatrices, frame: int) -> Tens
 def _affine(matrix: Tensor, point: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
     """Apply [B, N, 4, 4] to x, y, z broadcastable to [B, N, D, h, w].
 
-    Each product and each sum is rounded by itself, left to right. A matrix product may fuse them, differently from
-    machine to machine, and put points on a border into other voxels.
+    Each product and each sum is rounded separately, left to right. A matrix product may fuse them, differently on each
+    machine, and move points at a border into other voxels.
     """
     m = matrix[..., None, None, None]
     x, y, z = (
@@ -79,7 +79,7 @@ def voxel_indices(points: Tensor, low: Tensor, size: Tensor, *, truncate: bool =
         points: [..., 3] x, y, z in metres.
         low: [3] lower corner of the grid, metres.
         size: [3] voxel size, metres.
-        truncate: round toward zero as released, so that points less than one voxel below the grid land in its first
+        truncate: round toward zero as released, so that points less than one voxel below the grid fall into its first
             voxel; otherwise round down (switch `voxel_truncation`).
 
     Returns:

@@ -1,4 +1,4 @@
-"""From a padded point cloud to one feature row a voxel: hard voxelisation and the mean of each voxel's points."""
+"""From a padded point cloud to one feature row per voxel: hard voxelisation and the mean of each voxel's points."""
 
 from torch import Tensor, nn
 
@@ -6,7 +6,7 @@ from labeldistill.ops.voxelize import Triple, Voxels, voxelize
 
 
 class VoxelLayer(nn.Module):
-    """Hard voxelisation with the limit of voxels that the mode (train or eval) calls for; has no parameters.
+    """Hard voxelisation with a limit on voxels that depends on the mode (train or eval); has no parameters.
 
     Args:
         low: lower corner of the grid along x, y, z, metres.

@@ -1,4 +1,4 @@
-"""From the head's maps to boxes."""
+"""Decoding: from the maps of the centre head to boxes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Detections:
 
     Attributes:
         boxes: [n, 9] x, y, z (centre, metres), dx, dy, dz (metres), yaw (radians, -pi..pi), vx, vy (m/s).
-        scores: [n] in 0..1; tasks one after the other, highest first inside a task.
+        scores: [n] in 0..1; task by task, highest first within a task.
         labels: [n] int64, indices into `geometry.classes.CLASSES`.
     """
 
@@ -43,11 +43,11 @@ def decode(
     The predictions are not changed; gradients are not tracked.
 
     Args:
-        predictions: as the head makes them; heatmaps are logits.
+        predictions: output of the head; heatmaps are logits.
         grid: range and cell size.
         head: thresholds, counts and radii.
         squared_distance: see `circle_nms` (released).
-        size_aware_scales: one per task: use `size_aware_circle_nms` with these instead (no released experiment does).
+        size_aware_scales: one per task; uses `size_aware_circle_nms` with them instead (no released experiment does).
 
     Returns:
         One Detections per sample.
@@ -83,16 +83,16 @@ def decode_task(
     score_threshold: float,
     log_dim: bool = True,
 ) -> list[Detections]:
-    """Boxes of one task before NMS (mmdet3d 1.0.0rc4, CenterPointBBoxCoder.decode); labels count inside the task.
+    """Boxes of one task before NMS (mmdet3d 1.0.0rc4, CenterPointBBoxCoder.decode); labels are indices within the task.
 
     Args:
         scores: [B, classes, H, W] in 0..1.
         maps: `rot` [B, 2, H, W] sine and cosine of yaw; `height` [B, 1, H, W] z of the box centre, metres; `dim`
-            [B, 3, H, W] metres, or their logarithm if `log_dim`; `vel` [B, 2, H, W] m/s, without it the boxes have no
-            velocity columns; `reg` [B, 2, H, W] offset inside the cell, cells, without it the cell's centre is taken.
+            [B, 3, H, W] metres, or their logarithm if `log_dim`; `vel` [B, 2, H, W] m/s (without it, boxes have no
+            velocity columns); `reg` [B, 2, H, W] offset in the cell, in cells (without it, the cell's centre is taken).
         grid: range and cell size.
-        max_detections: best cells looked at, over all classes.
-        score_threshold: only higher scores count; 0 lets all pass.
+        max_detections: number of best cells to decode, over all classes.
+        score_threshold: lower scores are dropped; 0 keeps all.
         log_dim: exponentiate `dim`.
 
     Returns:

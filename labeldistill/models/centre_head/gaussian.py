@@ -1,9 +1,9 @@
-"""Gaussian bumps on heatmaps: how wide (CornerNet's overlap argument) and how drawn."""
+"""Gaussian bumps on heatmaps: their radius (CornerNet's overlap criterion), and drawing them."""
 
 import torch
 from torch import Tensor
 
-MAX_RADIUS = 10_000  # cells; keeps a broken (infinite) box size an integer
+MAX_RADIUS = 10_000  # cells; keeps the radius of a broken (infinite) box an integer
 
 
 def gaussian_radius(length: Tensor, width: Tensor, overlap: float, *, old_formula: bool) -> Tensor:
@@ -17,7 +17,7 @@ def gaussian_radius(length: Tensor, width: Tensor, overlap: float, *, old_formul
         length: [n] box extent along its own x, in cells, positive.
         width: [n] box extent along its own y, in cells, positive.
         overlap: least intersection over union, in 0..1.
-        old_formula: True for the released formula, False for the mended one.
+        old_formula: True for the released formula, False for the correct one.
 
     Returns:
         [n] radius in cells, not rounded.
@@ -25,7 +25,7 @@ def gaussian_radius(length: Tensor, width: Tensor, overlap: float, *, old_formul
     total = width + length
     shifted = _root(1, total, width * length * (1 - overlap) / (1 + overlap), old_formula)
     shrunk = _root(4, 2 * total, (1 - overlap) * length * width, old_formula)
-    # Grown: the product of the roots is negative, so the one positive root carries the plus sign in both formulas.
+    # Grown: the product of the roots is negative, so the only positive root has the plus sign in both formulas.
     a, b, c = 4 * overlap, -2 * overlap * total, (overlap - 1) * length * width
     grown = (b + (b**2 - 4 * a * c).sqrt()) / (2 if old_formula else 2 * a)
     return torch.minimum(torch.minimum(shifted, shrunk), grown)
@@ -42,9 +42,9 @@ def whole_radius(radius: Tensor, least: int) -> Tensor:
 
 
 def draw_gaussians(planes: Tensor, plane: Tensor, column: Tensor, row: Tensor, radius: Tensor) -> None:
-    """Raise `planes` in place to bumps of height 1; where bumps overlap the larger value stays.
+    """Draw bumps of height 1 into `planes` in place; where bumps overlap the larger value is kept.
 
-    A bump is exp(-d^2 / 2 s^2) with s = (2 radius + 1) / 6, cut to a square of `radius` cells around its centre.
+    A bump is exp(-d^2 / 2 s^2) with s = (2 radius + 1) / 6, cropped to a square of `radius` cells around its centre.
 
     Args:
         planes: [P, H, W] float32, contiguous, not negative.
@@ -66,7 +66,5 @@ def draw_gaussians(planes: Tensor, plane: Tensor, column: Tensor, row: Tensor, r
     down = torch.where((rows >= 0) & (rows < height), profile, 0.0)
     cell = (plane[:, None] * height + rows.clamp(0, height - 1))[:, :, None] * width
     cell = cell + columns.clamp(0, width - 1)[:, None, :]
-    bump = (
-        down[:, :, None] * across[:, None, :]
-    ).float()  # zero outside its square, which `amax` leaves without effect
+    bump = (down[:, :, None] * across[:, None, :]).float()  # zero outside its square, which has no effect under `amax`
     planes.view(-1).scatter_reduce_(0, cell.reshape(-1), bump.reshape(-1), "amax")

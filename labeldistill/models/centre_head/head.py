@@ -8,12 +8,12 @@ from torch import Tensor, nn
 from labeldistill.geometry.classes import TASKS
 
 HeadOutput = list[dict[str, Tensor]]
-"""One dict a task. reg [B,2,H,W]: offset inside the cell, in cells; height [B,1,H,W]: z of the box centre, metres;
+"""One dict per task. reg [B,2,H,W]: offset inside the cell, in cells; height [B,1,H,W]: z of the box centre, metres;
 dim [B,3,H,W]: log of dx, dy, dz in metres; rot [B,2,H,W]: sine and cosine of yaw; vel [B,2,H,W]: m/s;
 heatmap [B,classes,H,W]: logits."""
 
 BRANCHES: dict[str, int] = {"reg": 2, "height": 1, "dim": 3, "rot": 2, "vel": 2}
-"""Regression branches in the order of the box code, with their channels; `heatmap` has one a class of the task."""
+"""Regression branches in the order of the box code, with their channels; `heatmap` has one per class of the task."""
 
 
 class ConvModule(nn.Module):
@@ -36,6 +36,14 @@ class SeparateHead(nn.Module):
     """The branches of one task: each a ConvModule and a plain 3x3 convolution."""
 
     def __init__(self, in_channels: int, branch_channels: int, classes: int, heatmap_bias: float | None) -> None:
+        """Build the branches of one task.
+
+        Args:
+            in_channels: channels after the shared convolution.
+            branch_channels: channels inside a branch.
+            classes: number of classes of the task, one heatmap channel each.
+            heatmap_bias: initial bias of the heatmap logits; None keeps the convolution's default.
+        """
         super().__init__()
         self.branches = (*BRANCHES, "heatmap")
         for name in self.branches:
@@ -45,12 +53,12 @@ class SeparateHead(nn.Module):
             self.add_module(name, nn.Sequential(ConvModule(in_channels, branch_channels), last))
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
-        """[B, in_channels, H, W] to one map a branch."""
+        """[B, in_channels, H, W] to one map per branch."""
         return {name: self.get_submodule(name)(x) for name in self.branches}
 
 
 class CentreHead(nn.Module):
-    """Predicts, for six tasks, where box centres are and what box stands there.
+    """Predicts, for six tasks, the box centres and the box at each centre.
 
     Args:
         in_channels: channels of the BEV map.
@@ -76,14 +84,14 @@ class CentreHead(nn.Module):
         )
 
     def forward(self, x: Tensor) -> HeadOutput:
-        """[B, in_channels, H, W] (rows y, columns x) to one dict of maps a task."""
+        """[B, in_channels, H, W] (rows y, columns x) to one dict of maps per task."""
         return predict_tasks(self.shared_conv, self.task_heads, x)
 
 
 def predict_tasks(shared_conv: nn.Module, task_heads: nn.ModuleList, x: Tensor) -> HeadOutput:
-    """Run the parts of a centre head that hang directly on another module (released student), in float32.
+    """Run the parts of a centre head in float32, for a module that owns them directly (released student).
 
-    The released head switches mixed precision off, so half-precision features are widened first.
+    The released head disables mixed precision, so half-precision features are widened first.
     """
     with torch.autocast(x.device.type, enabled=False):
         shared = shared_conv(x.float())

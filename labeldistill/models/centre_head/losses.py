@@ -9,7 +9,7 @@ from labeldistill.models.centre_head.targets import Targets
 from labeldistill.ops.distributed import reduce_mean, world_size
 
 SIGMOID_MARGIN = 1e-4
-MEAN_EPSILON = torch.finfo(torch.float32).eps  # mmdet 2.26 adds it to every divisor (quirk 14)
+MEAN_EPSILON = torch.finfo(torch.float32).eps  # mmdet 2.26 adds this to every divisor (quirk 14)
 
 
 def detection_loss(
@@ -17,15 +17,15 @@ def detection_loss(
 ) -> Tensor:
     """Focal loss of the heatmaps plus weighted L1 of the box codes, summed over tasks (KDHead.loss of the release).
 
-    Each is divided by its number of positives (cells with target 1; used slots), averaged over processes.
+    Each part is divided by its number of positives (cells with target 1; used slots), averaged over processes.
 
     Args:
-        targets: as `build_targets` makes them.
-        predictions: as the head makes them; heatmaps are logits.
+        targets: output of `build_targets`.
+        predictions: output of the head; heatmaps are logits.
         head: code weights and weight of the box term.
         inplace_sigmoid: overwrite the heatmap logits in `predictions` with clipped probabilities (released, quirk 11);
-            a second loss on the same predictions then works on probabilities of probabilities.
-        mask_nan: leave NaN and infinite target entries out; the release multiplies them by zero, which keeps NaN
+            a second loss on the same predictions would then apply the sigmoid twice.
+        mask_nan: ignore NaN and infinite target entries; the release multiplies them by zero, which keeps NaN
             (quirk 12).
 
     Returns:
@@ -52,20 +52,20 @@ def response_loss(
     mask_nan: bool,
     gated_target: bool,
 ) -> tuple[Tensor, Tensor]:
-    """Detection loss and response loss, together as in the release, since the sigmoid may work in place.
+    """Detection loss and response loss, computed together as in the release because the sigmoid may work in place.
 
     The response loss repeats the detection loss with the teacher's output as target (KDHead.response_loss).
 
     Args:
-        targets: as `build_targets` makes them.
+        targets: output of `build_targets`.
         student: the student's predictions.
         teacher: the teacher's predictions; no gradient reaches them.
         head: code weights and weight of the box term.
         inplace_sigmoid: as in `detection_loss`, for both predictions.
         mask_nan: as in `detection_loss`.
         gated_target: the heatmap target is the clipped teacher heatmap times the ground truth's (released, quirk 13);
-            it stays below 1, so the focal loss has no positive part. False: the teacher's heatmap, and 1 in the cells
-            of ground-truth centres, which gives the positive part back.
+            it stays below 1, so the focal loss has no positive part. False: the teacher's heatmap, with 1 in the cells
+            of ground-truth centres, which restores the positive part.
 
     Returns:
         detection loss, response loss: scalars.
@@ -86,7 +86,7 @@ def response_loss(
 
 
 def clipped_sigmoid(maps: dict[str, Tensor], *, in_place: bool) -> Tensor:
-    """Heatmap probabilities [B, classes, H, W] within 1e-4 of 0 and 1; `in_place` also stores them in `maps`."""
+    """Heatmap probabilities [B, classes, H, W] clipped to 1e-4 .. 1 - 1e-4; `in_place` also stores them in `maps`."""
     logits = maps["heatmap"]
     probability = (logits.sigmoid_() if in_place else logits.sigmoid()).clamp(SIGMOID_MARGIN, 1 - SIGMOID_MARGIN)
     if in_place:
@@ -97,8 +97,8 @@ def clipped_sigmoid(maps: dict[str, Tensor], *, in_place: bool) -> Tensor:
 def focal_loss(probability: Tensor, target: Tensor) -> Tensor:
     """Sum of the Gaussian focal loss (CornerNet; alpha 2, gamma 4) over [B, classes, H, W], both in 0..1.
 
-    A cell with target exactly 1 pulls its probability up; every other one pushes it down, the less so the nearer its
-    target is to 1.
+    A cell with target exactly 1 raises its probability; every other cell lowers it, less so the nearer its target is
+    to 1.
     """
     epsilon = 1e-12
     positive = -(probability + epsilon).log() * (1 - probability) ** 2 * (target == 1)
@@ -119,7 +119,7 @@ def _codes_at_slots(maps: dict[str, Tensor], indices: Tensor) -> Tensor:
 
 
 def _slot_weights(targets: Targets, task: int, head: HeadSettings) -> Tensor:
-    """Weight of every target entry [B, slots, 10]: the box term's and its code's in used slots, 0 where it is NaN."""
+    """Weight of every target entry [B, slots, 10]: box weight times code weight in used slots, 0 for NaN entries."""
     boxes = targets.boxes[task]
     used = targets.masks[task].unsqueeze(2) & ~boxes.isnan()
     return used * (boxes.new_tensor(head.code_weights) * head.box_loss_weight)

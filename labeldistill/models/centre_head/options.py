@@ -1,4 +1,4 @@
-"""The switches that act on a centre head, bundled so that teacher, label encoder and student use them alike."""
+"""The switches that act on a centre head, bundled so that teacher, label encoder and student apply them alike."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from labeldistill.models.centre_head.targets import Targets, build_targets
 
 @dataclass(frozen=True)
 class HeadOptions:
-    """How one run makes targets, takes losses and decodes; the defaults are the release's.
+    """How one run builds targets, computes losses and decodes; the defaults are those of the release.
 
     Attributes:
         truncate_centres: centre cells are rounded toward zero, not down (`centre_truncation`).
@@ -36,7 +36,7 @@ class HeadOptions:
 
     @classmethod
     def from_run(cls, run: RunSettings) -> "HeadOptions":
-        """Read the switches of a run; one that does not act on its stage has the released value."""
+        """Read the switches of a run; one that does not act on its stage counts as released."""
         return cls(
             truncate_centres=run.released("centre_truncation"),
             old_radius=run.released("gaussian_radius"),
@@ -49,24 +49,41 @@ class HeadOptions:
     def targets(
         self, boxes: Sequence[Tensor], labels: Sequence[Tensor], grid: GridSettings, head: HeadSettings
     ) -> Targets:
-        """`build_targets` under these rules."""
+        """`build_targets` with these options.
+
+        Args:
+            boxes: B tensors [n, 9] as in `Batch.boxes` (metres, radians, m/s).
+            labels: B tensors [n] int64 class indices.
+            grid: range and cell size.
+            head: overlap and least radius of the bumps, slots per task.
+        """
         return build_targets(
             boxes, labels, grid, head, truncate_centres=self.truncate_centres, old_radius=self.old_radius
         )
 
     def detection_loss(self, targets: Targets, predictions: HeadOutput, head: HeadSettings) -> Tensor:
-        """`detection_loss` under these rules."""
+        """`detection_loss` with these options."""
         return detection_loss(targets, predictions, head, inplace_sigmoid=self.inplace_sigmoid, mask_nan=self.mask_nan)
 
     def response_loss(
         self, targets: Targets, student: HeadOutput, teacher: HeadOutput, head: HeadSettings
     ) -> tuple[Tensor, Tensor]:
-        """`response_loss` under these rules: detection and response."""
+        """`response_loss` with these options.
+
+        Args:
+            targets: output of `build_targets`.
+            student: the student's predictions.
+            teacher: the teacher's predictions; no gradient reaches them.
+            head: code weights and weight of the box term.
+
+        Returns:
+            Detection loss and response loss, scalars.
+        """
         return response_loss(
             targets, student, teacher, head,
             inplace_sigmoid=self.inplace_sigmoid, mask_nan=self.mask_nan, gated_target=self.gated_target,
         )  # fmt: skip
 
     def decode(self, predictions: HeadOutput, grid: GridSettings, head: HeadSettings) -> list[Detections]:
-        """`decode` under these rules."""
+        """`decode` with these options."""
         return decode(predictions, grid, head, squared_distance=self.squared_distance)

@@ -1,4 +1,4 @@
-"""What the centre head is trained towards: heatmaps, box codes and where they apply."""
+"""Training targets of the centre head: heatmaps, box codes, and the cells they apply to."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Targets:
         boxes: [B, max_objects, 10]: x, y offset inside the cell (cells), z of the box centre (metres), log of
             dx, dy, dz (metres), sine and cosine of yaw, vx, vy (m/s); zeros in unused slots.
         indices: [B, max_objects] int64, row * W + column of each slot's cell; 0 in unused slots.
-        masks: [B, max_objects] bool, which slots are used. Slots of boxes that were left out stay empty (quirk 9).
+        masks: [B, max_objects] bool, True for used slots. Slots of skipped boxes stay empty (quirk 9).
     """
 
     heatmaps: list[Tensor]
@@ -35,7 +35,7 @@ class Targets:
 
 @dataclass(frozen=True)
 class _Objects:
-    """The n boxes of a batch that have a slot, ordered by sample, task, class and given order."""
+    """The n boxes of a batch that have a slot, ordered by sample, task, class and position in the input."""
 
     boxes: Tensor  # [n, 9]
     labels: Tensor  # [n]
@@ -55,17 +55,17 @@ def build_targets(
 ) -> Targets:
     """Targets of a batch (KDHead.get_targets of the release, without its label maps; mmdet3d CenterHead.get_targets).
 
-    A box is left out when its length or width is not positive, when its centre lies outside the grid, or when its
-    task already has `head.max_objects` boxes in front of it (classes in order, then the given order).
+    A box is skipped if its length or width is not positive, if its centre lies outside the grid, or if its task
+    already has `head.max_objects` boxes before it (by class, then in the given order).
 
     Args:
         boxes: B tensors [n, 9] as in `Batch.boxes` (metres, radians, m/s).
-        labels: B tensors [n] int64; values outside 0..9 are left out.
+        labels: B tensors [n] int64; boxes with values outside 0..9 are skipped.
         grid: range and cell size.
-        head: overlap and least radius of the bumps, slots a task.
+        head: overlap and least radius of the bumps, slots per task.
         truncate_centres: True rounds centre cells toward zero, so that centres up to one cell below the range count
             as cell 0 with a negative offset (released, quirk 8); False rounds down, so that they are out of range.
-        old_radius: released radius formula (quirk 10) instead of the mended one.
+        old_radius: released radius formula (quirk 10) instead of the correct one.
     """
     columns, rows = grid.cells_xy
     objects = _with_slots(boxes, labels, head.max_objects)
@@ -95,7 +95,7 @@ def build_targets(
 
 
 def _with_slots(boxes: Sequence[Tensor], labels: Sequence[Tensor], max_objects: int) -> _Objects:
-    """Order the batch's boxes as the release walks through them and number them within their task."""
+    """Order the batch's boxes as the release does, and number them within their task."""
     flat = torch.cat([b.float() if len(b) else b.new_zeros(0, 9) for b in boxes])  # empty ones may be [0, 7]
     label = torch.cat([x.long() for x in labels])
     sizes = torch.tensor([x.numel() for x in labels], device=label.device)
