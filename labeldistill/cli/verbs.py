@@ -25,6 +25,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "crate": ("labeldistill.cli.crate", "write a finished study as a Workflow Run RO-Crate"),
     "check": ("labeldistill.cli.check", "compare a study with its committed reference band"),
     "audit": ("labeldistill.cli.audit", "does the same seed give the same bits on this machine: determinism"),
+    "recipe": ("labeldistill.cli.recipe", "where every setting of a full-size study stands in the released code"),
     "preflight": ("labeldistill.cli.preflight", "check a study before days of GPU: gradient paths, frozen teachers"),
     "parity": ("labeldistill.cli.parity", "compare the modules with recorded values of the released code"),
     "weights": ("labeldistill.cli.weights", "released checkpoints and start weights: list, import, export"),
