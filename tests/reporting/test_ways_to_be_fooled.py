@@ -117,7 +117,7 @@ SETTINGS: dict[str, tuple[Change, str]] = {
     "random start weights": (_random, "0676ba61 there, random weights here"),
     "augmentation": (_set("bev_augmentation.rotation_deg", [0, 0]), "bev_augmentation.rotation_deg"),
     "boxes with no points as truth": (_set("data.min_lidar_points", 0), "data.min_lidar_points 1 there, 0 here"),
-    "fewer devices, wider BatchNorm": (_set("devices_per_run", 1), "training.batch on one device 4 there, 16 here"),
+    "wider BatchNorm": (_set("student_training.batch_per_device", 8), "training.batch on one device 4 there, 8 here"),
     "the claim of full on the baseline": (
         _set("claims", {"baseline": "r50-3frames"}),
         "terms.response 1.0 there, none",
