@@ -1,4 +1,4 @@
-"""Averages over the processes of a distributed run; every function is the identity in a single process."""
+"""Reductions over the processes of a distributed run; every function is the identity in a single process."""
 
 import torch
 import torch.distributed as dist
@@ -23,3 +23,12 @@ def reduce_mean(value: Tensor) -> Tensor:
     mean = value.detach().clone().to(torch.float32) / size
     dist.all_reduce(mean)
     return mean.to(value.dtype) if value.is_floating_point() else mean
+
+
+def reduce_max(value: Tensor) -> Tensor:
+    """Largest `value` of all processes, element by element and without gradient."""
+    if world_size() == 1:
+        return value
+    largest = value.detach().clone()
+    dist.all_reduce(largest, dist.ReduceOp.MAX)
+    return largest

@@ -84,7 +84,6 @@ class TrainingModule(pl.LightningModule):
         set_threads()
         self.model.train()
         self.session.begin(self.trainer.optimizers[0], self.trainer.precision_plugin)
-        self.session.stop.install()
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """The sum of the model's weighted losses; randomness follows from (seed, step, micro-batch, rank)."""

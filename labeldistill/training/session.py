@@ -13,7 +13,7 @@ from torch import Tensor
 
 from labeldistill.config.run_files import EVENTS
 from labeldistill.errors import InputError
-from labeldistill.ops.distributed import world_size
+from labeldistill.ops.distributed import reduce_max, world_size
 from labeldistill.training.checkpoint import load_checkpoint, save_checkpoint
 from labeldistill.training.curves import Curves
 from labeldistill.training.ema import NO_RAMP, Ema
@@ -82,6 +82,8 @@ class Session:
     def begin(self, optimizer: torch.optim.Optimizer, precision: Any) -> None:
         """Bring model, optimiser, EMA and scaler to where the checkpoint left them; the model is on its device.
 
+        From here on a signal ends the run after the step under way, with a checkpoint.
+
         Raises:
             InputError: the processes of the run see different checkpoints.
         """
@@ -103,9 +105,10 @@ class Session:
             self._saved = None
         self.hosts = _gathered(socket.gethostname())
         self._agree()
+        self.optimizer, self.precision = optimizer, precision
+        self.stop.install()  # whoever reads the first event may send a signal
         if self.is_main:
             self._announce()
-        self.optimizer, self.precision = optimizer, precision
 
     def _agree(self) -> None:
         """Machines that do not see the same folder would go on from different steps, and average that."""
@@ -190,16 +193,18 @@ class Session:
         return [float(self.step + 1), float(self.step // self.length.steps_per_epoch), base]
 
     def _step_values(self) -> Tensor:
-        """Total, terms, gradient norm, number of the signal that asked to stop; over all processes."""
+        """Total, terms, gradient norm, number of the signal that asked to stop; over all processes.
+
+        Where processes got different signals, all of them stop by the one of the largest number: SIGTERM before SIGUSR1
+        before SIGINT.
+        """
         assert self._sums is not None
         means = self._sums / self.length.accumulation
         norm = self._norm if self._norm is not None else means.new_zeros(())
-        asked = means.new_tensor(float(self.stop.signum))
-        size = world_size()
-        if size > 1:
-            packed = torch.cat([means, asked[None]])
-            dist.all_reduce(packed)
-            means, asked = packed[:-1] / size, packed[-1] / size
+        if (size := world_size()) > 1:
+            dist.all_reduce(means)
+            means = means / size
+        asked = reduce_max(means.new_tensor(float(self.stop.signum)))
         self._sums = self._norm = None
         return torch.cat([means, norm.to(means.device)[None], asked[None]])
 
@@ -229,8 +234,6 @@ class Session:
             raise Diverged(f"the loss is {total} at step {step} (terms: {', '.join(bad) or 'only their sum'})")
 
     def _give_way(self, signum: int) -> None:
-        if world_size() > 1 and signum not in {15, 10, 2}:  # processes that got different signals: a mean of them
-            signum = self.stop.signum or 15
         self.save()
         if self.is_main:
             self.events.write("stopped", step=self.step, steps=self.length.steps, signal=signum)

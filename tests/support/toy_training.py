@@ -1,7 +1,7 @@
 """A toy run for the training tests, importable and a script: `python toy_training.py FOLDER '{"steps": 9}'`.
 
 Options (JSON): any training setting; `kill_at` and `kill_in_checkpoint` (step at which the process kills itself),
-`killed_rank`, `signal_at` [step, number], `signalled_rank`, `nan_at`, `file_limit_bytes`, `unseeded`, `devices`,
+`killed_rank`, `signal_at` [step, {rank: number}], `signal_on_start`, `nan_at`, `file_limit_bytes`, `unseeded`, `devices`,
 `nodes`, `folders` (one a node), `frozen`, `sleep_s`.
 """
 
@@ -118,7 +118,7 @@ def toy_job(out_dir: Path, **options: Any) -> TrainingJob:
 
 def _planted_faults(options: dict[str, Any]) -> None:
     """Wrap the session so that the process kills itself or gets a signal at a step of this process."""
-    from labeldistill.training import checkpoint, session
+    from labeldistill.training import checkpoint, event_log, session
 
     def kill() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -126,14 +126,22 @@ def _planted_faults(options: dict[str, Any]) -> None:
     end_step, rank = session.Session.end_step, options.get("rank", 0)
 
     def ended(self: Any) -> None:
-        at, number = options.get("signal_at", (None, 0))
-        if self.step + 1 == at and rank == options.get("signalled_rank", 0):
-            os.kill(os.getpid(), number)
+        at, numbers = options.get("signal_at", (None, {}))
+        if self.step + 1 == at and str(rank) in numbers:
+            os.kill(os.getpid(), numbers[str(rank)])
         end_step(self)
         if self.step == options.get("kill_at") and options.get("killed_rank", rank) == rank:
             kill()
 
     session.Session.end_step = ended  # type: ignore[method-assign]
+    write = event_log.EventLog.write
+
+    def written(self: Any, event: str, **values: Any) -> None:
+        write(self, event, **values)
+        if event in ("started", "resumed") and "signal_on_start" in options:
+            os.kill(os.getpid(), options["signal_on_start"])
+
+    event_log.EventLog.write = written  # type: ignore[method-assign]
     save = torch.save
 
     def half_saved(value: dict[str, Any], stream: Any) -> None:

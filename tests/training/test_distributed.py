@@ -70,9 +70,24 @@ def test_a_signal_to_one_process_stops_all_with_a_checkpoint(
 ) -> None:
     folder = tmp_path / "run"
     options = {**OPTIONS, "devices": 2, "sync_batchnorm": True}
-    assert toy_run(folder, signal_at=[6, 15], signalled_rank=rank, **options) == 143
+    assert toy_run(folder, signal_at=[6, {rank: 15}], **options) == 143
     assert toy_run(folder, **options) == 0
     assert_the_same(folder, both[1])
+
+
+@pytest.mark.parametrize(
+    ("numbers", "code"),
+    [({0: 15, 2: 15}, 143), ({0: 10, 1: 15, 2: 2}, 143), ({1: 2}, 130)],
+    ids=["two of three", "three different ones", "one of three"],
+)
+def test_three_processes_stop_by_a_signal_that_was_sent(
+    toy_run: ToyRun, tmp_path: Path, numbers: dict[int, int], code: int
+) -> None:
+    """The mean over three ranks of two SIGTERM (15) and none would be SIGUSR1 (10)."""
+    folder = tmp_path / "run"
+    assert toy_run(folder, devices=3, batch=6, steps=4, signal_at=[2, numbers]) == code
+    stopped = read_events(folder / "events.jsonl")[-1]
+    assert (stopped["event"], stopped["signal"], stopped["step"]) == ("stopped", code - 128, 2)
 
 
 # -- two machines: processes that know of each other by an address alone ----------------------------------------------
@@ -119,7 +134,7 @@ def test_a_signal_to_the_other_machine_stops_both_with_a_checkpoint(
     toy_run: ToyRun, tmp_path: Path, both: tuple[Path, Path]
 ) -> None:
     options = {**OPTIONS, "nodes": 2, "sync_batchnorm": True}
-    assert toy_run(tmp_path / "run", signal_at=[6, 15], signalled_rank=1, **options) == 143
+    assert toy_run(tmp_path / "run", signal_at=[6, {1: 15}], **options) == 143
     assert toy_run(tmp_path / "run", **options) == 0
     assert_the_same(tmp_path / "run", both[1])
     assert events(tmp_path / "run") == ["started", "stopped", "resumed", "finished"]

@@ -74,7 +74,7 @@ def test_resumes_with_worker_processes(toy_run: ToyRun, tmp_path: Path, whole: P
 )
 def test_asked_to_stop_keeps_a_checkpoint(toy_run: ToyRun, tmp_path: Path, whole: Path, number: int, code: int) -> None:
     folder = tmp_path / "run"
-    assert toy_run(folder, signal_at=[8, number]) == code
+    assert toy_run(folder, signal_at=[8, {"0": number}]) == code
     assert events(folder) == ["started", "stopped"]
     assert "goes on from there" in Path(f"{folder}.stderr").read_text()
     finish(toy_run, folder)
@@ -82,11 +82,22 @@ def test_asked_to_stop_keeps_a_checkpoint(toy_run: ToyRun, tmp_path: Path, whole
     assert [e["step"] for e in read_events(folder / "events.jsonl") if e["event"] == "resumed"] == [8]
 
 
+def test_a_signal_sent_on_reading_the_first_event_keeps_a_checkpoint(
+    toy_run: ToyRun, tmp_path: Path, whole: Path
+) -> None:
+    folder = tmp_path / "run"
+    for _ in range(2):  # a run that starts, and one that goes on
+        assert toy_run(folder, signal_on_start=signal.SIGTERM) == 143
+    assert events(folder) == ["started", "stopped", "resumed", "stopped"]
+    finish(toy_run, folder)
+    assert_same(folder, whole)
+
+
 def test_a_full_disk_is_a_clear_error_and_keeps_the_last_checkpoint(
     toy_run: ToyRun, tmp_path: Path, whole: Path
 ) -> None:
     folder = tmp_path / "run"
-    assert toy_run(folder, signal_at=[5, signal.SIGTERM]) == 143
+    assert toy_run(folder, signal_at=[5, {"0": signal.SIGTERM}]) == 143
     before = (folder / "checkpoint" / "state.pt").read_bytes()
     assert toy_run(folder, file_limit_bytes=5000) == 2
     message = Path(f"{folder}.stderr").read_text()
