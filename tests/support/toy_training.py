@@ -1,8 +1,8 @@
 """A toy run for the training tests, importable and a script: `python toy_training.py FOLDER '{"steps": 9}'`.
 
 Options (JSON): any training setting; `kill_at` and `kill_in_checkpoint` (step at which the process kills itself),
-`killed_rank`, `signal_at` [step, {rank: number}], `signal_on_start`, `nan_at`, `file_limit_bytes`, `unseeded`, `devices`,
-`nodes`, `folders` (one a node), `frozen`, `sleep_s`.
+`killed_rank`, `signal_at` [step, {rank: number}], `signal_on_start`, `nan_at`, `file_limit_bytes`, `unseeded`,
+`devices`, `nodes`, `folders` (one a node), `frozen`, `sleep_s`.
 """
 
 import json
