@@ -14,10 +14,10 @@ class ModuleAudit:
     """One module in both trainings.
 
     Attributes:
-        module: its name, empty for the model's own code and the optimiser.
-        forward: operator calls compared in the forward pass; `forward_differ`: those with other bits.
+        module: name; empty for the model's own code and the optimiser.
+        forward: operator calls compared in the forward pass; `forward_differ`: those with different bits.
         backward: likewise in its backward pass.
-        state_differs: whether one of its own parameters or buffers ends with other bits.
+        state_differs: whether one of its own parameters or buffers ends with different bits.
     """
 
     module: str
@@ -29,22 +29,22 @@ class ModuleAudit:
 
     @property
     def identical(self) -> bool:
-        """Whether nothing of it differs."""
+        """Whether nothing in it differs."""
         return not (self.forward_differ or self.backward_differ or self.state_differs)
 
 
 @dataclass(frozen=True)
 class Audit:
-    """What two trainings of one seed had in common.
+    """Comparison of two trainings with one seed.
 
     Attributes:
-        steps: optimiser steps of each.
+        steps: optimiser steps per training.
         calls: operator calls compared.
         identical: every operator gave the same bits, and the weights at the end are the same.
-        first: the first call whose result differs (or that the other training did not make), None if there is none.
-        other: the call that the second training made in its place, if that was another one.
-        by_module: every module; those that differ stand first, in the order in which they began to.
-        losses: total loss of every step, of both trainings.
+        first: the first call whose result differs (or that the other training did not make); None if there is none.
+        other: the call that the second training made instead, if it was a different one.
+        by_module: every module; those that differ come first, in the order in which they began to differ.
+        losses: total loss per step of both trainings.
     """
 
     steps: int
@@ -57,7 +57,7 @@ class Audit:
 
     @property
     def modules(self) -> list[str]:
-        """Modules of which something differs, in the order in which they began to."""
+        """Modules that differ, in the order in which they began to differ."""
         return [row.module for row in self.by_module if not row.identical]
 
     def sentence(self) -> str:
@@ -65,16 +65,16 @@ class Audit:
         if self.identical:
             return f"bit-identical: {self.calls} operator calls in {self.steps} steps"
         if self.first is None:
-            return "the weights differ, though no operator that was seen does"
+            return "the weights differ, although no recorded operator does"
         found = f"first difference in step {self.first.step + 1}: {self.first}"
         return found if self.other is None else f"{found}; the other training ran {self.other}"
 
 
 def audit(build: Callable[[], TrainingJob], steps: int = 3) -> Audit:
-    """Train what `build` makes twice for `steps` optimiser steps, in this process, under the run's determinism level.
+    """Train the job that `build` returns twice for `steps` optimiser steps, in this process, at its determinism level.
 
     Args:
-        build: makes the job afresh, with the same seed each time; nothing is written into its folder.
+        build: returns a new job with the same seed each time; nothing is written into its folder.
         steps: optimiser steps.
 
     Raises:
@@ -90,7 +90,7 @@ def audit(build: Callable[[], TrainingJob], steps: int = 3) -> Audit:
 
 
 def _compared(ours: Sequence[Call], theirs: Sequence[Call]) -> tuple[list[tuple[Call, bool]], Call | None, Call | None]:
-    """Calls in pairs with whether they differ, up to where the trainings part ways; the first difference."""
+    """Pairs of calls and whether they differ, up to where the trainings diverge; and the first difference."""
     pairs: list[tuple[Call, bool]] = []
     first: Call | None = None
     for a, b in zip(ours, theirs, strict=False):

@@ -21,7 +21,7 @@ from labeldistill.training.weights_file import read_weights, weights_path
 
 SMALL_IMAGE_PX = (32, 96)
 SMALL_CELLS = 16
-"""Of a BEV side."""
+"""Most cells along a side of the BEV grid."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class DryRun:
 def small(run: RunSettings) -> RunSettings:
     """The run with the same networks on images of at most 32 x 96 px and at most 16 x 16 BEV cells.
 
-    Channels, frames, terms and switches stay, so that what is true of them here is true of the run.
+    Channels, frames, terms and switches are unchanged, so findings about them hold for the run.
     """
     grid = run.grid.model_copy(update={name: _fewer(getattr(run.grid, name)) for name in ("x_m", "y_m")})
     changes: dict[str, object] = {"grid": GridSettings.model_validate(grid.model_dump())}
@@ -106,7 +106,7 @@ def prepare(
 
 
 def _loaded(model: nn.Module, run: RunSettings, file: Path) -> str:
-    """Load a run's weights into a model whose image and grid may have been made smaller: its geometry stays."""
+    """Load a run's weights into a model with a possibly smaller image and grid, whose geometry buffers are kept."""
     state, about = read_weights(file)
     own = model.state_dict()
     kept = {**state, **{name: own[name] for name in state if name.endswith(GEOMETRY)}}

@@ -1,4 +1,4 @@
-"""Which channel group of which frame receives gradient from which loss term, measured on a batch."""
+"""Which channel group of which frame receives gradient from which loss term, measured on one batch."""
 
 import copy
 from collections.abc import Iterator, Sequence
@@ -24,9 +24,9 @@ class ChannelGradient:
         compared_at: the scale at which a feature term compares; None for other terms.
         scale: 0: BEV maps of the frames; 1: the trunk's first stage.
         frame_offset: key-frame offset of the channels at scale 0; None at scale 1, which mixes the frames.
-        group: channel group under the run's partition, `all` where the run has none.
+        group: channel group under the run's partition; `all` without a partition.
         gradient: L2 norm of the weighted term's gradient there.
-        trains: whether parameters of the student lie behind these channels and the gradient is not zero.
+        trains: whether these channels depend on parameters of the student and the gradient is not zero.
     """
 
     term: Term
@@ -57,10 +57,10 @@ class GradientAudit:
 
 
 def gradient_audit(model: DistilledStudent, batch: Batch) -> GradientAudit:
-    """Measure where each term of the model's row sends gradient, in train mode; the model itself is left alone.
+    """Measure where each loss term of the model sends gradient, in train mode, without changing the model.
 
     In the release with three frames, the LiDAR group at scale 0 is the second frame, whose BEV map is computed
-    without gradient: that comparison trains nothing but its adaptor.
+    without gradient, so that comparison trains only its adaptor.
     """
     model = copy.deepcopy(model).train()
     seen = model.term_inputs(batch)
@@ -84,7 +84,7 @@ def _norm(gradients: Sequence[Tensor]) -> float:
 
 
 def _sources(model: DistilledStudent, seen: TermInputs) -> Iterator[tuple[Term, int | None, Tensor]]:
-    """Every weighted term; the feature terms one scale at a time."""
+    """Every weighted term; feature terms are split by scale."""
     group_of = {term: group for term in model.terms if (group := term_spec(term).group) is not None}
     whole = {term: weight for term, weight in model.terms.items() if term not in group_of}
     for term, value in weighted_terms(whole, seen, model.term_options).items():

@@ -14,7 +14,7 @@ from torch.utils._pytree import tree_leaves
 
 from labeldistill.checks.short_run import Phase
 
-# Their results are memory that nobody has written yet.
+# Their results are uninitialised memory.
 _UNWRITTEN = ("aten.empty", "aten.new_empty", "aten.resize", "aten._unsafe_view")
 
 
@@ -25,9 +25,9 @@ class Call:
     Attributes:
         step: optimiser step, from 0.
         phase: forward, backward or optimizer.
-        module: that ran, or whose backward pass ran; empty for the model's own code, the losses and the optimiser.
-        operator: as torch names it.
-        checksum: of its results.
+        module: the module that ran, or whose backward pass ran; empty for the model's own code, losses and optimiser.
+        operator: torch's name.
+        checksum: checksum of its results.
     """
 
     step: int
@@ -51,13 +51,13 @@ class Call:
 
 
 def checksum(value: Tensor) -> int:
-    """A number that two tensors share only if (as good as certainly) their bits are the same."""
+    """A number that two tensors share almost certainly only if their bits are the same."""
     flat = value.detach().contiguous().cpu()
     return zlib.crc32(flat.flatten().view(torch.uint8).numpy().tobytes()) if flat.numel() else 0
 
 
 class OperatorRecorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Notes a checksum of everything that operators return, and which module they belong to."""
+    """Records a checksum of every operator's result, and the module that it belongs to."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -86,18 +86,18 @@ class OperatorRecorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self._known.clear()
 
     def entered(self, name: str, inputs: object) -> None:
-        """A module begins: what led to its inputs belongs to the module around it."""
+        """A module begins: what computed its inputs belongs to the module around it."""
         self._claim(inputs, self.module)
         self._stack.append(name)
         self.module = name
 
     def left(self, outputs: object) -> None:
-        """A module ends: what led to its outputs, and nobody has claimed yet, is its own."""
+        """A module ends: what computed its outputs and is not yet claimed belongs to it."""
         self._claim(outputs, self._stack.pop())
         self.module = self._stack[-1] if self._stack else ""
 
     def _claim(self, values: object, module: str) -> None:
-        """Let the autograd nodes behind `values` say whose backward pass it is when they run."""
+        """Mark the autograd nodes behind `values` so that they report their module's backward pass."""
         nodes = [leaf.grad_fn for leaf in tree_leaves(values) if isinstance(leaf, Tensor)]
         while nodes:
             node = nodes.pop()
@@ -112,14 +112,14 @@ class OperatorRecorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def _is_view(func: Any) -> bool:
-    """Whether an operator only looks at its input in another way; the input may be memory that is unwritten."""
+    """Whether an operator returns a view of its input, which may be uninitialised memory."""
     aliases = [returned.alias_info for returned in func._schema.returns]
     return any(alias is not None and not alias.is_write for alias in aliases)
 
 
 @contextmanager
 def named_modules(model: nn.Module, recorder: OperatorRecorder) -> Iterator[None]:
-    """While it lasts, the recorder knows which module runs."""
+    """A context in which the recorder knows which module runs."""
 
     def before(name: str) -> Callable[..., None]:
         return lambda module, inputs: recorder.entered(name, inputs)

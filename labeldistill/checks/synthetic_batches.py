@@ -1,4 +1,4 @@
-"""Key frames of random numbers in a run's shapes: for checks that need a batch but no data set."""
+"""Key frames of random numbers with a run's shapes, for checks that need a batch but no data set."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -27,7 +27,7 @@ DEPTH_COVER = 0.03
 class SyntheticItems:
     """A training split of noise: images, depth maps, points and boxes where the run's terms want them.
 
-    An item is a batch of one; what it holds depends on (seed, epoch, index) alone, as in a real split.
+    An item is a batch of one; its content depends only on (seed, epoch, index), as in a real split.
     """
 
     def __init__(self, run: RunSettings, samples: int = SAMPLES) -> None:
@@ -54,7 +54,7 @@ class SyntheticItems:
         return Batch(images, cameras, depth, points, [boxes], [labels], [f"synthetic-{epoch}-{index}"])
 
     def collate(self, items: Sequence[Batch]) -> Batch:
-        """Batches of one to one batch."""
+        """Combine batches of one into one batch."""
         cameras = [item.cameras for item in items if item.cameras is not None]
         return Batch(
             images=_joined([item.images for item in items]),
@@ -94,7 +94,7 @@ def _tensor(values: Array) -> Tensor:
 
 
 def _cameras(frames: int, height: int, width: int) -> CameraMatrices:
-    """Six cameras 1.5 m above the ground that look all round, 60 degrees from one to the next."""
+    """Six cameras 1.5 m above the ground that look in all directions, 60 degrees apart."""
     views = len(CAMERAS)
     intrinsics = torch.eye(4)
     intrinsics[0, 0] = intrinsics[1, 1] = 0.8 * width

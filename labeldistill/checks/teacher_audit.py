@@ -1,4 +1,4 @@
-"""The teacher audit: what some steps of student training do to the weights and buffers of the frozen networks."""
+"""The teacher audit: how some steps of student training change weights and buffers of the frozen networks."""
 
 from dataclasses import dataclass
 
@@ -21,9 +21,9 @@ class FrozenPart:
         part: `centerpoint` (the LiDAR teacher) or `label_encoder`.
         before: SHA-256 of its weights and of its buffers (BatchNorm statistics) before training.
         after: the same afterwards.
-        buffers: how many floating-point buffers it has.
-        drifted: how many of them changed.
-        largest_drift: largest change of one of them, relative to its norm before (a buffer of zeros counts as 1).
+        buffers: number of its floating-point buffers.
+        drifted: number of them that changed.
+        largest_drift: largest change of a buffer, relative to its norm before (1 for a buffer of zeros).
     """
 
     part: str
@@ -48,7 +48,7 @@ def teacher_audit(job: TrainingJob, steps: int = 2) -> list[FrozenPart]:
     """Train a student job in place for some optimiser steps and compare its frozen parts before and after.
 
     Args:
-        job: of a student run; a row of terms without teachers has no frozen part.
+        job: a student run; without teachers it has no frozen part.
         steps: optimiser steps.
 
     Raises:
@@ -75,7 +75,7 @@ def _buffers(job: TrainingJob, part: str) -> dict[str, Tensor]:
 
 
 def _drifts(before: dict[str, Tensor], after: dict[str, Tensor]) -> list[float]:
-    """Relative change of every buffer; a change to or from what is not finite counts as infinite."""
+    """Relative change of every buffer; a change to or from a value that is not finite counts as infinite."""
     drifts = []
     for name, old in before.items():
         if torch.equal(old, after[name]):

@@ -1,7 +1,8 @@
-"""From a head's boxes (ego frame) to nuScenes' boxes (global frame), with the released rules for attributes.
+"""From the head's boxes (ego frame) to nuScenes' boxes (global frame), with attributes chosen as in the release.
 
-Rules: det_evaluators.py of the released code, quirk 46: width and length swap places, one attribute per class, chosen
-by whether the global xy speed exceeds 0.2 m/s.
+Source: det_evaluators.py of the released code, quirk 46: width and length are swapped, and each class has one
+    attribute,
+chosen by whether the global xy speed exceeds 0.2 m/s.
 """
 
 from collections.abc import Sequence
@@ -37,13 +38,13 @@ def predictions_from_detections(
     *,
     meta: dict[str, Any] | None = None,
 ) -> Predictions:
-    """Turn decoded boxes (ego frame) into predictions (global frame), by the released formatting rules.
+    """Turn decoded boxes (ego frame) into predictions (global frame), formatted as in the release.
 
     Args:
         detections: one per sample; boxes [n, 9] x, y, z, length, width, height, yaw, vx, vy in the ego frame.
-        tokens: sample token of each; the boxes of a repeated token go to its first appearance.
+        tokens: sample token of each; the boxes of a repeated token are added to its first appearance.
         ego2global: [B, 4, 4] rigid transforms, metres.
-        meta: the official file's block `meta`; None: camera only.
+        meta: the block `meta` of the official format; None: camera only.
 
     Returns:
         Predictions of the samples named by `tokens`.
@@ -61,7 +62,15 @@ def predictions_from_poses(
     *,
     meta: dict[str, Any] | None = None,
 ) -> Predictions:
-    """As `predictions_from_detections`, with poses as quaternions [B, 4] (any length, sign kept) and metres [B, 3]."""
+    """As `predictions_from_detections`, with poses instead of matrices.
+
+    Args:
+        detections: one per sample; boxes [n, 9] in the ego frame.
+        tokens: sample token of each.
+        rotations: [B, 4] quaternions of the ego poses in the global frame, of any length; the sign is kept.
+        translations: [B, 3] metres.
+        meta: the block `meta` of the official format; None: camera only.
+    """
     parts = [
         _one_sample(found, token, rotations[index], translations[index], dict(meta or CAMERA_ONLY))
         for index, (found, token) in enumerate(zip(detections, tokens, strict=True))

@@ -1,4 +1,4 @@
-"""Detections of a finished run on a split, with its raw and with its EMA weights."""
+"""Detections of a finished run on a split, with raw and with EMA weights."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -26,20 +26,20 @@ from labeldistill.training.recipe import build_model, load_state
 from labeldistill.training.weights_file import WeightsName, read_about, read_weights, weights_path
 
 BATCH = 8
-"""Key frames at once, unless a device takes fewer in training."""
+"""Key frames per batch, unless training uses fewer per device."""
 
 
 def predict(run: LocatedRun, split: str, out_dir: Path, execution: Execution) -> None:
     """Write `predictions-<weights>.parquet` of `split` for each kind of weights; its metadata holds the run key.
 
-    A teacher detects in LiDAR, a student in images, a label encoder turns ground truth into boxes (it needs its
-    teacher). A run that diverged has no boxes anywhere. With several devices each has a process of its own and every
-    Nth batch; the files are the same to the last bit on devices of one kind.
+    A teacher detects in LiDAR points, a student in images; a label encoder decodes ground truth into boxes (and needs
+    its teacher). A diverged run has no boxes at all. With N devices, each has its own process and every Nth batch; the
+    files are bit-identical on devices of one kind.
 
     Args:
         run: a finished run.
         split: the study's name of the split.
-        out_dir: made when missing.
+        out_dir: output folder, created if missing.
         execution: device and number of devices.
 
     Raises:
@@ -56,7 +56,7 @@ def predict(run: LocatedRun, split: str, out_dir: Path, execution: Execution) ->
 
 @dataclass(frozen=True)
 class _Work:
-    """What one process needs to know; called with its share it detects, batch by batch, with both weights."""
+    """The work of one process: called with its share, it detects batch by batch with both kinds of weights."""
 
     run: LocatedRun
     split: str
@@ -84,7 +84,7 @@ class _Work:
         return parts
 
     def _shown(self, batches: DataLoader[Any], samples: int, share: Share) -> Iterator[Batch]:
-        """The batches, with a bar over this share; the first process shows its own for all."""
+        """The batches, with a progress bar; the first process shows its own on behalf of all."""
         bar = StepBar(f"predict {self.run.settings.stage}", samples, show=False if share.rank else self.progress)
         try:
             for batch in batches:
@@ -96,7 +96,7 @@ class _Work:
 
 
 def load_run(run: LocatedRun, weights: WeightsName) -> tuple[nn.Module, dict[str, Any]]:
-    """A finished run's model in eval mode, ready to detect, and the metadata of its weights.
+    """The model of a finished run in eval mode, and the metadata of its weights.
 
     Raises:
         InputError: weights that are missing, damaged, of another run key or another stage.
@@ -112,7 +112,7 @@ def load_run(run: LocatedRun, weights: WeightsName) -> tuple[nn.Module, dict[str
 
 
 def _batches(run: RunSettings, dataset: KeyFrameDataset, share: Share) -> tuple[DataLoader[Any], int]:
-    """The share's batches and how many samples they hold."""
+    """The batches of a share, and their number of samples."""
     size = min(run.training.batch_per_device or BATCH, BATCH)
     dealt = share.batches(len(dataset), size)
     workers = run.training.loader_workers
@@ -125,7 +125,7 @@ def _predictions(run: RunSettings, boxes: Any, batch: Batch) -> Predictions:
 
 
 def _sensors(stage: Stage) -> dict[str, bool]:
-    """The official file's block `meta`: which inputs the detections of a stage were made from."""
+    """The block `meta` of the official format: the inputs that the detections of a stage use."""
     return {name: name.removeprefix("use_") in STAGES[stage].sensors for name in CAMERA_ONLY}
 
 

@@ -1,6 +1,6 @@
-"""Work on the batches of a split shared out among processes of this machine, one a device, and put together again.
+"""Dividing the batches of a split among processes of this machine, one per device, and merging their results.
 
-Batches are dealt out whole, in turn: what is computed of a batch does not depend on how many processes there are.
+Whole batches are dealt out in turn, so what is computed from a batch does not depend on the number of processes.
 """
 
 import multiprocessing
@@ -28,18 +28,18 @@ class Share:
     processes: int = 1
 
     def batches(self, samples: int, size: int) -> list[list[int]]:
-        """Indices of its batches of up to `size` samples; over all shares each of `samples` occurs once."""
+        """Indices of its batches of up to `size` samples; over all shares, each of `samples` occurs once."""
         starts = range(0, samples, size)[self.rank :: self.processes]
         return [list(range(start, min(start + size, samples))) for start in starts]
 
 
 def in_shares(work: Callable[[Share], list[T]], processes: int) -> list[T]:
-    """Do `work` (one result a batch; picklable where processes > 1) for every share; results in the batches' order.
+    """Do `work` (one result per batch; picklable if processes > 1) for every share; returns results in batch order.
 
-    The first failure ends the other processes; so does the end of this one, however it comes.
+    The first failure ends the other processes, and so does the end of this one.
 
     Raises:
-        LabelDistillError: of `work`, as it was raised there; a process that was killed.
+        LabelDistillError: raised by `work`, or a process was killed.
     """
     if processes == 1:
         return work(Share())
@@ -48,8 +48,9 @@ def in_shares(work: Callable[[Share], list[T]], processes: int) -> list[T]:
     with ProcessPoolExecutor(processes, mp_context=spawn, initializer=_end_when_closed, initargs=(receiver,)) as pool:
         try:
             running = [pool.submit(work, Share(rank, processes)) for rank in range(processes)]
-            # The pool watches the processes it had when it last looked, and each is started by the submission of its
-            # share: one more makes it look when all are there. Else the end of the last one is seen too late.
+            # The pool only watches processes that existed when it last looked, and each is started by submitting its
+            # share: one more submission makes it look when all exist. Otherwise it notices the end of the last one too
+            # late.
             pool.submit(int)
             done, _ = wait(running, return_when=FIRST_EXCEPTION)
             for ended in done:
@@ -62,10 +63,10 @@ def in_shares(work: Callable[[Share], list[T]], processes: int) -> list[T]:
 
 
 def interleaved(shares: Sequence[Sequence[T]]) -> list[T]:
-    """Results of all batches in their order, from each share's.
+    """Results of all batches in order, from those of each share.
 
     Raises:
-        ValueError: a share has more or fewer results than its batches can be.
+        ValueError: a share cannot have this number of results.
     """
     sizes = [len(share) for share in shares]
     if sizes != sorted(sizes, reverse=True) or sizes[0] - sizes[-1] > 1:
@@ -75,7 +76,7 @@ def interleaved(shares: Sequence[Sequence[T]]) -> list[T]:
 
 
 def _end_when_closed(receiver: Connection) -> None:
-    """End this process when the other end is closed: on purpose, or because the process that holds it is no more."""
+    """End this process when the other end is closed, on purpose or because the process holding it has ended."""
 
     def listen() -> None:
         with suppress(EOFError, OSError):

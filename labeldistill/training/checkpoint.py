@@ -1,7 +1,7 @@
-"""Checkpoints: everything that a run needs to go on as if it had never stopped.
+"""Checkpoints: everything that a run needs to resume as if it had never stopped.
 
-The last two are kept, each with a SHA-256 over itself. A damaged one is put aside, and the run goes on from the one
-before and says so.
+The last two are kept, each with its own SHA-256. A damaged one is set aside, and the run resumes from the one before
+and says so.
 """
 
 import hashlib
@@ -32,13 +32,13 @@ class _DamagedError(Exception):
 
 
 def save_checkpoint(out_dir: Path, state: dict[str, Any]) -> None:
-    """Write the run's checkpoint beside the last one, which becomes the one before; a kill at any time leaves one.
+    """Write the run's checkpoint and keep the previous one; a kill at any time leaves at least one of them.
 
     Raises:
-        InputError: the disk is full or can't be written; the former checkpoints are untouched.
+        InputError: the disk is full or can't be written; earlier checkpoints are untouched.
     """
     folder = out_dir / FOLDER
-    for orphan in folder.glob(f".{FILE}.*.part"):  # of a process that was killed while writing
+    for orphan in folder.glob(f".{FILE}.*.part"):  # left by a process that was killed while writing
         orphan.unlink(missing_ok=True)
     with written_whole(folder / FILE) as temporary:
         try:
@@ -51,12 +51,12 @@ def save_checkpoint(out_dir: Path, state: dict[str, Any]) -> None:
 
 
 def _keep_as_before(folder: Path) -> None:
-    """Make the last checkpoint the one before, without a moment in which it has neither name."""
+    """Rename the last checkpoint to the previous one; at no moment does it have neither name."""
     if (folder / FILE).is_file():
         (folder / BEFORE).unlink(missing_ok=True)
         try:
             os.link(folder / FILE, folder / BEFORE)
-        except OSError:  # a file system without links
+        except OSError:  # file system without hard links
             (folder / FILE).replace(folder / BEFORE)
 
 
@@ -64,7 +64,7 @@ def _sign(file: Path) -> None:
     """Put the SHA-256 of a zip file into its comment, so that every reader of zip files still reads it."""
     sha256 = _sha256(file, file.stat().st_size - 2)
     with file.open("r+b") as stream:
-        stream.seek(-2, 2)  # the length of the comment is the last thing in a zip file without one
+        stream.seek(-2, 2)  # a zip file without a comment ends with the length of the comment
         stream.write(_signature(sha256))
 
 
@@ -91,12 +91,12 @@ def _cause(error: BaseException) -> OSError:
 
 
 def load_checkpoint(out_dir: Path, run_key: str) -> dict[str, Any] | None:
-    """The run's last whole checkpoint on the CPU, None where there is none.
+    """The run's last intact checkpoint on the CPU; None if there is none.
 
-    A damaged one is put aside; the event log, and a line on stderr, say so.
+    A damaged one is set aside, which the event log and a line on stderr report.
 
     Raises:
-        InputError: none can be read, or it belongs to another run key or format.
+        InputError: none is readable, or it belongs to another run key or format.
     """
     folder, damage = out_dir / FOLDER, dict[str, str]()
     for name in (FILE, BEFORE):
@@ -113,7 +113,7 @@ def load_checkpoint(out_dir: Path, run_key: str) -> dict[str, Any] | None:
             _fall_back(out_dir, run_key, int(state["step"]), damage[FILE])
         return state
     for name, why in damage.items():
-        raise InputError(f"can't be read ({why}); delete it to start afresh", file=folder / name)
+        raise InputError(f"can't be read ({why}); delete it to start again", file=folder / name)
     return None
 
 
@@ -124,7 +124,7 @@ def _read(file: Path) -> dict[str, Any]:
             stream.seek(max(size, 0))
             signed = stream.read() == _signature(_sha256(file, size))
         if not signed:
-            raise _DamagedError("another SHA-256 than when it was written")
+            raise _DamagedError("its SHA-256 differs from when it was written")
         state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
     except _DamagedError:
         raise

@@ -1,4 +1,4 @@
-"""Three levels of determinism, and the number of threads, for the length of a run."""
+"""Three levels of determinism, and the number of threads, for the duration of a run."""
 
 import os
 from collections.abc import Iterator
@@ -18,8 +18,8 @@ THREADS_VARIABLE = "LABELDISTILL_THREADS"
 def determinism(level: Level) -> Iterator[None]:
     """Set torch's determinism and restore it afterwards.
 
-    off: nothing is asked for, cuDNN may choose kernels by timing. warn: deterministic kernels where they exist, a
-    warning where not. strict: an operator without a deterministic kernel ends the run.
+    off: no determinism; cuDNN may choose kernels by timing. warn: deterministic kernels where they exist, otherwise a
+    warning. strict: an operator without a deterministic kernel ends the run.
     """
     before = (torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled())
     cudnn = (torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark)

@@ -1,4 +1,4 @@
-"""Which device a run gets, and what it must not ask for."""
+"""The device of a run, and refusing one that does not exist."""
 
 import os
 import sys
@@ -13,10 +13,10 @@ Accelerator = Literal["cpu", "cuda"]
 
 
 def resolve_device(device: Device, devices: int = 1) -> Accelerator:
-    """The accelerator meant by `device`.
+    """The accelerator that `device` means.
 
     Raises:
-        InputError: a GPU is asked for where there is none, or more GPUs than there are.
+        InputError: more GPUs are asked for than exist.
     """
     if devices < 1:
         raise InputError(f"at least one device is needed, got {devices}", key="devices")
@@ -31,7 +31,7 @@ def resolve_device(device: Device, devices: int = 1) -> Accelerator:
 
 
 def usable_precision(precision: str, accelerator: Accelerator) -> str:
-    """fp16 is for GPUs: a CPU computes the same run in float32, and says so."""
+    """The precision to use: fp16 is for GPUs, so a CPU computes in float32 instead and says so."""
     if accelerator == "cpu" and precision == "16-mixed":
         if is_first():
             print("labeldistill: 16-mixed needs a GPU; this CPU run is in 32-true", file=sys.stderr)
@@ -40,17 +40,17 @@ def usable_precision(precision: str, accelerator: Accelerator) -> str:
 
 
 def local_rank() -> int:
-    """This process's number among those of a distributed run on this machine."""
+    """Rank of this process among those of a distributed run on this machine."""
     return int(os.environ.get("LOCAL_RANK", "0"))
 
 
 def node_rank() -> int:
-    """This machine's number among those of a distributed run."""
+    """Rank of this machine in a distributed run."""
     return int(os.environ.get("NODE_RANK", "0"))
 
 
 def is_first() -> bool:
-    """Whether this process is the one of a run that writes its files."""
+    """Whether this is the process that writes the files of the run."""
     return local_rank() == 0 and node_rank() == 0
 
 

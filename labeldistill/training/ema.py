@@ -8,15 +8,15 @@ import torch
 from torch import Tensor
 
 NO_RAMP = 2**60
-"""Where a counter starts so that the ramp has no effect."""
+"""Initial counter with which the ramp has no effect."""
 
 
 class Ema:
     """Average of every floating-point parameter and buffer; integer buffers keep their first value.
 
-    The decay after n updates is `decay * (1 - exp(-n / warmup_steps))`. The release sets the counter, before training,
-    to the number of samples of all epochs, so that its ramp never acts (callbacks/ema.py): start with `updates=NO_RAMP`
-    or that number for the same.
+    The decay after n updates is `decay * (1 - exp(-n / warmup_steps))`. Before training, the release sets
+    the counter to the number of samples of all epochs, so that its ramp has no effect (callbacks/ema.py);
+    `updates=NO_RAMP` does the same.
     """
 
     def __init__(
@@ -28,6 +28,15 @@ class Ema:
         updates: int = 0,
         include: Callable[[str], bool] = lambda name: True,
     ) -> None:
+        """Start an average.
+
+        Args:
+            state: state dict of the model, the first value of the average.
+            decay: limit of the decay after the ramp, in 0..1.
+            warmup_steps: time constant of the ramp, in updates.
+            updates: initial value of the counter.
+        include: whether the entry of a name belongs to the average.
+        """
         self.decay = decay
         self.warmup_steps = warmup_steps
         self.updates = updates
@@ -40,7 +49,7 @@ class Ema:
 
     @torch.no_grad()
     def update(self, state: Mapping[str, Tensor]) -> None:
-        """Take in a model's state dict after an optimiser step."""
+        """Update the average with a model's state dict after an optimiser step."""
         self.updates += 1
         decay = self.current_decay()
         averages = [self.state[k] for k in self._floating]
@@ -52,13 +61,13 @@ class Ema:
         return {"updates": self.updates, "state": self.state}
 
     def load_state_dict(self, saved: dict[str, Any]) -> None:
-        """Go on from a checkpoint; names and shapes must be the same.
+        """Resume from a checkpoint; names and shapes must be the same.
 
         Raises:
             KeyError: the saved average is of another model.
         """
         if set(saved["state"]) != set(self.state):
-            raise KeyError("the saved average holds other names")
+            raise KeyError("the saved average has other names")
         self.updates = int(saved["updates"])
         for name, value in saved["state"].items():
             self.state[name].copy_(value)

@@ -11,7 +11,7 @@ BEAT_EVERY_S = 5.0
 
 
 class EventLog:
-    """Appends events; heartbeats are written at most every few seconds, whatever the pace of the steps.
+    """Appends events; heartbeats are written at most every few seconds, however fast the steps are.
 
     A log that cannot be written never ends a run: a run must not fail because nobody can watch it.
     """
@@ -40,7 +40,7 @@ class EventLog:
 
 
 def read_events(path: Path) -> list[dict[str, Any]]:
-    """Events of a log, oldest first; a missing file has none, and a line cut off by a crash is passed over."""
+    """Events of a log, oldest first; a missing file has none, and a line truncated by a crash is skipped."""
     if not path.is_file():
         return []
     events = []

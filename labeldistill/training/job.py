@@ -1,4 +1,4 @@
-"""What a training loop needs to know, and what it says when it is done."""
+"""The input of a training loop, and what it reports when it is done."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,12 +20,12 @@ Device = str
 
 @dataclass(frozen=True)
 class LocatedRun:
-    """One run, where it lies and what it reads.
+    """One run: where it is stored and what it reads.
 
     Attributes:
-        settings: resolved.
-        key: its run key; artefacts of another key are refused.
-        folder: where its artefacts lie.
+        settings: resolved settings.
+        key: run key; artefacts of another key are refused.
+        folder: folder of its artefacts.
         infos: folder of the columnar index.
         parents: stage -> folder of the run whose weights this one starts from.
         weights: which weights it has; an adopted checkpoint has one kind.
@@ -41,13 +41,13 @@ class LocatedRun:
 
 @dataclass(frozen=True)
 class Execution:
-    """On what a run is carried out; nothing here changes its numbers on devices of one kind.
+    """The hardware that a run uses; nothing here changes its numbers on devices of one kind.
 
     Attributes:
-        device: auto takes a GPU if there is one.
+        device: auto uses a GPU if there is one.
         devices: processes on each machine, one per device.
-        nodes: machines; this one's number is NODE_RANK, the first one is at MASTER_ADDR and MASTER_PORT.
-        progress: show a progress bar; None: when stderr is a terminal.
+        nodes: number of machines; the rank of this one is NODE_RANK, the first is at MASTER_ADDR and MASTER_PORT.
+        progress: show a progress bar; None: if stderr is a terminal.
     """
 
     device: Device = "auto"
@@ -57,7 +57,7 @@ class Execution:
 
 
 class TrainingItems(Protocol):
-    """The training split: items whose augmentation depends on (seed, epoch, index) alone."""
+    """The training split; the augmentation of an item depends only on (seed, epoch, index)."""
 
     def __len__(self) -> int:
         """Number of key frames."""
@@ -66,7 +66,7 @@ class TrainingItems(Protocol):
         """One key frame as augmented in `epoch`."""
 
     def collate(self, items: Sequence[Any]) -> Any:
-        """Items to one batch with a method `to(device)`."""
+        """Combine items into one batch, which has a method `to(device)`."""
 
 
 @dataclass(frozen=True)
@@ -74,20 +74,20 @@ class TrainingJob:
     """One run, ready to be trained.
 
     Attributes:
-        run_key: stands in every artefact.
+        run_key: written into every artefact.
         stage: teacher, label-encoder or student.
-        seed: of order, augmentation and dropout.
-        training: length, optimiser, schedule, ...
+        seed: seed of order, augmentation and dropout.
+        training: length, optimiser, schedule and so on.
         model: has `losses(batch) -> dict of weighted scalars`.
         items: the training split.
         out_dir: run folder.
         settings: the resolved settings as JSON values, for the weights' metadata.
-        switches: those that act on the stage.
-        frozen: prefixes of the state's names that are neither trained nor saved (teachers inside a student).
-        device: auto takes a GPU if there is one.
+        switches: the switches that act on the stage.
+        frozen: prefixes of state names that are neither trained nor saved (teachers inside a student).
+        device: auto uses a GPU if there is one.
         devices: processes on each machine, one per device.
-        nodes: machines; this one's number is NODE_RANK, the first one is at MASTER_ADDR and MASTER_PORT.
-        progress: show a progress bar; None: when stderr is a terminal.
+        nodes: number of machines; the rank of this one is NODE_RANK, the first is at MASTER_ADDR and MASTER_PORT.
+        progress: show a progress bar; None: if stderr is a terminal.
     """
 
     run_key: str
@@ -107,7 +107,7 @@ class TrainingJob:
 
     @property
     def processes(self) -> int:
-        """Processes on all machines."""
+        """Number of processes on all machines."""
         return self.devices * self.nodes
 
     def released(self, switch: str) -> bool:
@@ -119,10 +119,10 @@ class TrainingJob:
         return not (self.frozen and name.startswith(self.frozen))
 
     def is_saved(self, name: str) -> bool:
-        """Whether a name of the model's state is saved: the trained part.
+        """Whether a name of the model's state is saved: the trained part, and some buffers of a label encoder.
 
-        A label encoder is decoded through its teacher's neck and head, whose BatchNorm statistics drift with it under
-        the released switch `teacher_mode`: it keeps the teacher's buffers as they became.
+        A label encoder is decoded through its teacher's neck and head, whose BatchNorm statistics drift during its
+        training under the released switch `teacher_mode`; the drifted buffers are saved with it.
         """
         return self.is_trained(name) or (self.stage == "label-encoder" and name in self._buffers)
 
@@ -133,20 +133,20 @@ class TrainingJob:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended, as JSON values throughout; the run record is built from it.
+    """How a run ended, in JSON values only; the run record is built from it.
 
     Attributes:
         status: finished, or diverged (the loss was not finite).
-        reason: in words, None when finished.
-        steps_done: optimiser steps.
-        length: what was asked for.
+        reason: why it diverged, in words; None when finished.
+        steps_done: number of optimiser steps.
+        length: the length that was asked for.
         optimisation: groups, effective learning rates, precision, EMA.
         losses: mean of every loss over the first and the last steps.
         usage: seconds, device-hours, memory, energy over all sessions of the run.
         frozen: hash of weights and of buffers of every frozen part, before and after.
-        weights: file name and SHA-256 of raw and EMA weights.
+        weights: file names and SHA-256 of raw and EMA weights.
         device: name of the device, and the number of processes.
-        warnings: what a reader of the numbers should know.
+        warnings: caveats for readers of the numbers.
     """
 
     status: Literal["finished", "diverged"]

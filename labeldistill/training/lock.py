@@ -1,4 +1,4 @@
-"""One process (group) a run folder: a second one stops with a message that names the first."""
+"""One process (group) per run folder: a second one stops with a message that names the first."""
 
 import errno
 import fcntl
@@ -15,7 +15,7 @@ from labeldistill.errors import InputError
 
 """Name of the lock in a run's folder."""
 STALE_AFTER_S = 600.0
-"""Where the file system knows no locks: a lock of another host is stale when untouched for this long."""
+"""On file systems without locks, a lock of another host is stale when untouched for this many seconds."""
 
 _NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS}
 _held: set[Path] = set()
@@ -32,7 +32,7 @@ def _alive(pid: int) -> bool:
 
 
 class RunLock:
-    """Exclusive right to write into a folder, held until the process ends, however it ends.
+    """Exclusive right to write into a folder, held until the process ends, in whatever way.
 
     The lock is a POSIX record lock on a file: a killed process loses it, and forked loader workers do not inherit it.
     The file's text (pid, host, time) only serves the message.
@@ -67,7 +67,7 @@ class RunLock:
     def touch(self) -> None:
         """Show that the holder is alive, for file systems without locks."""
         if self._stream is not None:
-            with suppress(OSError):  # watching is not the work
+            with suppress(OSError):  # a failed touch must not end the run
                 os.utime(self._stream)
 
     def _acquired(self) -> int:
@@ -86,7 +86,7 @@ class RunLock:
                 return os.open(self.path, os.O_RDWR)
             if self.path.exists() and os.fstat(stream).st_ino == self.path.stat().st_ino:
                 return stream
-            os.close(stream)  # its holder removed the file between our open and our lock
+            os.close(stream)  # the holder removed the file between our open and our lock
 
     def _refusal(self, holder: dict[str, Any]) -> InputError:
         who = f"process {holder.get('pid', '?')} on {holder.get('host', '?')} since {holder.get('since', '?')}"
@@ -96,7 +96,7 @@ class RunLock:
 def wait_until_free(path: Path, every_s: float = 1.0) -> None:
     """Wait while another process of this machine holds a `RunLock`, and say so once.
 
-    Not for one of another machine: if that died, its lock may be held until somebody looks after the file system.
+    Processes of other machines are not waited for: if one died, its lock may be held until somebody repairs it.
     """
     told = False
     while (who := _held_by(path)) and who.get("host") == socket.gethostname():

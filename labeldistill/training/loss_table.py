@@ -30,11 +30,11 @@ class LossTable:
         self.rows.append(list(row))
 
     def state_dict(self) -> dict[str, list[str] | Tensor]:
-        """For a checkpoint."""
+        """State for a checkpoint."""
         return {"terms": list(self.terms), "rows": torch.tensor(self.rows, dtype=torch.float64)}
 
     def load_state_dict(self, state: dict[str, list[str] | Tensor]) -> None:
-        """Go on from a checkpoint."""
+        """Resume from a checkpoint."""
         self.terms = tuple(str(term) for term in state["terms"])
         rows = state["rows"]
         self.rows = rows.tolist() if isinstance(rows, Tensor) else []
@@ -51,7 +51,7 @@ class LossTable:
         return {"first": mean(self.rows[:rows]), "last": mean(self.rows[-rows:])}
 
     def write(self, path: Path) -> None:
-        """Write the CSV whole; nine digits give a float32 back exactly."""
+        """Write the whole CSV; nine digits reproduce a float32 exactly."""
         lines = [",".join(self.columns)]
         lines += [",".join(f"{value:.9g}" for value in row) for row in self.rows]
         write_text(path, "\n".join(lines) + "\n")

@@ -1,4 +1,4 @@
-"""Which key frames each micro-batch of each process holds: a pure function of (seed, epoch, step, rank)."""
+"""The key frames of each micro-batch of each process: a pure function of (seed, epoch, step, rank)."""
 
 from collections.abc import Iterator
 
@@ -20,11 +20,21 @@ def epoch_order(seed: int, epoch: int, samples: int) -> list[int]:
 class MicroBatches:
     """Batch sampler: keys of every micro-batch that process `rank` sees from optimiser step `start` to the end.
 
-    A step takes the next `batch` indices of its epoch; they are dealt out to micro-batches, then to processes, so that
-    any number of processes trains on the same key frames at the same step. A split smaller than the batch is repeated.
+    A step takes the next `batch` indices of its epoch; they are dealt out to micro-batches, then to processes, so
+    that any number of processes trains on the same key frames in the same step. A split smaller than the batch is
+    repeated.
     """
 
     def __init__(self, length: Length, seed: int, *, rank: int = 0, world: int = 1, start: int = 0) -> None:
+        """Build the sampler of one process.
+
+        Args:
+            length: size of the run.
+            seed: seed of the run.
+            rank: number of the process, from 0.
+            world: number of processes.
+            start: first optimiser step.
+        """
         self.length, self.seed, self.rank, self.world, self.start = length, seed, rank, world, start
 
     def __len__(self) -> int:

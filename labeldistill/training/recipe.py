@@ -1,4 +1,4 @@
-"""The model and the items of a run: which stage builds what, and on whose weights."""
+"""The model and the items of a run, built by its stage on the weights of its parents."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,20 +22,20 @@ from labeldistill.training.seeding import derived_seed
 from labeldistill.training.weights_file import WeightsName, read_weights, weights_path
 
 CACHE_BYTES = 256 * 2**20
-"""Decoded images of a training split are kept in memory up to this size."""
+"""Decoded images of a training split are cached in memory up to this size."""
 
 GEOMETRY = ("voxel_size", "voxel_coord", "voxel_num", "frustum")
-"""Last parts of buffers that hold no weight but the image, depth bins and BEV grid that a model was built for."""
+"""Last parts of the names of buffers that describe image, depth bins and BEV grid instead of weights."""
 
 UNUSED = "unused."
-"""Prefix of what an imported file holds for the way back only: classifiers, heads that merely lent their losses."""
+"""Prefix of parts that an imported file holds only for export: classifiers, and heads of which only losses are used."""
 
 PARENT_WEIGHTS: WeightsName = "ema"
-"""As in the release: teacher and label encoder are the files that its EMA callback wrote."""
+"""As in the release, whose teacher and label encoder are files written by its EMA callback."""
 
 
 class SplitItems:
-    """A split of key frames, drawn by (epoch, index)."""
+    """A split of key frames, indexed by (epoch, index)."""
 
     def __init__(self, dataset: KeyFrameDataset) -> None:
         self.dataset = dataset
@@ -49,7 +49,7 @@ class SplitItems:
         return self.dataset.load(index, RandomState(MT19937(seeds)))
 
     def collate(self, items: Sequence[Item]) -> Batch:
-        """Items to a batch."""
+        """Combine items into a batch."""
         return self.dataset.collate(items)
 
 
@@ -57,7 +57,7 @@ def training_items(run: RunSettings, infos_dir: Path) -> SplitItems:
     """The training split.
 
     Raises:
-        InputError: an index that is missing or damaged, or a split it does not hold.
+        InputError: an index that is missing or damaged, or does not have the split.
     """
     infos = Infos.open(infos_dir, run.data.dataroot)
     pixels = int(infos.cameras.size_px.astype("int64").prod(axis=1).sum())
@@ -71,8 +71,8 @@ def build_model(run: RunSettings, parents: Mapping[Stage, Path] | None = None, *
     Args:
         run: resolved settings.
         parents: stage -> run folder of what it builds on (see `methods.parents_of`).
-        inference: the model only has to detect: a student then needs no parents, and nothing starts from pretrained
-            weights.
+        inference: the model is only used to detect: a student then needs no parents, and no pretrained weights are
+            loaded.
 
     Raises:
         InputError: a parent is missing, or was trained under other settings than this run's.
@@ -96,7 +96,7 @@ def _student(run: RunSettings, parents: Mapping[Stage, Path], inference: bool) -
         return build.from_settings(run)  # type: ignore[no-any-return]
     wanted = parents_of(run.stage, run.needs)
     taught = {stage: _parent(run, parents, stage) for stage in wanted}
-    # drawn last and from a seed of its own: every variant of a seed starts from the same student
+    # initialised last and from its own seed, so that every variant of a seed starts from the same student
     torch.manual_seed(derived_seed(run.seed, "init", "student"))
     model: nn.Module = build.from_settings(run, taught.get("teacher"), taught.get("label-encoder"))
     if run.student is not None:
@@ -118,13 +118,13 @@ def untrained_model(run: RunSettings) -> nn.Module:
 def load_pretrained(module: nn.Module, path: str | None, key: str, drop: tuple[str, ...] = ()) -> None:
     """Load a file that `labeldistill weights import` wrote (safetensors) into a module, strictly.
 
-    Where random weights are asked for by name, or nothing is said (see `check_start`), the module stays as it is.
+    If `path` is `random` or None (see `check_start`), the module is left unchanged.
 
     Args:
         module: the image backbone or the teacher.
         path: the file.
         key: the setting that names it.
-        drop: name prefixes that the module has no place for; parts that an import marks as unused are always dropped.
+        drop: prefixes of names to ignore; parts that the import marked as unused are always ignored.
 
     Raises:
         InputError: missing or unreadable file, unmatched names or shapes.
@@ -142,7 +142,7 @@ def load_pretrained(module: nn.Module, path: str | None, key: str, drop: tuple[s
 
 
 def check_start(run: RunSettings) -> None:
-    """Refuse a training that does not say what it starts from, or that would freeze random weights.
+    """Refuse a training whose initial weights are not specified, or that would freeze random weights.
 
     Raises:
         InputError: names the setting.
@@ -165,11 +165,11 @@ _AS_PARENT: dict[Stage, tuple[str, tuple[str, ...], str]] = {
         "label_encoder.",
     ),
 }
-"""Stage -> what its children hold of it, settings that must be theirs too, prefix of its names in its weights."""
+"""Stage -> the part that children hold, settings that must equal theirs, and the prefix of its names in its weights."""
 
 
 def _parent(run: RunSettings, parents: Mapping[Stage, Path], stage: Stage) -> nn.Module:
-    """What a run holds of a parent, with the parent's weights."""
+    """The part of a parent that a run holds, with the parent's weights."""
     if stage not in parents:
         name = stage.replace("-", " ")
         raise InputError(f"this run needs a trained {name}; none was given", key=name.replace(" ", "_"))
@@ -187,22 +187,24 @@ def _load_parent(
     if about["stage"] != stage:
         raise InputError(f"holds a {about['stage']}, not a {stage}", file=file, key="stage")
     if about.get("status") == "diverged":
-        raise InputError(f"this {stage} diverged; it can't teach anyone", file=file, key="status")
+        raise InputError(f"this {stage} diverged and can't be used as a teacher", file=file, key="status")
     asked = run.model_dump(mode="json")
     for part in same:
         if _compared(about["settings"].get(part)) != _compared(asked[part]):
-            raise InputError(f"this {stage} was trained with other settings than this run's", file=file, key=part)
+            raise InputError(
+                f"this {stage} was trained with settings other than those of this run", file=file, key=part
+            )
     own = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
     load_state(model, own, file)
 
 
 def _compared(settings: Any) -> Any:
-    """Settings without where the weights came from that they started with: moving a file changes nothing."""
+    """Settings without the origin of the initial weights: moving a file changes nothing."""
     return {k: v for k, v in settings.items() if k != "pretrained"} if isinstance(settings, dict) else settings
 
 
 def load_state(model: nn.Module, state: dict[str, torch.Tensor], file: Path, frozen: tuple[str, ...] = ()) -> None:
-    """Load a state dict strictly; names under `frozen` prefixes may be absent, for a run does not save them.
+    """Load a state dict strictly; names under `frozen` prefixes may be missing because runs do not save them.
 
     Raises:
         InputError: unmatched names or shapes; the first is named.

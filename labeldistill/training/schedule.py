@@ -1,4 +1,4 @@
-"""How long a run is and which learning rate each step has: pure functions of the step."""
+"""The length of a run and the learning rate of each step: pure functions of the step."""
 
 import math
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class Length:
         steps: optimiser steps of the whole run.
         steps_per_epoch: optimiser steps of an epoch (an incomplete last batch is dropped, as in the release).
         batch: key frames per optimiser step over all devices.
-        batch_per_device: key frames that a device takes at once.
+        batch_per_device: key frames per device and forward pass.
         accumulation: micro-batches per optimiser step.
     """
 
@@ -29,12 +29,12 @@ class Length:
 
     @property
     def epochs(self) -> int:
-        """Epochs that the run touches."""
+        """Number of epochs, counting a partial last one."""
         return math.ceil(self.steps / self.steps_per_epoch)
 
 
 def run_length(training: TrainingSettings, samples: int, devices: int) -> Length:
-    """The length of a run: the global batch is the settings' whatever the number of devices.
+    """The length of a run; the global batch is that of the settings for any number of devices.
 
     Raises:
         InputError: no training samples; a global batch that the devices can't share evenly.
@@ -56,8 +56,8 @@ def run_length(training: TrainingSettings, samples: int, devices: int) -> Length
 def lr_factor(step: int, training: TrainingSettings, length: Length) -> float:
     """Factor on every group's learning rate during optimiser step `step` (from 0).
 
-    multistep: 0.1 for each milestone epoch that has ended. cosine: from 1 to 0 over the run.
-    During the first `warmup_steps` steps the factor rises linearly from 1/warmup_steps to 1 on top of that.
+    multistep: 0.1 per milestone epoch that has ended. cosine: from 1 to 0 over the run. In the first `warmup_steps`
+    steps, it is also multiplied by a factor that rises linearly from 1/warmup_steps to 1.
     """
     if training.schedule == "cosine":
         factor = 0.5 * (1 + math.cos(math.pi * min(step, length.steps) / length.steps))

@@ -8,7 +8,7 @@ import torch
 
 
 def derived_seed(*parts: int | str) -> int:
-    """A 63-bit seed from a tuple of integers and names; the same everywhere, for ever."""
+    """A 63-bit seed from a tuple of integers and names; the same on every machine and version."""
     text = "/".join(str(part) for part in parts)
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little") >> 1
 

@@ -1,4 +1,4 @@
-"""Hashes of model states: whether two modules hold the same bits."""
+"""Hashes of model states, to tell whether two modules hold the same bits."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ def state_hash(state: Mapping[str, Tensor]) -> str:
 
 
 def frozen_hashes(model: nn.Module, prefixes: Sequence[str]) -> dict[str, dict[str, str]]:
-    """For every frozen part: hash of its parameters and of its buffers (BatchNorm statistics among them)."""
+    """For every frozen part: hash of its parameters, and of its buffers (which include BatchNorm statistics)."""
     parameters = {name for name, _ in model.named_parameters()}
     state = model.state_dict()
     found = {}

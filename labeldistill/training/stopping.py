@@ -1,4 +1,4 @@
-"""Being asked to stop: SIGTERM and SIGUSR1 (clusters), SIGINT (Ctrl-C); a checkpoint is written first."""
+"""Requests to stop: SIGTERM and SIGUSR1 (clusters), SIGINT (Ctrl-C); a checkpoint is written first."""
 
 import signal
 from types import FrameType
@@ -9,14 +9,14 @@ SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
 
 
 class Interrupted(LabelDistillError):  # noqa: N818
-    """A run that stopped because it was asked to, with a checkpoint; the same command goes on from there.
+    """A run stopped on request, with a checkpoint; the same command resumes it.
 
     The exit code is 128 + the signal's number: 143 for SIGTERM, 138 for SIGUSR1, 130 for Ctrl-C.
     """
 
     def __init__(self, signum: int, step: int, steps: int) -> None:
         name = signal.Signals(signum).name
-        super().__init__(f"stopped by {name} after step {step} of {steps}; the same command goes on from there")
+        super().__init__(f"stopped by {name} after step {step} of {steps}; the same command resumes it")
         self.signum = signum
         self.exit_code = 128 + signum
 
@@ -26,13 +26,13 @@ class Diverged(Exception):  # noqa: N818
 
 
 class StopRequest:
-    """Remembers the first signal that asked to stop; a second Ctrl-C interrupts at once."""
+    """Remembers the first signal to stop; a second Ctrl-C interrupts at once."""
 
     def __init__(self) -> None:
         self.signum = 0
 
     def install(self) -> None:
-        """Take over the signals. Lightning restores the former handlers when its fit ends."""
+        """Install the signal handlers. Lightning restores the previous ones when its fit ends."""
         for number in SIGNALS:
             signal.signal(number, self._asked)
 

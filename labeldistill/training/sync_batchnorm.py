@@ -1,4 +1,4 @@
-"""BatchNorm over the samples of all processes, on GPUs through torch and on CPUs through gloo."""
+"""BatchNorm over the samples of all processes, by torch on GPUs and by gloo on CPUs."""
 
 from typing import Any, TypeVar
 
@@ -13,14 +13,14 @@ Module = TypeVar("Module", bound=nn.Module)
 
 
 def _over_all(*values: Tensor) -> list[Tensor]:
-    """Sums over the processes, of values [C] or [] in float64: one message."""
+    """Sums over the processes of values [C] or [] in float64, in one message."""
     packed = torch.cat([value.double().reshape(-1) for value in values])
     dist.all_reduce(packed)
     return [part.view_as(v) for part, v in zip(torch.split(packed, [v.numel() for v in values]), values, strict=True)]
 
 
 class _Normalise(torch.autograd.Function):
-    """(x - mean) / sqrt(variance + eps) over every process; sums in float64, as torch's CPU kernel keeps them."""
+    """(x - mean) / sqrt(variance + eps) over every process; sums in float64, as in torch's CPU kernel."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -50,7 +50,7 @@ class _Normalise(torch.autograd.Function):
 
 
 class _GlooBatchNorm(_BatchNorm):
-    """Statistics over every process; torch's SyncBatchNorm refuses CPU tensors."""
+    """BatchNorm with statistics over all processes; torch's SyncBatchNorm does not accept CPU tensors."""
 
     def _check_input_dim(self, input: Tensor) -> None:
         if input.dim() < 2:
@@ -77,7 +77,7 @@ class _GlooBatchNorm(_BatchNorm):
 
 
 def synchronised(model: Module, device_type: str) -> Module:
-    """Turn every BatchNorm of `model` into one over all processes; names and states stay."""
+    """Replace every BatchNorm of `model` by one over all processes, keeping names and states."""
     if device_type == "cuda":
         converted: Module = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
         return converted

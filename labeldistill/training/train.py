@@ -9,16 +9,16 @@ from labeldistill.training.recipe import build_model, check_start, training_item
 def train_weights(run: LocatedRun, execution: Execution, finish: Finish = lambda outcome: None) -> Outcome | None:
     """Train a run to its weights; `records.training_run.train_with_record` does this and writes the record.
 
-    See `fit` for what is written, how a killed run goes on, and what is raised.
+    See `fit` for what is written, how a killed run resumes, and what is raised.
     """
     return fit(training_job(run, execution), finish)
 
 
 def training_job(run: LocatedRun, execution: Execution) -> TrainingJob:
-    """A run with its model and items in place, not yet started.
+    """A run with its model and items, ready to start.
 
     Raises:
-        InputError: a parent or an index that is missing, damaged or of other settings; a start that is not said.
+        InputError: a parent or an index that is missing, damaged or of other settings; initial weights not specified.
     """
     settings = run.settings
     check_start(settings)

@@ -1,4 +1,4 @@
-"""What a run used: wall and CPU time, device-hours, peak memory, energy; summed over all its sessions."""
+"""Resources that a run used: wall and CPU time, device-hours, peak memory, energy, summed over its sessions."""
 
 import ctypes
 import gc
@@ -21,7 +21,7 @@ def peak_memory_bytes() -> int:
 
 
 def reset_peak_memory(device_type: str) -> None:
-    """Begin a new measurement: give freed memory back to the system and forget the former peak (Linux, CUDA)."""
+    """Begin a new measurement: return freed memory to the system and reset the peak (Linux, CUDA)."""
     gc.collect()
     if device_type == "cuda":
         torch.cuda.empty_cache()
@@ -34,7 +34,7 @@ def reset_peak_memory(device_type: str) -> None:
 
 
 def peak_memory(device_type: str) -> int:
-    """Bytes at the peak since `reset_peak_memory`: allocated on the GPU, or resident in this process."""
+    """Peak bytes since `reset_peak_memory`: allocated on the GPU, or resident in this process."""
     if device_type == "cuda":
         return int(torch.cuda.max_memory_allocated())
     status = Path("/proc/self/status")
@@ -46,7 +46,7 @@ def peak_memory(device_type: str) -> int:
 
 
 def gpu_energy_j() -> float | None:
-    """Energy counter of the GPU in use, joules since the driver was loaded; None where NVML does not tell."""
+    """Energy counter of the GPU in use, joules since the driver was loaded; None if NVML does not report it."""
     if not torch.cuda.is_available():
         return None
     try:
@@ -62,7 +62,7 @@ def gpu_energy_j() -> float | None:
 
 
 class Usage:
-    """Counts from its creation, on top of what earlier sessions used."""
+    """Counts from its creation, added to what earlier sessions used."""
 
     def __init__(self, earlier: dict[str, Any] | None = None) -> None:
         self._earlier = earlier or {}

@@ -1,4 +1,4 @@
-"""Weights are what the record of their run says: checked whenever they are read, not when it is too late."""
+"""Checks of weights whenever they are read: they must be the file in their run's record, and finite."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,14 +12,14 @@ from labeldistill.errors import InputError
 from labeldistill.files import file_sha256, read_json
 
 RECORDS = (RECORD, ADOPTED)
-"""What lies beside the weights of a finished run, or of a checkpoint that was taken in."""
+"""Names of the record beside the weights of a finished run or of an adopted checkpoint."""
 
 
 def refuse_other_file(file: Path) -> None:
-    """Hold a weights file against the SHA-256 in the record beside it; without a record there is nothing to hold to.
+    """Compare a weights file with the SHA-256 in the record beside it; without a record there is nothing to compare.
 
     Raises:
-        InputError: the file is not the one that the record is about, or the record can't be read.
+        InputError: the file is not the one in the record, or the record can't be read.
     """
     for record in (file.with_name(name) for name in RECORDS):
         if not record.is_file():
@@ -37,7 +37,7 @@ def refuse_other_file(file: Path) -> None:
 
 
 def _written(record: Any) -> dict[str, str]:
-    """File name -> SHA-256 of the weights that a record is about."""
+    """File name -> SHA-256 of the weights in a record."""
     about = record if isinstance(record, dict) else {}
     weights = about.get("weights_files", about.get("weights"))
     files = [each for each in weights.values() if isinstance(each, dict)] if isinstance(weights, dict) else []

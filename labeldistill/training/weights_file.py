@@ -19,18 +19,18 @@ WEIGHTS: tuple[WeightsName, ...] = ("raw", "ema")
 
 
 def weights_path(run_dir: Path, weights: WeightsName) -> Path:
-    """Where a run folder keeps its raw or its EMA weights."""
+    """Path of the raw or EMA weights in a run folder."""
     return run_dir / f"weights-{weights}.safetensors"
 
 
 def write_weights(path: Path, state: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
-    """Write a state dict whole; `about` (JSON values) becomes the file's metadata.
+    """Write a whole state dict; `about` (JSON values) becomes the file's metadata.
 
     Raises:
         InputError: the disk is full or can't be written.
     """
     tensors = {name: value.detach().cpu().contiguous() for name, value in state.items()}
-    # one entry: the library writes several in random order, and equal weights are to be equal files
+    # a single entry, because the library writes several in random order and equal weights must give equal files
     data = save(tensors, metadata={_ENTRY: json.dumps(about, sort_keys=True)})
     with written_whole(path) as temporary:
         temporary.write_bytes(data)
@@ -51,15 +51,15 @@ def read_weights(path: Path, *, run_key: str | None = None) -> tuple[dict[str, T
 
     Args:
         path: the file.
-        run_key: the run key asked for; weights of another one are refused.
+        run_key: expected run key; weights of another run are refused.
 
     Raises:
-        InputError: missing, damaged, not written by this project, of another run key, not the file that the run's
-            record is about, or NaN in it.
+        InputError: missing, damaged, not written by this project, of another run key, not the file in the run's record,
+            or with NaN.
     """
     about, state = _opened(path, tensors=True)
     refuse_other_file(path)
-    if about.get("status") != "diverged":  # a run that diverged says so, and detects nothing
+    if about.get("status") != "diverged":  # a diverged run is marked as such and detects nothing
         refuse_not_finite(state, path)
     if run_key is not None and about["run_key"] != run_key:
         raise InputError(f"these weights belong to run {about['run_key']}, not to {run_key}", file=path, key="run_key")

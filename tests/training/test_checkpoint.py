@@ -72,7 +72,7 @@ def test_without_a_whole_one_the_message_names_the_file(tmp_path: Path) -> None:
     checkpoints = saved(tmp_path, 5, 10)
     flip(checkpoints / FILE, 0.5)
     flip(checkpoints / BEFORE, 0.5)
-    with pytest.raises(InputError, match=r"state\.pt: can't be read \(another SHA-256 .*delete it to start afresh"):
+    with pytest.raises(InputError, match=r"state\.pt: can't be read \(its SHA-256 differs .*delete it to start again"):
         step_of(tmp_path)
 
 

@@ -185,7 +185,7 @@ def test_losses_and_weights_do_not_depend_on_where_checkpoints_fall(tmp_path: Pa
 def test_a_checkpoint_that_can_not_be_read_ends_the_run_and_the_event_log_says_so(tmp_path: Path) -> None:
     (tmp_path / "checkpoint").mkdir()
     (tmp_path / "checkpoint/state.pt").write_bytes(b"PK, cut short")
-    with pytest.raises(InputError, match=r"state.pt: can't be read .*; delete it to start afresh"):
+    with pytest.raises(InputError, match=r"state.pt: can't be read .*; delete it to start again"):
         fit(toy_job(tmp_path))
     (event,) = read_events(tmp_path / "events.jsonl")
     assert event["event"] == "failed"

@@ -76,7 +76,7 @@ def test_asked_to_stop_keeps_a_checkpoint(toy_run: ToyRun, tmp_path: Path, whole
     folder = tmp_path / "run"
     assert toy_run(folder, signal_at=[8, {"0": number}]) == code
     assert events(folder) == ["started", "stopped"]
-    assert "goes on from there" in Path(f"{folder}.stderr").read_text()
+    assert "resumes it" in Path(f"{folder}.stderr").read_text()
     finish(toy_run, folder)
     assert_same(folder, whole)
     assert [e["step"] for e in read_events(folder / "events.jsonl") if e["event"] == "resumed"] == [8]
