@@ -146,7 +146,7 @@ def test_an_error_in_the_data_is_told_and_written_down(tmp_path: Path) -> None:
 def test_unknown_and_missing_devices_are_refused(tmp_path: Path) -> None:
     from labeldistill.training.devices import resolve_device
 
-    with pytest.raises(InputError, match="none of auto, cpu, cuda"):
+    with pytest.raises(InputError, match="not one of auto, cpu, cuda"):
         resolve_device("gpu")
     with pytest.raises(InputError, match="at least one device"):
         resolve_device("cpu", 0)
