@@ -1,7 +1,7 @@
 """The unmodified nuscenes-devkit as arbiter: its own loading, filters, matching and means, compared with ours.
 
-The devkit's constructor knows its predefined splits and splits.json. For any other list of samples the same steps are
-put together from the devkit's own functions; nothing of it is changed or reimplemented.
+The devkit's constructor handles its predefined splits and splits.json. For any other list of samples, the same steps
+are composed from the devkit's own functions; nothing in it is changed or reimplemented.
 """
 
 import contextlib
@@ -28,11 +28,11 @@ AGREEMENT = 1e-9
 
 
 Case = tuple[Evaluation, Predictions, Path]
-"""What we found, the predictions it was found on, and the file they came from."""
+"""Our evaluation, the predictions it evaluates, and the file they came from."""
 
 
 class Arbiter:
-    """The devkit with the tables of one nuScenes folder loaded (seconds; a minute for trainval)."""
+    """The devkit with the tables of one nuScenes folder; loading them takes seconds, a minute for trainval."""
 
     def __init__(self, dataroot: str | Path, version: str) -> None:
         from nuscenes.eval.common.config import config_factory
@@ -48,8 +48,8 @@ class Arbiter:
             results: results_nusc.json.
             split: name of the split.
             tokens: the samples to evaluate, those of `split` or a part of them; their order breaks ties of scores
-                where the devkit does not load the whole of a split that it knows.
-            empty: predictions or ground truth hold no box at all, which the devkit's constructor can't take.
+                unless the devkit itself loads a complete split that it knows.
+            empty: predictions or ground truth have no box at all, which the devkit's constructor can't handle.
 
         Raises:
             InputError: the devkit can't score the file.
@@ -72,7 +72,7 @@ class Arbiter:
         return evaluation
 
     def _official_tokens(self, split: str) -> set[str]:
-        """Samples that the devkit itself would take; none where the folder is not a version that it accepts."""
+        """Samples that the devkit itself would evaluate; none if it does not accept the folder's version."""
         from nuscenes.eval.common.loaders import get_samples_of_scenes
         from nuscenes.utils.splits import create_splits_scenes
 
@@ -82,7 +82,7 @@ class Arbiter:
         return set(get_samples_of_scenes(create_splits_scenes()[split], self._nusc))
 
     def _boxes(self, results: str, tokens: list[str]) -> tuple[Any, Any]:
-        """Ground truth and predictions of some samples, through the steps of the devkit's constructor."""
+        """Ground truth and predictions of some samples, by the steps of the devkit's constructor."""
         from nuscenes.eval.common import loaders
         from nuscenes.eval.detection.data_classes import DetectionBox
 
@@ -92,14 +92,14 @@ class Arbiter:
         filtered = []
         for boxes in (truth, predicted):
             placed = loaders.add_center_dist(self._nusc, boxes)
-            # The devkit's filter fails without a single box, where there is nothing to filter.
+            # The devkit's filter fails if there is no box at all, when there is nothing to filter.
             keep = len(placed.all) == 0
             filtered.append(placed if keep else loaders.filter_eval_boxes(self._nusc, placed, self._config.class_range))
         return filtered[0], filtered[1]
 
 
 def _plain(value: Any) -> Any:
-    """Keys as JSON writes them, numbers as Python's."""
+    """Convert keys as JSON does, and numbers to Python's."""
     if isinstance(value, dict):
         return {str(key): _plain(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
@@ -111,7 +111,7 @@ def agreement(ours: Score, theirs: Score) -> Agreement:
     """Compare every number; the run time is not compared.
 
     Raises:
-        GateError: a difference above 1e-9, a number that only one of the two has, or NaN in one of them.
+        GateError: a difference above 1e-9, or a number that is missing or NaN on one side only.
     """
     worst = Agreement(0.0, "")
     for name in ("summary", "details"):
@@ -145,12 +145,12 @@ def _difference(a: Any, b: Any) -> float:
 
 
 def arbitrate(cases: Sequence[Case], truth: GroundTruth, task: ScoringTask) -> list[Evaluation]:
-    """Put evaluations before the devkit, all in one process: loading its tables takes longer than scoring.
+    """Compare evaluations with the devkit's, all in one process because loading its tables takes longer than scoring.
 
     Args:
-        cases: what we found, on which predictions, from which file.
-        truth: what the predictions were scored on.
-        task: what `truth` was opened from.
+        cases: our evaluations, their predictions and files.
+        truth: the ground truth that they were scored on.
+        task: the task that `truth` was opened from.
 
     Returns:
         Each evaluation with its agreement with the devkit.
@@ -167,7 +167,7 @@ def arbitrate(cases: Sequence[Case], truth: GroundTruth, task: ScoringTask) -> l
             if path.suffix != ".json":
                 official = Path(folder) / "results_nusc.json"
                 write_results(predictions, official)
-            # The order of the samples breaks ties of scores: the arbiter gets the one that we scored in.
+            # The order of samples breaks ties of scores: the arbiter uses the order that we scored in.
             theirs = arbiter.score(official, split, predictions.tokens, empty=not (len(predictions) and len(truth)))
             out.append(replace(evaluation, agreement=agreement(evaluation.score, theirs)))
     return out

@@ -18,11 +18,11 @@ _ATTRIBUTE_CODE = {name: code for code, name in enumerate(ATTRIBUTES)}
 
 
 class BoxColumns:
-    """Collects samples one by one; `finish` gives the Predictions.
+    """Collects samples one by one; `finish` returns the Predictions.
 
     Args:
         path: the file, for messages.
-        known_tokens: the samples of the split; None: any token is accepted and none is missed.
+        known_tokens: the samples of the split; None: any token is accepted and none is required.
     """
 
     def __init__(self, path: Path, known_tokens: frozenset[str] | None) -> None:
@@ -35,19 +35,21 @@ class BoxColumns:
         self._left_out = 0
 
     def add(self, token: str, boxes: Any) -> None:
-        """Take the boxes of one sample.
+        """Add the boxes of one sample.
 
         Raises:
             InputError: an unknown or repeated token, too many boxes, a bad box; names the file and the token.
         """
         if token in self._tokens:
-            raise self._bad(token, "sample occurs twice")
+            raise self._bad(token, "duplicate sample")
         if self._known is not None and token not in self._known:
             raise self._bad(token, "unknown sample token: the evaluated split has no such sample")
         if not isinstance(boxes, list):
             raise self._bad(token, "expected a list of boxes")
         if len(boxes) > PROTOCOL.max_boxes_per_sample:
-            raise self._bad(token, f"{len(boxes)} boxes; at most {PROTOCOL.max_boxes_per_sample} a sample are allowed")
+            raise self._bad(
+                token, f"{len(boxes)} boxes; at most {PROTOCOL.max_boxes_per_sample} per sample are allowed"
+            )
         self._tokens[token] = None
         kept = self._scored(token, boxes)
         self._counts.append(len(kept))
@@ -55,7 +57,7 @@ class BoxColumns:
             self._take(token, kept)
 
     def _scored(self, token: str, boxes: list[Any]) -> list[dict[str, Any]]:
-        """All boxes, less those that carry `num_pts: 0`, which the devkit leaves unscored."""
+        """All boxes except those with `num_pts: 0`, which the devkit does not score."""
         for box in boxes:
             if not isinstance(box, dict):
                 raise self._bad(token, "a box is not an object")
@@ -95,7 +97,7 @@ class BoxColumns:
         return self._checked(token, name, values.astype(np.float64))
 
     def _checked(self, token: str, name: str, values: Floats) -> Floats:
-        if name == "velocity":  # nuScenes itself has NaN velocities; the devkit leaves them out of the mean
+        if name == "velocity":  # nuScenes itself has NaN velocities, which the devkit leaves out of the mean
             if np.isinf(values).any():
                 raise self._bad(token, "velocity is infinite")
             return values
@@ -116,7 +118,7 @@ class BoxColumns:
             raise self._bad(token, f"unknown attribute_name {name!r}; the attributes are {', '.join(ATTRIBUTES[1:])}")
 
     def finish(self, meta: dict[str, Any]) -> Predictions:
-        """The columns.
+        """All boxes as columns.
 
         Raises:
             InputError: a sample of the split has no entry.

@@ -1,4 +1,4 @@
-"""Precision, confidence and error curves over recall, and the numbers taken from them, as the devkit computes them."""
+"""Precision, confidence and error curves over recall, and the metrics taken from them, as the devkit computes them."""
 
 from dataclasses import dataclass, fields
 
@@ -33,7 +33,7 @@ class Curves:
 
 
 def nothing_found() -> Curves:
-    """Curves of a class without boxes to be found, or of which none was found."""
+    """Curves of a class without ground truth, or of which no box was found."""
     zeros, ones = np.zeros(RECALL_POINTS), np.ones(RECALL_POINTS)
     return Curves(RECALL, zeros, zeros, ones, ones, ones, ones, ones)
 
@@ -60,7 +60,7 @@ def curves_of(matches: Matches, name: str, threshold: int) -> Curves:
 
 
 def running_mean(values: Floats) -> Floats:
-    """Mean of the values up to each place [k], NaN left out (0 before the first number); all ones if all are NaN."""
+    """Mean of the values up to each position [k], ignoring NaN (0 before the first number); all ones if all are NaN."""
     missing = np.isnan(values)
     if missing.all():
         return np.ones(len(values))
@@ -69,14 +69,14 @@ def running_mean(values: Floats) -> Floats:
 
 
 def average_precision(curves: Curves, protocol: Protocol) -> float:
-    """Mean precision beyond the minimum recall, less the minimum precision, scaled to 0..1."""
+    """Mean precision beyond the minimum recall, minus the minimum precision, scaled to 0..1."""
     first = round(100 * protocol.min_recall) + 1
     above = np.maximum(curves.precision[first:] - protocol.min_precision, 0)
     return float(np.mean(above)) / (1.0 - protocol.min_precision)
 
 
 def mean_error(curves: Curves, metric: str, protocol: Protocol) -> float:
-    """Mean of an error curve from the minimum recall to the highest recall reached; 1 if that is less."""
+    """Mean of an error curve from the minimum recall to the highest recall reached; 1 if that is lower."""
     first = round(100 * protocol.min_recall) + 1
     reached = np.flatnonzero(curves.confidence)
     last = int(reached[-1]) if len(reached) else 0

@@ -23,12 +23,12 @@ def ego_distance(translation: Floats, ego: Floats) -> Floats:
 def scored_truth(
     truth: GroundTruth, protocol: Protocol = PROTOCOL, distance_m: tuple[float, float] | None = None
 ) -> Mask:
-    """[n] which annotated boxes count: in the range of their class, with a point, not in a bicycle rack.
+    """[n] bool: annotated boxes that count, being in the range of their class, with a point, not in a bicycle rack.
 
     Args:
         truth: all annotated boxes.
         protocol: ranges of the classes.
-        distance_m: only boxes from the first (inclusive) to the second distance (exclusive), as a slice.
+        distance_m: for a slice, only boxes from the first (inclusive) to the second distance (exclusive).
     """
     near = _in_range(truth.translation, truth.ego[truth.sample], truth.label, protocol, distance_m)
     near &= truth.points != 0
@@ -42,7 +42,15 @@ def scored_predictions(
     protocol: Protocol = PROTOCOL,
     distance_m: tuple[float, float] | None = None,
 ) -> Mask:
-    """[n] which predicted boxes count; `sample` [n] is the row in `truth.tokens` of each box."""
+    """[n] bool: predicted boxes that count.
+
+    Args:
+        predictions: all predicted boxes.
+        sample: [n] row in `truth.tokens` of each box.
+        truth: ego positions and bicycle racks of the samples.
+        protocol: ranges of the classes.
+        distance_m: for a slice, only boxes from the first (inclusive) to the second distance (exclusive).
+    """
     near = _in_range(predictions.translation, truth.ego[sample], predictions.label, protocol, distance_m)
     return _outside_racks(near, predictions.translation, sample, predictions.label, truth.racks)
 
@@ -58,7 +66,7 @@ def _in_range(
 
 
 def _outside_racks(keep: Mask, translation: Floats, sample: Ints, label: Codes, racks: Racks) -> Mask:
-    """`keep` less the bicycles and motorcycles whose centre lies in a rack of their sample."""
+    """`keep` without the bicycles and motorcycles whose centre lies in a rack of their sample."""
     order = np.argsort(racks.sample, kind="stable")
     of_sample = racks.sample[order]
     row = np.flatnonzero(keep & _RIDDEN[label])
@@ -73,7 +81,7 @@ def _outside_racks(keep: Mask, translation: Floats, sample: Ints, label: Codes, 
 
 
 def _inside(points: Floats, racks: Racks, rack: NDArray[np.int64]) -> Mask:
-    """[m] whether each point lies in its rack (faces included); the devkit's construction from one corner."""
+    """[m] whether each point lies in its rack (faces included), by the devkit's construction from one corner."""
     turn = rotation_matrix(racks.rotation[rack])
     half = racks.size[rack][:, [1, 0, 2]] / 2  # length, width, height
     corner = np.einsum("nij,nj->ni", turn, half) + racks.centre[rack]

@@ -1,4 +1,4 @@
-"""Scoring one predictions file on a nuScenes folder: what the verb `evaluate` calls."""
+"""Scoring one predictions file on a nuScenes folder, for the verb `evaluate`."""
 
 from pathlib import Path
 
@@ -14,17 +14,19 @@ def evaluate(
     out_dir: str | Path | None,
     options: ScoringOptions | None = None,
 ) -> Evaluation:
-    """Score one file (our Parquet, or an official .json) and write `metrics_summary.json`, `metrics_details.json`
-    (the devkit's layout) and `evaluation.json` (partial stamp, findings, agreement, slices) into `out_dir`.
+    """Score one file (our Parquet, or an official .json).
+
+    Writes `metrics_summary.json` and `metrics_details.json` (in the devkit's format) and `evaluation.json` (partial
+    stamp, findings, agreement, slices) into `out_dir`.
 
     Args:
         predictions_path: the file.
         task: the samples to score on.
-        out_dir: None writes nothing.
-        options: slices, intervals, arbiter; None: the plain metrics.
+        out_dir: output folder; None writes nothing.
+        options: slices, intervals, arbiter; None: only the metrics.
 
     Returns:
-        What was found.
+        The evaluation.
 
     Raises:
         InputError: bad input; nothing is written.

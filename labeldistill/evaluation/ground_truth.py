@@ -1,4 +1,4 @@
-"""What a split really holds, as columns: the boxes to be found, where the ego vehicle stood, bicycle racks, scenes."""
+"""The ground truth of a split as columns: annotated boxes, ego positions, bicycle racks, scenes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,13 +40,13 @@ class GroundTruth:
     Attributes:
         tokens: S sample tokens, in the order of sample.json.
         scene: [S] int32, index into `scene_names`.
-        scene_names, scene_descriptions: of the scenes that occur.
+        scene_names, scene_descriptions: those of all scenes in the split.
         ego: [S, 3] position of the ego vehicle (its pose at the LiDAR key frame), global frame, metres.
         sample: [n] int32, never decreasing.
-        translation, size, rotation, velocity: as in Predictions; velocity is NaN where nuScenes has none.
+        translation, size, rotation, velocity: as in Predictions; velocity is NaN if nuScenes has none.
         label, attribute: as in Predictions.
         points: [n] LiDAR and radar points in the box; lidar_points: [n] LiDAR points only.
-        visibility: [n] int8, 1 (0-40 % visible) to 4 (80-100 %); 0 where nuScenes does not say.
+        visibility: [n] int8, 1 (0-40 % visible) to 4 (80-100 %); 0 if nuScenes does not say.
         racks: bicycle racks of these samples.
     """
 
@@ -94,7 +94,7 @@ def read_ground_truth(tables: Tables, split: str | Sequence[str]) -> GroundTruth
 
 
 def _samples(tables: Tables, scene_names: Sequence[str]) -> Samples:
-    """Key frames of the scenes in the order of sample.json, which is the order that the devkit evaluates in."""
+    """Key frames of the scenes in the order of sample.json, in which the devkit evaluates."""
     scenes, table = tables["scene"], tables["sample"]
     position = pc.index_in(pa.array(scene_names), value_set=scenes["name"])
     scene = pc.index_in(table["scene_token"], value_set=flat(pc.take(scenes["token"], position)))

@@ -1,4 +1,4 @@
-"""Ground truth of a split kept as one small file, under the checksums of the tables it came from."""
+"""Ground truth of a split cached as one small file, under the checksums of the tables it came from."""
 
 import hashlib
 import json
@@ -41,16 +41,16 @@ def open_ground_truth(
 
 
 def cached(tables: Tables, split: str | Sequence[str], cache: Path) -> GroundTruth:
-    """The split's ground truth, read from `cache` when the tables are the same bytes as then."""
+    """The split's ground truth, read from `cache` if the tables have not changed."""
     sums = {name: tables.checksums.sha256(tables.file(name)) for name in _TABLES}
     tables.checksums.save()
-    # Scene names follow from these; asking the devkit for them would cost more than everything else here.
+    # Scene names follow from these; asking the devkit for them would take longer than everything else here.
     asked = json.dumps([_FORMAT, sums, split, own_splits(tables), version("nuscenes-devkit")])
     file = cache / f"ground-truth-{hashlib.sha256(asked.encode()).hexdigest()[:40]}.npz"
     if file.is_file():
         try:
             return read_columns(file)
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile):  # a damaged copy is made again
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile):  # a damaged copy is replaced
             file.unlink()
     truth = read_ground_truth(tables, split)
     write_columns(truth, file)
@@ -58,7 +58,7 @@ def cached(tables: Tables, split: str | Sequence[str], cache: Path) -> GroundTru
 
 
 def write_columns(truth: GroundTruth, file: Path) -> None:
-    """Write one .npz, whole or not at all."""
+    """Write one .npz file, whole or not at all."""
     columns: dict[str, Any] = {f.name: getattr(truth, f.name) for f in fields(truth) if f.name != "racks"}
     for name in _TEXTS:
         columns[name] = np.frombuffer(json.dumps(columns[name]).encode(), dtype=np.uint8)

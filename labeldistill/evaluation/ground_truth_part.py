@@ -14,7 +14,7 @@ _COLUMNS = ("translation", "size", "rotation", "velocity", "label", "attribute",
 
 
 def part_of(truth: GroundTruth, scenes: Sequence[str] | None, samples: Sequence[str] | None) -> GroundTruth:
-    """Only the samples that are in `scenes` (names) and among `samples` (tokens); None is no restriction.
+    """Only the samples in `scenes` (names) and `samples` (tokens); None does not restrict.
 
     Raises:
         InputError: a scene or sample that the split does not hold, or nothing left.
@@ -39,7 +39,7 @@ def _check(asked: Sequence[str], there: Sequence[str], key: str) -> None:
 
 
 def _restricted(truth: GroundTruth, keep: NDArray[np.bool_]) -> GroundTruth:
-    """Samples are renumbered and scenes without a sample fall away."""
+    """Keep some samples, renumber them, and drop scenes without a sample."""
     rows, racks = keep[truth.sample], keep[truth.racks.sample]
     sample = np.cumsum(keep, dtype=np.int32) - 1
     scenes, scene = np.unique(truth.scene[keep], return_inverse=True)

@@ -1,4 +1,4 @@
-"""Taking in an official result file of another code base, so that it is scored and compared like a run of ours."""
+"""Ingesting an official result file of another code base, so that it is scored and compared like one of our runs."""
 
 import tempfile
 from collections.abc import Mapping
@@ -20,9 +20,9 @@ class Origin:
     """Where a result file comes from.
 
     Attributes:
-        study, variant, seed: the run that it counts as.
-        weights: "raw" or "ema": which weights made it.
-        source: in words: code base, commit, checkpoint.
+        study, variant, seed: the run that it represents.
+        weights: "raw" or "ema", the weights that produced it.
+        source: description of code base, commit and checkpoint.
     """
 
     study: str
@@ -42,10 +42,10 @@ def ingest(
     scores: str = "metrics",
     others: Mapping[str, Path] | None = None,
 ) -> tuple[Path, dict[str, Evaluation]]:
-    """Check and convert an official JSON, score it, and keep both under `folder`.
+    """Check and convert an official JSON, score it, and store both under `folder`.
 
     Written: `folder/ingested-<first 12 digits of the file's SHA-256>/` with `detections/<weights>.parquet`, the folder
-    `scores` (as `score_run`) and `ingested.json` (origin, SHA-256, counts); the folder appears whole or not at all.
+    `scores` (as `score_run`) and `ingested.json` (origin, SHA-256, counts); the folder is created whole or not at all.
 
     Args:
         file: results_nusc.json.
@@ -53,13 +53,13 @@ def ingest(
         folder: the run's folder, `results/<study>/<variant>/seed-<n>`.
         task, options: as in `score_run`.
         scores: name of the folder of its scores.
-        others: beginning of the SHA-256 -> columns of every file that the study took in before.
+        others: beginning of the SHA-256 -> columns, for every file that the study ingested before.
 
     Returns:
         The new folder and the scores by weights.
 
     Raises:
-        InputError: bad content (names file and token), or the same file, or one with the same boxes, was taken in
+        InputError: bad content (names file and token), or the same file, or one with the same boxes, was ingested
             before; nothing is written.
         GateError: the arbiter disagrees; nothing is written.
     """

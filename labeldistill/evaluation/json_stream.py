@@ -1,4 +1,4 @@
-"""A JSON text read in pieces: the members of nested objects one at a time, each value decoded whole."""
+"""Reading JSON text in pieces: members of nested objects one at a time, each value decoded whole."""
 
 import json
 from collections.abc import Iterator
@@ -9,15 +9,15 @@ from labeldistill.errors import InputError
 
 _PIECE_CHARACTERS = 1 << 22
 _NEAR_THE_END = 1 << 12
-"""A decoding error farther than this from the end of the piece is an error of the text, not of the cut."""
+"""A decoding error farther than this from the end of a piece is an error in the text, not caused by the cut."""
 _NUMBER_MAY_GO_ON = 3
-"""`1` is a whole number where the text goes on with other characters, but `1e+` may be cut short."""
+"""`1` is complete if other characters follow, but `1e+` may be cut short."""
 _SPACE = " \t\r\n"
 BYTE_ORDER_MARK = "\ufeff"
 
 
 class JsonStream:
-    """Walks through the objects of a JSON file without holding it.
+    """Iterates over the objects of a JSON file without loading it.
 
     Raises (every method):
         InputError: no such file, invalid or truncated JSON; names the file and, where known, the last token read.
@@ -32,7 +32,7 @@ class JsonStream:
         self._decode = json.JSONDecoder().raw_decode
 
     def members(self) -> Iterator[str]:
-        """Keys of the object that starts here; the caller reads each value before it asks for the next key."""
+        """Yield the keys of the object that starts here; the caller must read each value before the next key."""
         self._expect("{", "an object")
         if self._peek() == "}":
             self._at += 1
@@ -58,7 +58,7 @@ class JsonStream:
                 cut = len(self._text) - error.pos < _NEAR_THE_END or error.msg.startswith("Unterminated")
                 if self._ended or not cut:
                     raise self._broken(f"not valid JSON ({error.msg})", inside) from error
-            except (RecursionError, ValueError) as error:  # nested too deep; a number of thousands of digits
+            except (RecursionError, ValueError) as error:  # nesting too deep, or a number of thousands of digits
                 raise self._broken(f"not JSON that can be read ({error})", inside) from error
             else:
                 if end + _NUMBER_MAY_GO_ON < len(self._text) or self._ended:
@@ -67,7 +67,7 @@ class JsonStream:
             self._more()
 
     def end(self) -> None:
-        """Nothing but white space may follow.
+        """Check that only white space follows.
 
         Raises:
             InputError: something else follows.

@@ -1,4 +1,4 @@
-"""Which prediction found which box: the one result of matching that every metric, slice and replicate is made from."""
+"""Which prediction found which box: the result of matching, from which metrics, slices and replicates are computed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
@@ -15,12 +15,12 @@ Mask = NDArray[np.bool_]
 NOTHING = -1
 """In `Matches.box`: the prediction found no box; a false positive."""
 IGNORED = -2
-"""In `Matches.box`: the prediction found a box outside the slice; it counts neither way."""
+"""In `Matches.box`: the prediction found a box outside the slice and is ignored."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """The annotated boxes that were to be found; m rows.
+    """The m annotated boxes that count.
 
     Attributes:
         label: [m] index into CLASSES. scene: [m] index into the scene names.
@@ -38,13 +38,13 @@ class Matches:
     """n scored predictions in the devkit's order: by class, then score and row number descending.
 
     Attributes:
-        protocol: what was matched by; T thresholds.
+        protocol: the protocol of the matching, with T thresholds.
         scene_names: S scenes.
-        label: [n] int8, never decreasing. score: [n], never increasing inside a class. scene: [n] int32.
+        label: [n] int8, never decreasing. score: [n], never increasing within a class. scene: [n] int32.
         box: [T, n] int32, row of `truth` that the prediction found at each threshold (ascending), NOTHING or IGNORED.
         errors: T arrays [number of matches at the threshold, 5], errors in the order of `protocol.TP_METRICS`, one row
-            a match in the order of the predictions; NaN where the truth does not say.
-        truth: the boxes that were to be found.
+            per match in the order of the predictions; NaN if the ground truth has no value.
+        truth: the annotated boxes that count.
     """
 
     protocol: Protocol
@@ -65,19 +65,19 @@ class Matches:
         return slice(*np.searchsorted(self.label, [label, label + 1]).tolist())
 
     def truth_count(self, name: str) -> NDArray[np.int64]:
-        """[S] number of boxes of a class that were to be found in each scene."""
+        """[S] number of annotated boxes of a class in each scene."""
         rows = self.truth.label == CLASSES.index(name)
         return np.bincount(self.truth.scene[rows], minlength=len(self.scene_names))
 
     def errors_of(self, name: str, threshold: int) -> Floats:
-        """[k, 5] errors of the k matches of one class at one threshold (its index)."""
+        """[k, 5] errors of the k matches of one class at one threshold (given by index)."""
         rows = self.of_class(name)
         hits = self.box[threshold] >= 0
         first, count = int(np.count_nonzero(hits[: rows.start])), int(np.count_nonzero(hits[rows]))
         return self.errors[threshold][first : first + count]
 
     def of_scenes(self, chosen: Sequence[bool] | Mask) -> "Matches":
-        """Only the predictions and boxes of some scenes ([S] flags); the scene names stay."""
+        """Only the predictions and boxes of some scenes ([S] flags); scene names are kept."""
         flags = np.asarray(chosen, dtype=bool)
         rows = flags[self.scene]
         kept = replace(
@@ -91,11 +91,11 @@ class Matches:
         return kept.of_truth(flags[self.truth.scene])
 
     def of_truth(self, wanted: Mask) -> "Matches":
-        """Only some boxes to be found ([m] flags).
+        """Only some of the annotated boxes ([m] flags).
 
-        At each threshold a prediction that found a wanted box is a true positive; one that found an unwanted box there
-        or at the widest threshold counts neither way; what found nothing stays a false positive, since nobody can say
-        which slice it meant.
+        At each threshold, a prediction that found a wanted box is a true positive; one that found an unwanted box there
+        or at the widest threshold is ignored; one that found nothing remains a false positive, because nobody can say
+        which slice it belongs to.
         """
         renumbered = np.append(np.where(wanted, np.cumsum(wanted) - 1, IGNORED), NOTHING)
         box = renumbered[self.box].astype(np.int32)  # -1, "nothing", reads the last entry

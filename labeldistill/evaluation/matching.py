@@ -1,8 +1,9 @@
 """Matching of all samples, classes and thresholds at once, with the outcome of the devkit's loop over predictions.
 
-The devkit goes through a class's predictions by score and gives each the nearest free box of its sample. The same comes
-out when all predictions choose at once: a prediction may take its nearest free box as soon as nobody ahead of it could
-still want that box. Each round settles at least the first open prediction of every cluster; a few rounds settle all.
+The devkit goes through the predictions of a class by score and assigns each the nearest free box of its sample. All
+predictions choosing at once give the same result: a prediction may take its nearest free box as soon as no prediction
+before it can still want that box. Each round settles at least the first open prediction of every cluster; a few rounds
+settle all.
 """
 
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from labeldistill.geometry.classes import CLASSES
 Rows = NDArray[np.int64]
 
 _SLACK_M = 1e-3
-"""Added to the search window, so that rounding of the window never loses a pair; distances decide exactly."""
+"""Added to the search window so that rounding never loses a pair; the distances themselves are exact."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +49,12 @@ def match(
 
     Args:
         predictions: boxes of exactly the samples of `truth`; the order of samples and boxes breaks ties of scores.
-        truth: what is there, unfiltered.
+        truth: all annotated boxes, unfiltered.
         protocol: ranges and thresholds.
-        distance_m: a slice: only boxes (of both) between these two distances from the ego vehicle.
+        distance_m: for a slice, only boxes (of both) between these two distances from the ego vehicle.
 
     Raises:
-        InputError: other samples than the truth's.
+        InputError: samples other than those of the ground truth.
     """
     sample = sample_rows(predictions, truth)
     kept = np.flatnonzero(scored_predictions(predictions, sample, truth, protocol, distance_m))
@@ -82,7 +83,7 @@ def sample_rows(predictions: Predictions, truth: GroundTruth) -> Ints:
     """[n] row in `truth.tokens` of each predicted box.
 
     Raises:
-        InputError: a sample that only one of the two has; names it.
+        InputError: a sample that only one of the two has, by name.
     """
     from labeldistill.evaluation.prediction_checks import check_samples
 
@@ -148,7 +149,7 @@ def _settle(rank: Rows, box: Rows, found: Ints, boxes: int) -> None:
     while len(rank):
         nearest = np.ones(len(rank), dtype=bool)
         nearest[1:] = rank[1:] != rank[:-1]
-        ahead[box[::-1]] = rank[::-1]  # the last written stays: the first prediction in line that wants the box
+        ahead[box[::-1]] = rank[::-1]  # the last one written is kept: the first prediction in line that wants the box
         sure = nearest & (ahead[box] == rank)
         found[rank[sure]] = box[sure]
         taken[box[sure]] = True

@@ -23,7 +23,7 @@ SHORT_NAMES = {
 
 
 class Scores(Interface):
-    """What an overall metric is computed from: single numbers of one evaluation, or arrays [R] of R replicates."""
+    """The inputs of an overall metric: single numbers of one evaluation, or arrays [R] of R replicates."""
 
     @property
     def mean_ap(self) -> Any:
@@ -52,12 +52,12 @@ OVERALL: dict[str, Callable[[Scores], Any]] = {
 
 @dataclass(frozen=True)
 class Metrics:
-    """What the devkit's metrics_summary.json says.
+    """The content of the devkit's metrics_summary.json.
 
     Attributes:
         protocol: classes and thresholds.
         label_aps: class -> threshold (metres) -> AP in 0..1.
-        label_tp_errors: class -> error -> value; NaN where the class has no such error.
+        label_tp_errors: class -> error -> value; NaN if the class has no such error.
     """
 
     protocol: Protocol
@@ -108,7 +108,7 @@ class Metrics:
         }
 
     def rows(self) -> Iterator[tuple[str, str, float]]:
-        """(metric, class, value) of every number; class "all" for the overall ones. APs in 0..1, errors in their units.
+        """(metric, class, value) of every number; class "all" for overall numbers. APs in 0..1, errors in their units.
 
         Metrics: mAP, NDS, mATE .. mAAE (class "all"); AP, AP@<metres>, ATE .. AAE (each class).
         """
@@ -132,7 +132,7 @@ def all_curves(matches: Matches) -> dict[tuple[str, float], Curves]:
 def metrics_of(
     curves: dict[tuple[str, float], Curves], protocol: Protocol, classes: Sequence[str] | None = None
 ) -> Metrics:
-    """Metrics from all curves; means run over `classes` (None: all ten, as in the devkit)."""
+    """Metrics from all curves; means are over `classes` (None: all ten, as in the devkit)."""
     names = protocol.class_names if classes is None else classes
 
     def error(name: str, metric: str) -> float:

@@ -14,11 +14,11 @@ Rows = NDArray[np.int64]
 def pair_errors(
     predictions: Predictions, order: Rows, truth: GroundTruth, wanted: Rows, box: Ints
 ) -> tuple[Floats, ...]:
-    """One array [k, 5] a threshold: the errors of its matches, in the order of the predictions.
+    """One array [k, 5] per threshold: the errors of its matches, in the order of the predictions.
 
     Args:
-        predictions: all boxes; `order` [n] are the scored ones' rows, in the devkit's order.
-        truth: all annotated boxes; `wanted` [m] are the scored ones' rows.
+        predictions: all boxes; `order` [n] are the rows of the scored ones in the devkit's order.
+        truth: all annotated boxes; `wanted` [m] are the rows of those that count.
         box: [T, n] index into `wanted`, negative for none.
     """
     keys = [np.flatnonzero(found >= 0) * len(wanted) + found[found >= 0] for found in box]
@@ -46,12 +46,12 @@ def _errors(predictions: Predictions, mine: Rows, truth: GroundTruth, theirs: Ro
 
 
 def _scale_iou(first: Floats, second: Floats) -> Floats:
-    """IoU [k] of boxes with sizes [k, 3] put on top of each other."""
+    """IoU [k] of boxes with sizes [k, 3] at the same position and heading."""
     common = np.prod(np.minimum(first, second), axis=1)
     return np.asarray(common / (np.prod(first, axis=1) + np.prod(second, axis=1) - common))
 
 
 def _turn(yaw: Floats, other: Floats, label: NDArray[np.int8]) -> Floats:
-    """Angle [k] between two headings, radians; a barrier looks the same after half a turn."""
+    """Angle [k] between two headings, radians; a barrier is symmetric under half a turn."""
     period = np.where(label == CLASSES.index("barrier"), np.pi, 2 * np.pi)
     return np.asarray(np.abs((yaw - other + period / 2) % period - period / 2))

@@ -1,4 +1,4 @@
-"""What must hold of predictions: they cover the samples of a split, no more and no less, and hold boxes that can be.
+"""Checks of predictions: they cover exactly the samples of a split, and their boxes have possible values.
 
 The values of an official JSON are checked while it is read (`box_columns`).
 """
@@ -23,13 +23,13 @@ def check_samples(
     """Compare sample tokens.
 
     Args:
-        predicted: tokens that have an entry in the predictions (possibly without boxes).
+        predicted: tokens with an entry in the predictions (possibly without boxes).
         expected: tokens that are evaluated.
         file: the predictions' file, for the message.
-        split: further tokens that may have an entry (the whole split, where only a part is evaluated).
+        split: further tokens that may have an entry (the whole split if only a part is evaluated).
 
     Raises:
-        InputError: an unknown or a missing sample; names the file and the token.
+        InputError: an unknown or missing sample; names the file and the token.
     """
     have, need = set(predicted), set(expected)
     unknown = have.difference(need, split)
@@ -43,7 +43,7 @@ def check_samples(
 
 
 def check_columns(predictions: Predictions, file: str | Path) -> None:
-    """Refuse what the devkit refuses.
+    """Refuse whatever the devkit refuses.
 
     Raises:
         InputError: repeated samples, more than 500 boxes in a sample, sizes that are NaN, infinite or not positive,
@@ -51,7 +51,7 @@ def check_columns(predictions: Predictions, file: str | Path) -> None:
             outside 0..1; names file and token.
     """
     if len(set(predictions.tokens)) < len(predictions.tokens) or (np.diff(predictions.sample) < 0).any():
-        raise InputError("rows are not grouped by sample, or a sample occurs twice", file=file)
+        raise InputError("rows are not grouped by sample, or a sample is duplicated", file=file)
     counts = np.diff(predictions.starts)
     if counts.max(initial=0) > PROTOCOL.max_boxes_per_sample:
         token, most = predictions.tokens[int(np.argmax(counts))], PROTOCOL.max_boxes_per_sample
@@ -64,7 +64,7 @@ def check_columns(predictions: Predictions, file: str | Path) -> None:
 
 
 def check_scores(predictions: Predictions, file: str | Path) -> None:
-    """Refuse scores outside 0..1: the devkit sorts by them, but its curves over confidence are void.
+    """Refuse scores outside 0..1: the devkit sorts by them, but its curves over confidence are invalid.
 
     Raises:
         InputError: names the file, the class and the range of its scores.
@@ -83,9 +83,10 @@ def check_scores(predictions: Predictions, file: str | Path) -> None:
 
 
 def broken_numbers(predictions: Predictions) -> str:
-    """What no box can be: NaN, infinity, a size that is not positive, a zero quaternion; empty where all boxes can.
+    """Impossible values of boxes in words (NaN, infinity, a size that is not positive, a zero quaternion); empty if
+    none.
 
-    A network whose weights or activations are no longer finite predicts such boxes.
+    Such boxes are predicted by a network whose weights or activations are no longer finite.
     """
     found = ((bad, why) for bad, why in _broken(predictions) if bad.any())
     return "; ".join(f"{why} ({int(bad.sum())} of {len(predictions)} boxes)" for bad, why in found)
@@ -94,7 +95,7 @@ def broken_numbers(predictions: Predictions) -> str:
 def _broken(predictions: Predictions) -> Iterator[tuple[Mask, str]]:
     for name in ("translation", "size", "rotation"):
         yield ~np.isfinite(getattr(predictions, name)).all(axis=1), f"{name} holds NaN or infinity"
-    # nuScenes' own velocities may be NaN, none is infinite
+    # nuScenes' own velocities may be NaN but are never infinite
     yield np.isinf(predictions.velocity).any(axis=1), "velocity is infinite"
     yield ~np.isfinite(predictions.score), "score is NaN or infinite"
     yield (predictions.size <= 0).any(axis=1), "size holds a number that is not positive"

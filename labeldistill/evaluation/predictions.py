@@ -1,4 +1,4 @@
-"""Predictions of one run as columns: what a model says, in nuScenes' global frame, one row per box."""
+"""Predictions of one run as columns in nuScenes' global frame, one row per box."""
 
 import json
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ Ints = NDArray[np.int32]
 Codes = NDArray[np.int8]
 
 CAMERA_ONLY = {"use_camera": True, "use_lidar": False, "use_radar": False, "use_map": False, "use_external": False}
-"""The official file's block `meta` of a camera-only method."""
+"""The block `meta` of the official format for a camera-only method."""
 
 _VECTORS = {"translation": ("x", "y", "z"), "size": ("w", "l", "h"), "rotation": ("qw", "qx", "qy", "qz")}
 _VECTORS |= {"velocity": ("vx", "vy")}
@@ -29,7 +29,7 @@ _METADATA = b"labeldistill.predictions"
 
 
 def predictions_path(folder: Path, weights: str) -> Path:
-    """Where a run's predictions with raw or EMA weights lie; the EMA ones are written last."""
+    """Path of a run's predictions with raw or EMA weights; the EMA ones are written last."""
     return folder / f"predictions-{weights}.parquet"
 
 
@@ -38,7 +38,7 @@ class Predictions:
     """n boxes of S samples. Rows are grouped by sample, in the order of `tokens`; samples without boxes are kept.
 
     Attributes:
-        tokens: S sample tokens, each once.
+        tokens: S unique sample tokens.
         sample: [n] int32, index into `tokens`, never decreasing.
         translation: [n, 3] centre in the global frame, metres.
         size: [n, 3] width, length, height, metres.
@@ -47,8 +47,8 @@ class Predictions:
         label: [n] int8, index into `geometry.classes.CLASSES`.
         score: [n].
         attribute: [n] int8, index into `protocol.ATTRIBUTES`; 0 is "no attribute".
-        meta: the official file's block `meta` (which sensors were used).
-        metadata: anything else the writer wants to keep (run key, weights, split, ..): JSON values.
+        meta: the block `meta` of the official format (which sensors were used).
+        metadata: anything else to store (run key, weights, split and so on) as JSON values.
     """
 
     tokens: tuple[str, ...]
@@ -79,8 +79,8 @@ class Predictions:
 
         Args:
             parts: at least one.
-            repeated: what to do with a token that several parts hold: raise, keep the first part's boxes (padded
-                samplers of several processes repeat samples), or add up all boxes (what the released code does).
+            repeated: what to do with a token in several parts: raise, keep the boxes of the first part (padded samplers
+                of several processes repeat samples), or combine all boxes (as the released code does).
 
         Raises:
             InputError: a repeated token under "error".
@@ -90,7 +90,7 @@ class Predictions:
         for part in parts:
             known = np.array([token in position for token in part.tokens], dtype=bool)
             if known.any() and repeated == "error":
-                raise InputError("sample occurs twice", key=part.tokens[int(np.argmax(known))])
+                raise InputError("duplicate sample", key=part.tokens[int(np.argmax(known))])
             for token in part.tokens:
                 position.setdefault(token, len(position))
             if repeated == "first":
@@ -100,10 +100,10 @@ class Predictions:
         return _grouped(kept, np.concatenate(samples), tuple(position))
 
     def of_samples(self, tokens: Sequence[str]) -> "Predictions":
-        """The boxes of these samples, in this order.
+        """The boxes of these samples, in the given order.
 
         Raises:
-            InputError: a token without an entry here.
+            InputError: a token without an entry.
         """
         position = {token: index for index, token in enumerate(self.tokens)}
         missing = [token for token in tokens if token not in position]
@@ -119,12 +119,12 @@ class Predictions:
         return replace(self.rows(rows), tokens=tuple(tokens), sample=sample)
 
     def rows(self, index: NDArray[Any]) -> "Predictions":
-        """Some of the rows (boolean mask or increasing indices); all samples stay."""
+        """Some of the rows (boolean mask or increasing indices); all samples are kept."""
         names = ("sample", "translation", "size", "rotation", "velocity", "label", "score", "attribute")
         return replace(self, **{name: getattr(self, name)[index] for name in names})
 
     def write(self, path: str | Path, metadata: dict[str, Any] | None = None) -> None:
-        """Write a Parquet file, whole or not at all; `metadata` is merged over `self.metadata`."""
+        """Write a Parquet file, whole or not at all; `metadata` is merged into `self.metadata`."""
         columns: dict[str, Any] = {"sample": self.sample}
         for name, parts in _VECTORS.items():
             columns |= {part: getattr(self, name)[:, i] for i, part in enumerate(parts)}
@@ -177,7 +177,7 @@ def _codes(column: pa.ChunkedArray, names: tuple[str, ...]) -> Codes:
 
 
 def _grouped(parts: Sequence[Predictions], sample: Ints, tokens: tuple[str, ...]) -> Predictions:
-    """Stack the parts' columns and bring the rows of each sample together, keeping their order."""
+    """Stack the columns of the parts and group the rows by sample, keeping their order."""
     names = ("translation", "size", "rotation", "velocity", "label", "score", "attribute")
     columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
     order = np.argsort(sample, kind="stable")

@@ -16,13 +16,13 @@ ATTRIBUTES: tuple[str, ...] = (
     "vehicle.parked",
     "vehicle.stopped",
 )
-"""Attribute columns hold indices into this tuple; 0 is "no attribute"."""
+"""Attribute columns contain indices into this tuple; 0 means "no attribute"."""
 
 BIKE_RACK = "static_object.bicycle_rack"
 """Bicycles and motorcycles (predicted or real) whose centre lies in a rack of this category are not scored."""
 
 TP_METRICS: tuple[str, ...] = ("trans_err", "scale_err", "orient_err", "vel_err", "attr_err")
-"""metres, 1 - IoU, radians, m/s, 1 - accuracy. The devkit's order of the five true-positive errors."""
+"""The five true-positive errors in the devkit's order, in metres, 1 - IoU, radians, m/s and 1 - accuracy."""
 
 RECALL_POINTS = 101
 """Every curve is sampled at recall 0, 0.01, .. 1."""
@@ -30,12 +30,12 @@ RECALL_POINTS = 101
 
 @dataclass(frozen=True)
 class Protocol:
-    """What the score depends on beside boxes. The defaults are the published protocol.
+    """What scores depend on besides boxes. The defaults are the published protocol.
 
     Attributes:
         class_range_m: boxes at this distance from the ego vehicle (xy) or farther are not scored; the devkit's order.
         thresholds_m: a match needs a centre distance (xy) strictly below; AP is averaged over these.
-        tp_threshold_m: the one of `thresholds_m` at which the true-positive errors are taken.
+        tp_threshold_m: the one of `thresholds_m` at which true-positive errors are measured.
     """
 
     class_range_m: tuple[tuple[str, float], ...] = (

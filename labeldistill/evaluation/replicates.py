@@ -1,4 +1,4 @@
-"""mAP, NDS and the five errors of one matching under many weightings of its scenes: bootstrap replicates in seconds."""
+"""mAP, NDS and the five errors of one matching under many weightings of its scenes: fast bootstrap replicates."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Replicates:
         mean_ap, nd_score: [R].
         tp_errors: error -> [R], means over classes.
         label_aps: [R, C], mean over thresholds.
-        label_tp_errors: [R, C, 5]; NaN where the class has no such error.
+        label_tp_errors: [R, C, 5]; NaN if the class has no such error.
     """
 
     classes: tuple[str, ...]
@@ -38,16 +38,17 @@ class Replicates:
 def metrics_from_matches(
     matches: Matches, scene_weights: NDArray[np.int64] | Floats, classes: Sequence[str] | None = None
 ) -> Replicates:
-    """Metrics as if every scene were in the data set `weight` times.
+    """Metrics as if every scene occurred `weight` times in the data set.
 
     Args:
         matches: one matching (whole or slice).
         scene_weights: [S] or [R, S] whole numbers >= 0, in the order of `matches.scene_names`.
-        classes: means run over these; None: all ten.
+        classes: means are over these; None: all ten.
 
     Returns:
-        Replicates with R rows (1 for weights [S]). Equal to evaluating the resampled data set with the devkit; see
-        `weighted` for equal scores. A replicate without a box of a class counts it as AP 0 and errors 1, as the devkit.
+        Replicates with R rows (1 for weights [S]). Equal to evaluating the resampled data set with the devkit; for
+        ties of scores see `weighted`. A replicate without a box of a class counts it as AP 0 and errors 1, as the
+        devkit.
 
     Raises:
         InputError: weights of another length, negative or fractional.
@@ -69,7 +70,7 @@ def _combined(names: tuple[str, ...], aps: Floats, errors: Floats, weight: int) 
     known = ~np.isnan(errors)
     with np.errstate(invalid="ignore"):
         means = np.where(known, errors, 0.0).sum(axis=1) / known.sum(axis=1)
-    scores = np.fmax(0.0, 1.0 - means)  # an error that no class has scores 0, as in the devkit
+    scores = np.fmax(0.0, 1.0 - means)  # an error that no class has gives a score of 0, as in the devkit
     nds = (weight * mean_ap + scores.sum(axis=1)) / (weight + scores.shape[1])
     by_name = {metric: means[:, column] for column, metric in enumerate(TP_METRICS)}
     return Replicates(names, mean_ap, nds, by_name, aps, errors)
@@ -94,7 +95,7 @@ def _of_class(matches: Matches, name: str, weights: Floats) -> tuple[Floats, Flo
 
 
 def _chunks(ranking: Ranking, weights: Floats) -> Iterator[tuple[NDArray[np.int64], Floats, Floats]]:
-    """Replicates in which something was found, some at a time: their rows, weights [r, k] of the hits, running sums."""
+    """Yield chunks of replicates in which something was found: their rows, weights [r, k] of the hits, running sums."""
     hits = len(ranking.hit)
     if not hits:
         return

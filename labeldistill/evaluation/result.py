@@ -1,4 +1,4 @@
-"""What scoring one file found, and the files that it leaves behind (the devkit's two, and our own)."""
+"""The result of scoring one file, and the files written for it (the devkit's two, and our own)."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,14 +33,14 @@ class Evaluation:
     """One scored file.
 
     Attributes:
-        metrics: overall and per class.
+        metrics: overall and per-class metrics.
         score: the content of the devkit's two files (`summary` without `meta`).
-        matches: what bootstrap replicates are made from.
-        findings: mistakes that the scores give away, in words.
-        slices: rows slice, part, metric, class, value, boxes; low and high where intervals were asked for.
-        partial: which scenes or samples were scored; None when the whole split was.
-        agreement: the largest difference from the devkit; None when it was not asked.
-        intervals: overall metric -> low, high; empty when none were asked for.
+        matches: the matching, from which bootstrap replicates are computed.
+        findings: mistakes that the scores indicate, in words.
+        slices: rows slice, part, metric, class, value, boxes; low and high if intervals were asked for.
+        partial: the scenes or samples that were scored; None for the whole split.
+        agreement: the largest difference from the devkit; None if it was not run.
+        intervals: overall metric -> low, high; empty if none were asked for.
     """
 
     metrics: Metrics
@@ -54,7 +54,7 @@ class Evaluation:
 
 
 def write_evaluation(result: Evaluation, meta: dict[str, Any], out_dir: Path) -> None:
-    """Write the three files; a partial evaluation is stamped in `meta` of the summary too."""
+    """Write the three files; a partial evaluation is also stamped in `meta` of the summary."""
     stamped = {**meta, **({"partial": result.partial} if result.partial else {})}
     if np.isnan(result.metrics.nd_score):
         raise InputError("NDS is not a number; are there NaN or infinite values in the predictions?")

@@ -1,7 +1,7 @@
 """The official result file (results_nusc.json): written from columns, read into columns sample by sample.
 
-Reading is streamed: a piece of the text and one sample's boxes are all that is in memory beside the columns, and
-nothing is returned before the last byte has been checked.
+Reading is streamed: besides the columns, only a piece of the text and the boxes of one sample are in memory. Nothing
+is returned before the last byte has been checked.
 """
 
 import json
@@ -61,8 +61,8 @@ def read_results(path: str | Path, *, known_tokens: Sequence[str] | None = None)
     """Read an official results_nusc.json of any code base.
 
     Args:
-        path: the file; it is streamed, so 700 MB need no 4 GB.
-        known_tokens: the samples that must have an entry, and no others; None: any.
+        path: the file; it is streamed, so that 700 MB do not take 4 GB of memory.
+        known_tokens: exactly the samples that must have an entry; None: any.
 
     Raises:
         InputError: bad content; the message names the file and the token.
@@ -73,7 +73,7 @@ def read_results(path: str | Path, *, known_tokens: Sequence[str] | None = None)
     seen: set[str] = set()
     for key in stream.members():
         if key in seen:
-            raise InputError("occurs twice at the top level", file=path, key=key)
+            raise InputError("is duplicated at the top level", file=path, key=key)
         seen.add(key)
         if key == "results":
             for token in stream.members():
@@ -81,7 +81,7 @@ def read_results(path: str | Path, *, known_tokens: Sequence[str] | None = None)
         elif key == "meta":
             meta = stream.value(inside=key)
         else:
-            stream.value(inside=key)  # the devkit leaves other keys alone
+            stream.value(inside=key)  # the devkit ignores other keys
     stream.end()
     for key in ("results", "meta"):
         if key not in seen:

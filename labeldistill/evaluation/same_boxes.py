@@ -1,4 +1,4 @@
-"""Whether two result files are one: how many of their boxes are the same to the millimetre."""
+"""Whether two result files come from the same run: how many of their boxes are equal to the millimetre."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from labeldistill.evaluation.predictions import Predictions
 
 MOST_SHARED = 0.1
-"""Of the smaller file's boxes. Two trainings share next to none: a centre is three real numbers."""
+"""Share of the smaller file's boxes. Two trainings share almost none, since a centre is three real numbers."""
 
 
 def shared_boxes(one: Predictions, other: Predictions) -> float:

@@ -1,19 +1,19 @@
-"""Findings: patterns of scores that come from a mistake rather than from a weak model, called by their name."""
+"""Findings: patterns of scores that indicate a mistake rather than a weak model, by name."""
 
 import numpy as np
 
 from labeldistill.evaluation.metrics import Metrics
 
 MAX_CENTRE_M, MAX_SCALE, MAX_TURN_RAD = 0.8, 0.5, 1.0
-"""Centres better than the first with sizes or headings worse than the others are the mark of a box-convention error."""
+"""Centres better than the first limit, with sizes or headings worse than the others, mean a box-convention error."""
 
 
 def findings(metrics: Metrics) -> list[str]:
-    """What the scores give away; empty when nothing looks wrong.
+    """Mistakes that the scores indicate; empty if nothing looks wrong.
 
     Box-convention error: centres are found (mATE < 0.8 m) but sizes (mASE > 0.5) or headings (mAOE > 1.0 rad) are not,
     as happens when width and length, the sign of yaw or its zero differ between the head and the result file. Classes
-    that were never found count as errors of 1 and can look alike; then the finding says so instead.
+    that were never found count as errors of 1 and can look similar; the finding then says so instead.
     """
     errors = metrics.tp_errors
     if not _marked(errors["trans_err"], errors["scale_err"], errors["orient_err"]):

@@ -27,24 +27,24 @@ def score_run(
 ) -> dict[str, Evaluation]:
     """Score the predictions of one run, one file per kind of weights, and write `out_dir`.
 
-    Files: `metrics.json`, `replicates.parquet` (see `write_draws`) where `draws` gives some, and one folder per kind of
+    Files: `metrics.json`, `replicates.parquet` (see `write_draws`) if `draws` returns some, and one folder per kind of
     weights with `metrics_summary.json`, `metrics_details.json` and `evaluation.json`. `metrics.json` holds
 
-    - `run_key`; `scenes` and `samples`: how many were scored, `tokens_sha256`: which (`nuscenes.splits.names_hash`),
+    - `run_key`; `scenes` and `samples`: number scored, `tokens_sha256`: hash of them (`nuscenes.splits.names_hash`),
       `partial`: the stamp of a partial evaluation, else null;
-    - `rows` of weights, split, metric, class, value (see `Metrics.rows`), low and high where there is an interval over
-      scenes; and one row `boxes` per kind of weights: how many were predicted;
-    - `slices`: the same for parts of the split, with slice, part and boxes (how many were to be found);
-    - `findings`: weights -> mistakes that the scores give away, in words;
-    - `diverged`: weights -> why their predictions are not boxes (NaN, infinity, ...). They score as if nothing had been
-      found; a run with an entry here counts as diverged.
+    - `rows` of weights, split, metric, class, value (see `Metrics.rows`), low and high if there is an interval over
+      scenes; and one row `boxes` per kind of weights with the number of predictions;
+    - `slices`: the same for parts of the split, with slice, part and boxes (number of annotated boxes);
+    - `findings`: weights -> mistakes that the scores indicate, in words;
+    - `diverged`: weights -> why their predictions are not boxes (NaN, infinity, ...). They are scored as if nothing had
+      been found; a run with an entry here counts as diverged.
 
     Args:
         predictions: weights ("raw", "ema") -> file.
         task: the samples to score on.
-        out_dir: made when missing; `metrics.json` is written last.
-        options: arbiter (once for all weights), slices, intervals and draws; None: the plain metrics.
-        run_key: kept in `metrics.json`.
+        out_dir: output folder, created if missing; `metrics.json` is written last.
+        options: arbiter (run once for all weights), slices, intervals and draws; None: only the metrics.
+        run_key: stored in `metrics.json`.
 
     Returns:
         Kind of weights -> its evaluation.
@@ -97,7 +97,17 @@ def _found(results: Mapping[str, Evaluation], read: Mapping[str, Predictions], s
 
 
 def metric_rows(result: Evaluation, predictions: Predictions, weights: str, split: str) -> list[dict[str, Any]]:
-    """Tidy rows of one evaluation; a value that is not defined (NaN) is None."""
+    """Tidy rows of one evaluation.
+
+    Args:
+        result: the evaluation.
+        predictions: the predictions that were scored; their number is a row.
+        weights: "raw" or "ema".
+        split: name of the split.
+
+    Returns:
+        One row per number, as described under `score_run`; a value that is not defined (NaN) is None.
+    """
     rows = [*result.metrics.rows(), ("boxes", "all", float(len(predictions)))]
     about = {"weights": weights, "split": split}
     return [{**about, "metric": m, "class": c, "value": _defined(v), **_bounds(result, m, c)} for m, c, v in rows]
@@ -113,9 +123,10 @@ def _defined(value: float) -> float | None:
 
 
 def write_draws(draws: Mapping[str, Mapping[str, Floats]], path: Path) -> None:
-    """Write one Parquet file of all weights' draws: columns `<weights>.<metric>`, row 0 on all scenes, then one a draw.
+    """Write one Parquet file of all weights' draws: columns `<weights>.<metric>`, row 0 on all scenes, then one row
+    per draw.
 
-    Nothing is written where there are none. Runs on the same scenes have the same draws, row by row.
+    Nothing is written without draws. Runs on the same scenes have the same draws, row by row.
     """
     columns = {f"{weights}.{metric}": v for weights, found in draws.items() for metric, v in found.items()}
     if columns:

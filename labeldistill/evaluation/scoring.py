@@ -14,7 +14,7 @@ from labeldistill.evaluation.sanity import findings
 from labeldistill.evaluation.slices import Slice, slices_of
 
 IntervalsOf = Callable[[Matches, Sequence[str] | None], dict[str, tuple[float, float]]]
-"""From a matching, and the classes that means run over, to metric -> low, high (see `statistics.scene_scores`)."""
+"""From a matching, and the classes that means are over, to metric -> low, high (see `statistics.scene_scores`)."""
 
 
 def scored(
@@ -29,10 +29,10 @@ def scored(
 
     Args:
         predictions: of all samples of `truth`.
-        truth: what is to be found.
+        truth: the ground truth.
         slices: see `slices.slices_of`.
-        partial: the stamp of a partial evaluation, kept in the result.
-        intervals: where given, the whole and every slice get their intervals from it.
+        partial: the stamp of a partial evaluation, stored in the result.
+        intervals: if given, computes intervals of the whole and of every slice.
 
     Returns:
         The evaluation, without the devkit's agreement.
@@ -59,7 +59,7 @@ def _part_rows(part: Slice, intervals: IntervalsOf | None) -> list[dict[str, Any
 
 
 def _class_rows(metrics: Metrics, matches: Matches, intervals: IntervalsOf | None) -> list[dict[str, Any]]:
-    """Numbers of each class; as for a data set of one class, its AP has the interval of mAP, its ATE that of mATE."""
+    """Numbers of each class; AP has the interval that mAP has for that class alone, ATE that of mATE, and so on."""
     counts = {name: int(matches.truth_count(name).sum()) for name in metrics.label_aps}
     found = {name: intervals(matches, [name]) for name in counts} if intervals else {}
     return [

@@ -1,4 +1,4 @@
-"""What is scored on which samples and how: the task and its options, and reading predictions for it."""
+"""What is scored, on which samples and how: the task and its options, and reading predictions for it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ from labeldistill.evaluation.results_json import read_results
 from labeldistill.evaluation.scoring import IntervalsOf
 
 DrawsOf = Callable[[Matches], Mapping[str, Floats]]
-"""From a matching to metric -> [1 + R] values: on all scenes, then under R draws of scenes; empty: none can be made."""
+"""From a matching to metric -> [1 + R] values, on all scenes, then for R draws of scenes; empty if none can be made."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class ScoringTask:
         dataroot: folder that holds `<version>/`.
         version: for example `v1.0-mini`.
         split: a name known to the folder's splits.json or to the devkit, or scene names.
-        scenes, samples: only these of the split (a partial evaluation); None: all.
-        cache: folder that keeps tables as columns; None: read the JSON each time.
+        scenes, samples: restrict the split to these (a partial evaluation); None: all.
+        cache: folder for tables as columns; None parses the JSON each time.
     """
 
     dataroot: Path
@@ -56,14 +56,14 @@ class ScoringTask:
 
 @dataclass(frozen=True)
 class ScoringOptions:
-    """What is worked out beside the metrics.
+    """What is computed besides the metrics.
 
     Attributes:
         arbiter: also run the devkit and compare every number.
         slices: see `slices.slices_of`.
-        intervals: where given, the whole and every slice get their intervals from it.
-        draws: where given, the draws of scenes that intervals come from are kept beside the scores of a run.
-        split_name: what the rows of a run's scores call the split; None: the task's own name for it.
+        intervals: if given, computes intervals of the whole and of every slice.
+        draws: if given, computes the draws of scenes behind the intervals, which are stored beside the scores of a run.
+        split_name: name of the split in the rows of a run's scores; None: that of the task.
     """
 
     arbiter: bool = False
@@ -81,15 +81,15 @@ def read_predictions(
     *,
     broken: Literal["refuse", "drop"] = "refuse",
 ) -> Predictions:
-    """Read either format, refuse other samples than the split's, and keep those of `truth`.
+    """Read either format, refuse samples that are not in the split, and keep those of `truth`.
 
     Args:
         path: our Parquet, or an official .json.
         truth: the samples that are scored.
         allowed: tokens of the whole split.
-        task: what `truth` and `allowed` were opened from (see `ScoringTask.open`).
-        broken: what to do with columns that hold numbers no box has (see `broken_numbers`): refuse them, or take the
-            run as one that diverged: all its boxes are dropped and `metadata["broken"]` says why. JSON is refused.
+        task: the task that `truth` and `allowed` were opened from (see `ScoringTask.open`).
+        broken: what to do with impossible values (see `broken_numbers`): refuse them, or treat the run as diverged,
+            dropping all its boxes with the reason in `metadata["broken"]`. JSON is always refused.
 
     Raises:
         InputError: bad content, unknown or missing samples; names the file and the token.

@@ -1,7 +1,7 @@
-"""Parts of a data set that are scored on their own: by distance, visibility, LiDAR points, scene, time of day, weather.
+"""Parts of a data set that are scored separately: by distance, visibility, LiDAR points, scene, time of day, weather.
 
-A slice's means run over the classes that have a box in it. Its `Matches` can be re-weighted by scene like those of the
-whole, so every slice can carry an interval.
+The means of a slice are over the classes with a box in it. Its `Matches` can be weighted by scene like those of the
+whole, so every slice can have an interval.
 """
 
 import math
@@ -19,7 +19,7 @@ from labeldistill.evaluation.metrics import Metrics, all_curves, metrics_of
 from labeldistill.evaluation.predictions import Predictions
 
 VISIBILITIES = ("unknown", "0-40 %", "40-60 %", "60-80 %", "80-100 %")
-"""Share of an object that the six cameras see, by nuScenes' visibility token."""
+"""Share of an object that is visible in the six cameras, by nuScenes' visibility token."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Slice:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Classes with a box to be found here, in the devkit's order."""
+        """Classes with an annotated box in this slice, in the devkit's order."""
         names = self.matches.protocol.class_names
         return tuple(name for name in names if self.matches.truth_count(name).any())
 
@@ -42,12 +42,12 @@ class Slice:
 
 
 def slices_of(asked: Sequence[str], predictions: Predictions, truth: GroundTruth, matches: Matches) -> Iterator[Slice]:
-    """The parts of each criterion asked for, less those without any box to be found.
+    """The parts of each criterion, without those that have no annotated box.
 
     Args:
-        asked: names of `config.slicing.NAMES`; distance and lidar_points take own ranges: `distance=0-15,15-40,40-`.
-        predictions, truth: what `matches` was made from.
-        matches: the matching of everything.
+        asked: names of `config.slicing.NAMES`; distance and lidar_points accept ranges: `distance=0-15,15-40,40-`.
+        predictions, truth: what `matches` was computed from.
+        matches: the matching of the whole.
 
     Raises:
         InputError: an unknown criterion or range.
@@ -72,7 +72,7 @@ Parts = Iterator[tuple[str, Matches]]
 
 
 def _by_distance(predictions: Predictions, truth: GroundTruth, matches: Matches, ranges: Ranges) -> Parts:
-    """Both predictions and boxes of a distance, matched anew, as the devkit would with these ranges."""
+    """Predictions and boxes at a distance, matched again, as the devkit would with these ranges."""
     for low, high in ranges:
         yield f"{_text(low, high)} m", match(predictions, truth, matches.protocol, (low, high))
 

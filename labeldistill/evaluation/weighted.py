@@ -1,9 +1,9 @@
-"""One class at one threshold under many weightings of the scenes, as if every scene were repeated `weight` times.
+"""One class at one threshold under many weightings of the scenes, as if each were repeated `weight` times.
 
-A prediction of weight w stands for w equal predictions in a row. The devkit would step through them one by one, so a
-curve passes through every copy; all points below are taken where that staircase would be cut, without building it.
-Copies of one prediction are neighbours in the order; where two different predictions of a class have the same score,
-the devkit's own order of a resampled data set could interleave their copies, which is the only difference.
+A prediction of weight w represents w equal predictions in a row. The devkit would step through them one by one, so its
+curve passes through every copy; here, points of that staircase are computed without building it. Copies of one
+prediction are neighbours in the order. Only if two different predictions of a class have the same score could the
+devkit's order of a resampled data set interleave their copies, which is the only difference.
 """
 
 from dataclasses import dataclass
@@ -21,13 +21,13 @@ Rows = NDArray[np.int64]
 
 
 def recall_points(protocol: Protocol) -> Floats:
-    """[K] the recalls that AP and errors are averaged over."""
+    """[K] recalls over which AP and errors are averaged."""
     return RECALL[round(100 * protocol.min_recall) + 1 :]
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """What is the same under every weighting; k true positives, S scenes.
+    """What does not depend on the weighting: k true positives, S scenes.
 
     Attributes:
         score: [n] scores of the counted predictions, descending. scene: [n].
@@ -44,7 +44,7 @@ class Ranking:
 
     @classmethod
     def of(cls, matches: Matches, name: str, threshold: int) -> "Ranking":
-        """Of one class (name) at one threshold (index)."""
+        """The ranking of one class (name) at one threshold (index)."""
         rows = matches.of_class(name)
         box = matches.box[threshold, rows]
         counted = box != IGNORED
@@ -58,7 +58,7 @@ class Ranking:
 
     @cached_property
     def false_before(self) -> Floats:
-        """[k + 1, S] false positives of each scene ahead of each true positive; the last row: all of them."""
+        """[k + 1, S] number of false positives per scene before each true positive; the last row counts all."""
         false = np.ones(len(self.score), dtype=bool)
         false[self.hit] = False
         place = np.searchsorted(self.hit, np.flatnonzero(false))
@@ -68,26 +68,26 @@ class Ranking:
 
     @cached_property
     def last_before(self) -> Ints:
-        """[k + 1, S] row of each scene's last prediction ahead of each true positive, -1 for none."""
+        """[k + 1, S] row of each scene's last prediction before each true positive, -1 for none."""
         rows = np.arange(len(self.score))
-        place = np.searchsorted(self.hit, rows)  # a true positive is not ahead of itself, but of the next
+        place = np.searchsorted(self.hit, rows)  # a true positive is not before itself, but before the next one
         place[self.hit] += 1
         last = np.full((len(self.hit) + 1, self.scenes), -1, dtype=np.int32)
-        last[place, self.scene] = rows  # ascending: the last one written stays
+        last[place, self.scene] = rows  # ascending, so that the last one written is kept
         return np.maximum.accumulate(last, axis=0)
 
 
 @dataclass(frozen=True)
 class Cut:
-    """Where the staircase of each of R weightings is cut at K recalls; everything is [R, K].
+    """The position of K recalls on the staircase of each of R weightings; all arrays are [R, K].
 
     Attributes:
-        below: true positives (copies counted) up to the cut.
-        at: index of the true positive that the cut runs into; k where all lie below.
-        ahead: weight of the true positives ahead of that one.
-        false: weight of the false positives ahead of it.
-        inside: whether the curve goes on beyond the cut; ends: whether the curve ends exactly here.
-        part: how far the cut lies between the two points of the staircase, 0..1.
+        below: number of true positives (counting copies) up to the cut.
+        at: index of the true positive in which the cut lies; k if all are below it.
+        ahead: weight of the true positives before that one.
+        false: weight of the false positives before it.
+        inside: whether the curve continues beyond the cut; ends: whether it ends exactly there.
+        part: position of the cut between two points of the staircase, 0..1.
     """
 
     below: Floats
@@ -100,17 +100,28 @@ class Cut:
 
 
 def search(sorted_rows: Floats, values: Floats, span: float, side: str) -> Rows:
-    """Row-wise `searchsorted`: [R, k] ascending rows and [R, K] values, all in 0 .. span - 1; counts [R, K]."""
+    """Row-wise `numpy.searchsorted`.
+
+    Args:
+        sorted_rows: [R, k] ascending values, at least 0.
+        values: [R, K] values, at least 0.
+        span: exceeds every value by at least 1.
+        side: as in `numpy.searchsorted`.
+
+    Returns:
+        [R, K] insertion positions within each row.
+    """
     shift = np.arange(len(sorted_rows))[:, None] * span
     flat = np.searchsorted((sorted_rows + shift).ravel(), (values + shift).ravel(), side=side)  # type: ignore[call-overload]
     return np.asarray(flat.reshape(values.shape) - np.arange(len(values))[:, None] * sorted_rows.shape[1])
 
 
 def cut(ranking: Ranking, weights: Floats, reached: Floats, wanted: Floats, recall: Floats) -> Cut:
-    """Cut every staircase at the recalls.
+    """Locate the recalls on every staircase.
 
     Args:
-        weights: [R, S]. reached: [R, k] running weight of the true positives. wanted: [R] boxes to be found, > 0.
+        weights: [R, S]. reached: [R, k] running weight of the true positives. wanted: [R] number of annotated boxes, >
+            0.
         recall: [K].
     """
     total = reached[:, -1:]
@@ -137,7 +148,7 @@ def precision(cuts: Cut) -> Floats:
     """[R, K] interpolated precision; 0 beyond the highest recall."""
     low = cuts.below / np.maximum(cuts.below + cuts.false, 1)
     high = (cuts.below + 1) / (cuts.below + 1 + cuts.false)
-    first = (cuts.below == 0) & (cuts.false == 0)  # the very first prediction is true: flat to the left
+    first = (cuts.below == 0) & (cuts.false == 0)  # if the first prediction is true, the curve is flat to the left
     between = np.where(first, high, low + (high - low) * cuts.part)
     return np.where(cuts.inside, between, np.where(cuts.ends, low, 0.0))
 
@@ -147,14 +158,14 @@ def confidence(ranking: Ranking, cuts: Cut, weights: Floats) -> Floats:
     rows = np.where(weights[:, None, :] > 0, ranking.last_before[cuts.at], -1).max(axis=2)
     before = ranking.score[np.maximum(rows, 0)]
     high = ranking.score[ranking.hit[np.minimum(cuts.at, len(ranking.hit) - 1)]]
-    same = (cuts.below > cuts.ahead) | (rows < 0)  # another copy of the same prediction, or nothing ahead at all
+    same = (cuts.below > cuts.ahead) | (rows < 0)  # another copy of the same prediction, or nothing before it
     low = np.where(same, high, before)
     between = low + (high - low) * cuts.part
     return np.where(cuts.inside, between, np.where(cuts.ends, before, 0.0))
 
 
 def mean_errors(ranking: Ranking, of_hits: Floats, reached: Floats, at_confidence: Floats) -> Floats:
-    """[R, 5] errors averaged from the minimum recall to the highest one reached; 1 where that is less.
+    """[R, 5] errors averaged from the minimum recall to the highest one reached; 1 if that is lower.
 
     Args:
         of_hits: [R, k] weight of each true positive. reached: [R, k] its running sum.
@@ -174,7 +185,7 @@ def mean_errors(ranking: Ranking, of_hits: Floats, reached: Floats, at_confidenc
 
 
 class _Places:
-    """Where confidences [R, K] fall between the scores of the true positives that have weight."""
+    """The position of confidences [R, K] among the scores of true positives with weight."""
 
     def __init__(self, ranking: Ranking, reached: Floats, at: Floats) -> None:
         score = ranking.score[ranking.hit]
@@ -190,9 +201,9 @@ class _Places:
         self.part = np.where(gap > 0, (at - score[self.lower]) / np.where(gap > 0, gap, 1.0), 0.0)
 
     def interpolated(self, error: Floats, of_hits: Floats) -> Floats:
-        """[R, K] running mean of `error` [k] (NaN left out), interpolated as the devkit does over confidence.
+        """[R, K] running mean of `error` [k] (without NaN), interpolated over confidence as in the devkit.
 
-        Of equal copies, the devkit's interpolation meets the first one from below and the last one from above.
+        Among equal copies, the devkit's interpolation uses the first one from below and the last one from above.
         """
         known = ~np.isnan(error)
         number = np.where(known, error, 0.0)

@@ -1,8 +1,8 @@
-"""Scene bootstrap of one run: what its score would have been on other scenes of the same kind.
+"""Scene bootstrap of one run: how its score would vary over other scenes of the same kind.
 
-Runs are matched once; a replicate is another weighting of the scenes. The percentile interval is widened for few
-scenes (Hesterberg 2015, "expanded percentile"): with S scenes it reads the quantiles that the t distribution with
-S - 1 degrees of freedom and the factor sqrt(S / (S - 1)) ask for, since plain percentiles are too narrow.
+Runs are matched once; a replicate is a different weighting of the scenes. The percentile interval is widened for few
+scenes (Hesterberg 2015, "expanded percentile"): with S scenes it takes the quantiles given by the t distribution with
+S - 1 degrees of freedom and the factor sqrt(S / (S - 1)), because plain percentiles are too narrow.
 """
 
 from collections.abc import Callable
@@ -15,24 +15,24 @@ from scipy import stats
 
 Floats = NDArray[np.float64]
 WeightedMetric = Callable[[NDArray[np.int64]], Floats]
-"""Scene weights [R, S], whole numbers, to the metric of each of the R weightings [R]."""
+"""From scene weights [R, S], whole numbers, to the metric of each weighting, [R]."""
 
 REPLICATES = 2000
 
 FEWEST_SCENES = 8
-"""With fewer there is no interval: resampling cannot reach beyond the worst and best scenes, and simulated 95 %
+"""With fewer scenes there is no interval: resampling cannot go beyond the worst and best scenes, and simulated 95 %
 intervals cover less than 93 % (76 % with three scenes)."""
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A value with its interval; NaN bounds say what can't be said, `caveat` says why."""
+    """A value with its interval; bounds that can't be given are NaN, and `caveat` says why."""
 
     value: float
     low: float
     high: float
     source: str
-    """What varies: "scenes", "seeds" or "seeds and scenes"."""
+    """What the interval varies: "scenes", "seeds" or "seeds and scenes"."""
     caveat: str = ""
 
     def __contains__(self, value: float) -> bool:
@@ -41,7 +41,7 @@ class Interval:
 
 @lru_cache(maxsize=8)
 def scene_weights(scenes: int, replicates: int = REPLICATES, seed: int = 0) -> NDArray[np.int64]:
-    """[replicates, scenes] how often each scene was drawn, with replacement; the same for the same arguments."""
+    """[replicates, scenes] how often each scene is drawn, with replacement; equal arguments give equal draws."""
     generator = np.random.default_rng(seed)
     weights = generator.multinomial(scenes, np.full(scenes, 1.0 / scenes), size=replicates)
     weights.setflags(write=False)
@@ -49,12 +49,12 @@ def scene_weights(scenes: int, replicates: int = REPLICATES, seed: int = 0) -> N
 
 
 def widened(scenes: int) -> float:
-    """sqrt(S / (S - 1)): a bootstrap sd of S scenes falls short of the standard error by this factor."""
+    """sqrt(S / (S - 1)): a bootstrap sd over S scenes is too small by this factor."""
     return float((scenes / (scenes - 1)) ** 0.5)
 
 
 def too_few(scenes: int) -> str:
-    """Why there is no interval over so few scenes."""
+    """The reason why there is no interval over so few scenes."""
     return f"{scenes} scene{'' if scenes == 1 else 's'}: an interval over scenes needs at least {FEWEST_SCENES}"
 
 
@@ -62,10 +62,10 @@ def scene_interval(value: float, replicates: Floats, scenes: int, *, confidence:
     """Interval of one run's metric over scenes.
 
     Args:
-        value: the metric on all scenes once each.
+        value: the metric with every scene once.
         replicates: [R] the metric under `scene_weights(scenes, R)`.
         scenes: number of scenes, S.
-        confidence: two-sided.
+        confidence: confidence of the two-sided interval, in 0..1.
     """
     finite = replicates[np.isfinite(replicates)]
     if scenes < FEWEST_SCENES:
@@ -87,7 +87,15 @@ def bootstrap_scenes(
     confidence: float = 0.95,
     seed: int = 0,
 ) -> Interval:
-    """Interval of a metric that can be computed under scene weights (see `evaluation.replicates`)."""
+    """Interval of a metric that can be computed under scene weights (see `evaluation.replicates`).
+
+    Args:
+        metric: from scene weights [R, S] to the metric of each weighting, [R].
+        scenes: number of scenes, S.
+        replicates: number of draws, R.
+        confidence: confidence of the two-sided interval, in 0..1.
+        seed: seed of the draws.
+    """
     value = float(metric(np.ones((1, scenes), dtype=np.int64))[0])
     drawn = metric(scene_weights(scenes, replicates, seed))
     return scene_interval(value, drawn, scenes, confidence=confidence)
@@ -96,16 +104,16 @@ def bootstrap_scenes(
 def paired_scene_test(difference: float, replicates: Floats, scenes: int) -> float:
     """Two-sided p value of "no difference" for two runs on the same scenes.
 
-    It is the level at which `scene_interval` of the difference would just touch zero.
+    This is the level at which `scene_interval` of the difference would just touch zero.
 
     Args:
-        difference: metric of one run less the other's, on all scenes.
-        replicates: [R] that difference under `scene_weights(scenes, R)`: both runs under the same weights.
-        scenes: S.
+        difference: metric of one run minus that of the other, on all scenes.
+        replicates: [R] that difference under `scene_weights(scenes, R)`, with the same weights for both runs.
+        scenes: number of scenes, S.
 
     Returns:
-        p, never smaller than one replicate of R + 1 beyond zero would give; NaN with fewer than FEWEST_SCENES; 1 when
-        both runs are equal under every weighting.
+        p, at least that of one replicate in R + 1 beyond zero; NaN with fewer than FEWEST_SCENES scenes; 1 if both runs
+        are equal under every weighting.
     """
     if scenes < FEWEST_SCENES or not np.isfinite(difference):
         return float("nan")

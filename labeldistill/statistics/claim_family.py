@@ -1,4 +1,4 @@
-"""mAP, NDS and errors of one claim are one family: each kind of false verdict has its error rate over all of them."""
+"""The metrics of one claim are a family: each kind of false verdict keeps its error rate over all of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from labeldistill.statistics.holm import holm
 
 @dataclass(frozen=True)
 class Asked:
-    """One metric of a claim beside our runs; everything in one unit (see `equivalence.judge`)."""
+    """One metric of a claim and our runs, all in the same unit (see `equivalence.judge`)."""
 
     values: Sequence[float]
     published: float
@@ -20,7 +20,7 @@ class Asked:
     unit: str = "points"
 
     def judged(self, levels: Levels) -> Judgement:
-        """On its own."""
+        """The judgement of this metric alone."""
         return judge(
             self.values,
             self.published,
@@ -33,9 +33,9 @@ class Asked:
 
 
 def judge_family(asked: Sequence[Asked], levels: Levels | None = None) -> list[Judgement]:
-    """One judgement per metric of one claim after Holm's correction, equivalence and difference each on its own.
+    """One judgement per metric of a claim after Holm's correction, for equivalence and difference separately.
 
-    Holm is carried out as a level of each metric's own test, so that interval and verdict say the same.
+    Holm is applied as a level of each metric's own test, so that interval and verdict agree.
 
     Args:
         asked: the metrics of one claim.
@@ -52,7 +52,7 @@ def judge_family(asked: Sequence[Asked], levels: Levels | None = None) -> list[J
 
 
 def _steps(p_values: Sequence[float], alpha: float) -> list[float]:
-    """The level at which each p value has to be to survive Holm: p <= level exactly where its adjusted p <= alpha."""
+    """The level of each p value that survives Holm: p <= level exactly if its adjusted p <= alpha."""
     return [_step(p, adjusted, alpha) for p, adjusted in zip(p_values, holm(p_values), strict=True)]
 
 

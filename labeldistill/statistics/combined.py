@@ -8,18 +8,18 @@ from labeldistill.statistics.summary import spread
 
 
 def seeds_and_scenes(scores: Floats, replicates: Floats, scenes: int, *, confidence: float = 0.95) -> Interval:
-    """Interval of the mean over seeds when both the seeds and the scenes could have been others.
+    """Interval of the mean over seeds if both seeds and scenes are random.
 
-    Every seed was scored on the same scenes, so the scenes' share does not shrink with the number of seeds. With
-    A = variance between seeds / n, B = bootstrap variance of the mean over scenes, C = what both hold (a seed's own
-    luck with single scenes, estimated from how replicates of single seeds move against their mean), the variance is
-    A + B - C; degrees of freedom after Satterthwaite.
+    Every seed is scored on the same scenes, so the variance due to scenes does not shrink with the number of seeds.
+    With A = variance between seeds / n, B = bootstrap variance of the mean over scenes, C = the part in both (the
+    interaction of seeds and scenes, estimated from how replicates of single seeds move relative to their mean), the
+    variance is A + B - C; degrees of freedom after Satterthwaite.
 
     Args:
-        scores: [n] one a seed, on all scenes; NaN for failed runs, which are left out.
-        replicates: [n, R] each run's metric under the same `scene_weights(scenes, R)`.
+        scores: [n] one per seed, on all scenes; NaN for failed runs, which are left out.
+        replicates: [n, R] metric of each run under the same `scene_weights(scenes, R)`.
         scenes: S.
-        confidence: two-sided.
+        confidence: confidence of the two-sided interval, in 0..1.
     """
     there = np.isfinite(scores) & np.isfinite(replicates).all(axis=1)
     scores, replicates = scores[there], replicates[there]
@@ -40,7 +40,7 @@ def seeds_and_scenes(scores: Floats, replicates: Floats, scenes: int, *, confide
 
 
 def estimate(scores: Floats, replicates: Floats, scenes: int) -> Estimate:
-    """Mean with the standard error that seeds and scenes give it together (see `seeds_and_scenes`).
+    """Mean with its standard error due to seeds and scenes together (see `seeds_and_scenes`).
 
     Args:
         scores: [n] two or more, finite.

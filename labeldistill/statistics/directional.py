@@ -11,7 +11,7 @@ from labeldistill.statistics.holm import FEWEST_PAIRS, holm
 
 
 class Direction(StrEnum):
-    """What paired runs say of a hypothesis."""
+    """The verdict of paired runs on a hypothesis."""
 
     SUPPORTED = "SUPPORTED"
     CONTRADICTED = "CONTRADICTED"
@@ -23,10 +23,10 @@ class Tested:
     """One hypothesis in one metric.
 
     Attributes:
-        difference: better less worse, so that a positive one speaks for the hypothesis.
-        p_supported: p value of "no gain", after Holm over the family; NaN: too few pairs, or no spread.
-        p_contradicted: that of "no loss".
-        family: tests in the family.
+        difference: better minus worse, so that positive values support the hypothesis.
+        p_supported: p value of "no gain", after Holm over the family; NaN with too few pairs or without spread.
+        p_contradicted: likewise of "no loss".
+        family: number of tests in the family.
     """
 
     difference: Estimate
@@ -43,7 +43,7 @@ def judge_directions(differences: Sequence[Estimate], alpha: float = 0.05) -> li
     that of any false CONTRADICTED (it is 0 or more). Both verdicts of one difference exclude each other for alpha < .5.
 
     Args:
-        differences: one per hypothesis and metric, positive where the hypothesis holds.
+        differences: one per hypothesis and metric, positive if the hypothesis holds.
         alpha: error rate of each kind of false verdict.
     """
     usable = [found.n >= FEWEST_PAIRS for found in differences]
@@ -63,7 +63,7 @@ def _verdict(gain: float, loss: float, alpha: float) -> Direction:
 
 
 def all_together(verdicts: Sequence[Direction]) -> Direction:
-    """The verdict on a hypothesis that speaks of several metrics: SUPPORTED in all, or CONTRADICTED in any."""
+    """The verdict on a hypothesis about several metrics: SUPPORTED in all, or CONTRADICTED in any."""
     if Direction.CONTRADICTED in verdicts:
         return Direction.CONTRADICTED
     return Direction.SUPPORTED if set(verdicts) == {Direction.SUPPORTED} else Direction.NOT_SHOWN

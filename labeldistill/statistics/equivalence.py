@@ -1,4 +1,4 @@
-"""A mean over seeds against one published value: two-sided equivalence (TOST) and difference, made into one verdict."""
+"""A mean over seeds against one published value: tests of equivalence (TOST) and difference, and one verdict."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ from scipy import special
 from labeldistill.statistics.summary import Summary, summarise
 
 FEWEST_RUNS = 3
-"""With two runs the t interval is 12.7 standard errors wide and rests on the shape of the noise alone: no verdict."""
+"""Fewer runs give no verdict: with two, the t interval is 12.7 standard errors wide and depends on the noise model."""
 
 
 class Verdict(StrEnum):
-    """What can be said of a published value. NOT COMPARABLE is given before any number is looked at."""
+    """What can be said about a published value. NOT COMPARABLE is decided before looking at any number."""
 
     REPRODUCED = "REPRODUCED"
     BETTER = "BETTER"
@@ -25,7 +25,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Levels:
-    """Error rates: of calling a difference as large as the margin none; of calling none a difference (two-sided)."""
+    """Error rates: of calling a difference at the margin equivalent, and of calling none a difference (two-sided)."""
 
     equivalence: float = 0.05
     difference: float = 0.05
@@ -36,9 +36,9 @@ class Judgement:
     """One verdict with its reason in words.
 
     Attributes:
-        difference: our mean less the published value; NaN without a run.
+        difference: our mean minus the published value; NaN without a run.
         low, high: its two-sided interval at level `1 - levels.difference`, the published value's noise included.
-        p_equivalence: larger one of the two one-sided p values; NaN without margin or spread.
+        p_equivalence: the larger of the two one-sided p values; NaN without margin or spread.
         p_difference: two-sided p value of "no difference".
     """
 
@@ -52,7 +52,7 @@ class Judgement:
 
 
 def standard_error(sd: float, n: int, published_sd: float) -> tuple[float, float]:
-    """Standard error of mean less published value, and its degrees of freedom (Satterthwaite; the noise is known)."""
+    """Standard error of mean minus published value, and its degrees of freedom (Satterthwaite; known noise)."""
     of_mean = sd / n**0.5
     return hypot(of_mean, published_sd), (n - 1) * (1 + (published_sd / of_mean) ** 2) ** 2
 
@@ -67,20 +67,20 @@ def judge(
     levels: Levels | None = None,
     unit: str = "points",
 ) -> Judgement:
-    """Verdict of runs that are comparable with a published value.
+    """Verdict on runs that are comparable with a published value.
 
     REPRODUCED: the difference is shown to be smaller than the margin. Otherwise BETTER or WORSE: a difference from the
     published value is shown. Otherwise INCONCLUSIVE. A false REPRODUCED (true difference at the margin or beyond) and a
     false BETTER or WORSE (no true difference) each have their level as error rate.
 
     Args:
-        values: one a run, NaN for failed; in one unit with everything below.
-        published: the claim.
-        margin: largest difference that counts as none; None: REPRODUCED can't be said.
-        published_sd: sd of the published value itself, taken as known; 0: taken as exact.
-        higher_is_better: of the metric.
+        values: one per run, NaN for failed ones; all arguments have the same unit.
+        published: the published value.
+        margin: largest difference that counts as none; None excludes REPRODUCED.
+        published_sd: known standard deviation of the published value; 0: exact.
+        higher_is_better: whether higher values of the metric are better.
         levels: error rates.
-        unit: for the words.
+        unit: name of the unit in the reason.
     """
     levels = levels or Levels()
     runs = summarise(values)
@@ -142,7 +142,7 @@ def _undecided(margin: float | None, published_sd: float, levels: Levels) -> str
 
 
 def _size(difference: float, half: float, margin: float | None) -> str:
-    """How a shown difference stands to the margin; `half`: half the width of its interval."""
+    """How a shown difference compares with the margin; `half`: half the width of its interval."""
     if margin is None:
         return ""
     if abs(difference) - half > margin:
@@ -153,7 +153,7 @@ def _size(difference: float, half: float, margin: float | None) -> str:
 
 
 def decided(judgement: Judgement) -> bool:
-    """Whether the verdict says something: a difference, or that there is none beyond the margin."""
+    """Whether the verdict is conclusive: a difference, or none beyond the margin."""
     return judgement.verdict in (Verdict.REPRODUCED, Verdict.BETTER, Verdict.WORSE)
 
 

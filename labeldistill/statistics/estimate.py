@@ -1,4 +1,4 @@
-"""A mean with its standard error and degrees of freedom: what every t interval and t test here is made of."""
+"""A mean with its standard error and degrees of freedom, from which t intervals and t tests are computed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from labeldistill.statistics.summary import summarise
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean, in any unit; NaN says what can't be said.
+    """A mean in any unit; values that can't be given are NaN.
 
     Attributes:
         mean: of n values. error: its standard error. freedom: degrees of freedom of `error`.
-        n: values behind it. failed: runs or pairs without a value, which are in no mean.
-        basis: what could have been other than it was, in words.
+        n: values behind it. failed: runs or pairs without a value, which are left out.
+        basis: what is random (seeds, scenes), in words.
     """
 
     mean: float
@@ -45,7 +45,7 @@ class Estimate:
 
 
 def over_seeds(values: Sequence[float], resolution: float = 0.0) -> Estimate:
-    """Mean over seeds with the error that their spread gives it; NaN values count as failed.
+    """Mean over seeds with the standard error from their spread; NaN values count as failed.
 
     Args:
         values: one per seed.

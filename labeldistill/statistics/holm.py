@@ -1,4 +1,4 @@
-"""Holm's correction over a family of comparisons, and what may then be said of each."""
+"""Holm's correction over a family of comparisons, and the resulting finding for each."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -9,14 +9,14 @@ from labeldistill.statistics.paired import PairedComparison, pairs_for_sign_flip
 from labeldistill.statistics.unpaired import UnpairedComparison
 
 FEWEST_PAIRS = 3
-"""A verdict on fewer pairs would rest on the shape of the normal distribution's tails alone."""
+"""A verdict on fewer pairs would depend only on the shape of the normal distribution's tails."""
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
     """Adjusted p values, in the given order; at most alpha means rejected with family-wise error alpha.
 
     Written out: statsmodels' `multipletests`, the oracle in its test, collects garbage on every call.
-    A comparison without a p value (NaN: too few pairs) can't be rejected wrongly: it stays NaN and is not counted.
+    A comparison without a p value (NaN: too few pairs) can't be rejected wrongly: it remains NaN and is not counted.
     """
     p = np.asarray(p_values, dtype=float)
     order = np.argsort(p)[: family_size(p_values)]  # NaN sorts last
@@ -43,10 +43,10 @@ class Finding(StrEnum):
 
 
 def p_for_family(pairs: PairedComparison) -> float:
-    """The p value that enters the family: paired t; NaN where the pairs are too few for a verdict.
+    """The p value that enters the family: paired t; NaN if there are too few pairs for a verdict.
 
-    Equal differences other than 0 have no chance under "no difference, normal noise": 0, where signs alone could
-    reach 5 % as well, else NaN.
+    Equal differences other than 0 are impossible under "no difference, normal noise": 0 if signs alone could also
+    reach 5 %, otherwise NaN.
     """
     if pairs.n < FEWEST_PAIRS:
         return float("nan")
@@ -60,7 +60,15 @@ def p_for_family(pairs: PairedComparison) -> float:
 def finding(
     pairs: PairedComparison, adjusted: float, *, alpha: float, higher_is_better: bool, family: int
 ) -> tuple[Finding, str]:
-    """Verdict of one comparison after correction, with its reason in words."""
+    """Finding of one comparison after correction, with its reason in words.
+
+    Args:
+        pairs: the comparison on shared seeds.
+        adjusted: its p value after Holm's correction; NaN without one.
+        alpha: family-wise error rate, in 0..1.
+        higher_is_better: whether higher values of the metric are better.
+        family: number of tests in the family.
+    """
     n, mean = pairs.n, pairs.summary.mean
     if n and not any(pairs.differences):
         return Finding.EQUAL, f"all {n} pairs are equal to the last digit" if n > 1 else "the one pair is equal"
@@ -81,7 +89,15 @@ def finding(
 def finding_of_groups(
     groups: UnpairedComparison, adjusted: float, *, alpha: float, higher_is_better: bool, family: int
 ) -> tuple[Finding, str]:
-    """The same of two groups of runs that share no seeds."""
+    """Finding about two groups of runs without shared seeds, with its reason in words.
+
+    Args:
+        groups: the comparison of the groups.
+        adjusted: its p value after Holm's correction; NaN without one.
+        alpha: family-wise error rate, in 0..1.
+        higher_is_better: whether higher values of the metric are better.
+        family: number of tests in the family.
+    """
     sizes = f"{groups.n[0]} and {groups.n[1]} runs"
     if np.isnan(adjusted):
         return Finding.CANT_TELL, f"{sizes}: too few, or without spread, for a test of means"

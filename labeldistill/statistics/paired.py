@@ -11,13 +11,13 @@ from scipy import special, stats
 from labeldistill.statistics.summary import Summary, spread, summarise
 
 EXACT_PAIRS = 14
-"""Up to this many pairs all 2^n sign patterns are tried."""
+"""All 2^n sign patterns are tried up to this many pairs."""
 RESAMPLES = 20_000
 
 
 @dataclass(frozen=True)
 class SignFlip:
-    """p value of the sign-flip test; `error` is its Monte-Carlo standard error, 0 where all patterns were tried."""
+    """p value of the sign-flip test; `error` is its Monte-Carlo standard error, 0 if all patterns were tried."""
 
     p: float
     error: float = 0.0
@@ -68,7 +68,7 @@ class PairedComparison:
     """A metric's difference on shared seeds.
 
     Attributes:
-        seeds: of the pairs. differences: ours less the baseline's, in seed order.
+        seeds: seeds of the pairs. differences: ours minus the baseline's, in seed order.
         summary: mean, sd and t interval of the differences; `failed` counts pairs that lack a value on either side.
         p_t, sign_flip: two-sided p values of "no difference".
     """
@@ -91,9 +91,9 @@ def compare_pairs(
     """Both tests and the interval of differences per seed (see `summary.paired_differences`); NaN counts as failed.
 
     Args:
-        differences: seed -> ours less the baseline's.
-        confidence: of the interval.
-        resolution: differences that vary by no more than this are one and the same.
+        differences: seed -> ours minus the baseline's.
+        confidence: confidence of the interval, in 0..1.
+        resolution: differences that vary by no more than this count as equal.
     """
     there = {seed: value for seed, value in sorted(differences.items()) if np.isfinite(value)}
     values = tuple(there.values())

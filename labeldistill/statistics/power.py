@@ -1,4 +1,4 @@
-"""How many seeds a wanted verdict needs, worked out before anything runs."""
+"""How many seeds a desired verdict needs, computed before anything runs."""
 
 from collections.abc import Callable
 
@@ -15,17 +15,17 @@ _GRID = 4000
 def equivalence_power(
     n: int, sd: float, margin: float, *, difference: float = 0.0, alpha: float = 0.05, published_sd: float = 0.0
 ) -> float:
-    """Chance that `equivalence.judge` says REPRODUCED.
+    """Probability that `equivalence.judge` says REPRODUCED.
 
-    Exact for normal runs: the chance given the sample sd, averaged over the distribution of the sample sd.
+    Exact for normal runs: the probability given the sample sd, averaged over the distribution of the sample sd.
 
     Args:
-        n: seeds; with fewer than FEWEST_RUNS there is no verdict.
+        n: number of seeds; fewer than FEWEST_RUNS give no verdict.
         sd: true spread between seeds.
         margin: equivalence margin.
-        difference: true difference from the published run's own mean.
-        alpha: error rate.
-        published_sd: noise of the published value.
+        difference: true difference from the mean of the published method.
+        alpha: error rate, in 0..1.
+        published_sd: standard deviation of the published value.
     """
     if n < FEWEST_RUNS:
         return 0.0
@@ -42,9 +42,18 @@ def equivalence_power(
 def seeds_for_equivalence(
     sd: float, margin: float, *, power: float = 0.8, alpha: float = 0.05, published_sd: float = 0.0
 ) -> int | None:
-    """Fewest seeds with which a true difference of none is REPRODUCED with chance `power` (to the nearest percent).
+    """Fewest seeds with which a true difference of zero is REPRODUCED with probability `power` (to the nearest
+    percent).
 
-    None: by no number, since the published value's own noise stays however many seeds there are.
+    Args:
+        sd: true spread between seeds.
+        margin: equivalence margin, in the unit of `sd`.
+        power: desired probability, in 0..1.
+        alpha: error rate, in 0..1.
+        published_sd: standard deviation of the published value.
+
+    Returns:
+        Number of seeds; None if no number suffices, because the noise of the published value does not shrink with it.
     """
     if margin_is_hopeless(margin, published_sd, alpha):
         return None
@@ -56,18 +65,35 @@ def seeds_for_equivalence(
 
 
 def difference_power(n: int, sd: float, difference: float, *, alpha: float = 0.05) -> float:
-    """Chance that a two-sided paired t test over n pairs finds a true difference; `sd` is that of the differences."""
+    """Probability that a two-sided paired t test over n pairs finds a true difference.
+
+    Args:
+        n: number of pairs.
+        sd: true standard deviation of the differences.
+        difference: true mean difference, in the unit of `sd`.
+        alpha: two-sided error rate, in 0..1.
+    """
     if n < FEWEST_PAIRS:
         return 0.0
     critical, shift = special.stdtrit(n - 1, 1 - alpha / 2), abs(difference) / sd * n**0.5
-    # averaged over the sample sd: SciPy's noncentral t is NaN where the difference is many sds
+    # averaged over the sample sd, because SciPy's noncentral t is NaN for differences of many sds
     ratio = (2 * special.gammaincinv((n - 1) / 2, (np.arange(_GRID) + 0.5) / _GRID) / (n - 1)) ** 0.5
     kept = special.ndtr(critical * ratio - shift) - special.ndtr(-critical * ratio - shift)
     return float(1 - kept.mean())
 
 
 def seeds_for_difference(sd: float, difference: float, *, power: float = 0.8, alpha: float = 0.05) -> int | None:
-    """Fewest pairs with which a true difference is found with chance `power`; None: more than MOST_SEEDS."""
+    """Fewest pairs with which a true difference is found with probability `power`.
+
+    Args:
+        sd: true standard deviation of the differences.
+        difference: true mean difference, in the unit of `sd`.
+        power: desired probability, in 0..1.
+        alpha: two-sided error rate, in 0..1.
+
+    Returns:
+        Number of pairs; None for more than MOST_SEEDS.
+    """
     return _fewest(lambda n: difference_power(n, sd, difference, alpha=alpha), power)
 
 

@@ -14,7 +14,7 @@ FEWEST_RUNS = FEWEST_PAIRS
 
 
 class OneOfOurs(StrEnum):
-    """The answer."""
+    """The answer to whether a published run could be one of ours."""
 
     COULD_BE = "COULD BE OURS"
     NOT = "NOT OURS"
@@ -23,12 +23,12 @@ class OneOfOurs(StrEnum):
 
 @dataclass(frozen=True)
 class Prediction:
-    """Where one more run would fall, and whether the published one did.
+    """The interval of one more run, and whether the published one lies in it.
 
     Attributes:
-        low, high: mean +- t s sqrt(1 + 1/n), in the unit of the values; NaN where n can't say.
+        low, high: mean +- t s sqrt(1 + 1/n), in the unit of the values; NaN if n is too small.
         p: two-sided p value of "the published run is one of ours".
-        answer: in two words. reason: with numbers.
+        answer: the answer. reason: the answer with numbers, in words.
     """
 
     low: float
@@ -41,14 +41,14 @@ class Prediction:
 def one_of_ours(values: Sequence[float], published: float, *, alpha: float = 0.05, unit: str = "points") -> Prediction:
     """Whether a published run could come from the same distribution as ours; its sd is that of our own runs.
 
-    This asks about one run. Whether the two methods' means are the same is another question (`equivalence.judge`): a
-    run can be one of ours by luck, and few runs of ours make nearly every number possible.
+    This is about one run. Whether the means of the two methods are the same is another question (`equivalence.judge`):
+    a run can be one of ours by luck, and with few runs of ours nearly any number is possible.
 
     Args:
-        values: one per run, NaN for failed ones, in one unit with `published`.
+        values: one per run, NaN for failed ones, in the unit of `published`.
         published: the one run.
-        alpha: chance of NOT OURS where it is. For several metrics of one claim give each its share.
-        unit: for the words.
+        alpha: probability of NOT OURS for one of ours. For several metrics of one claim, give each its share.
+        unit: name of the unit in the reason.
     """
     runs = summarise(values)
     if runs.n < FEWEST_RUNS or not runs.sd > 0:

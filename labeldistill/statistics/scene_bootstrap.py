@@ -1,4 +1,4 @@
-"""What scoring asks of the scene bootstrap: bounds of a whole run and of its slices, and the draws themselves."""
+"""The scene bootstrap for scoring: bounds of a whole run and of its slices, and the draws themselves."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,10 +14,10 @@ Bounds = dict[str, tuple[float, float]]
 
 @dataclass
 class SceneBootstrap:
-    """Scene bootstrap of one evaluation; every run of a data set is given the same draws of scenes.
+    """Scene bootstrap of one evaluation; all runs on a data set get the same draws of scenes.
 
     Attributes:
-        replicates: draws. confidence: of the bounds.
+        replicates: number of draws. confidence: confidence of the bounds, in 0..1.
     """
 
     replicates: int = REPLICATES
@@ -25,9 +25,9 @@ class SceneBootstrap:
     _whole: tuple[Matches, dict[str, Floats]] | None = field(default=None, repr=False)
 
     def draws(self, matches: Matches) -> dict[str, Floats]:
-        """Metric -> [1 + replicates]: mAP, NDS and the five errors on all scenes, then under each draw of scenes.
+        """Metric -> [1 + replicates]: mAP, NDS and the five errors on all scenes, then for each draw of scenes.
 
-        Empty with fewer than FEWEST_SCENES scenes. The draws depend on the number of scenes alone, so that those of
+        Empty with fewer than FEWEST_SCENES scenes. The draws depend only on the number of scenes, so that those of
         two runs on the same scenes can be subtracted.
         """
         scenes = len(matches.scene_names)
@@ -39,9 +39,9 @@ class SceneBootstrap:
         return self._whole[1]
 
     def bounds(self, matches: Matches, classes: Sequence[str] | None) -> Bounds:
-        """Metric -> low, high of a matching over `classes`; without the metrics of which nothing can be said.
+        """Metric -> low, high of a matching over `classes`, without metrics that have no bounds.
 
-        The whole (classes None) is drawn over all scenes of the data set, a slice over those that it has a part in.
+        The whole (classes None) is drawn over all scenes of the data set, a slice over the scenes that it occurs in.
         """
         if classes is None:
             scenes = len(matches.scene_names)

@@ -19,12 +19,12 @@ Weights = NDArray[np.int64]
 
 
 def scenes_present(runs: Sequence[Matches]) -> Weights:
-    """Scenes in which some run has a prediction or a box is to be found; a slice may leave others empty."""
+    """Scenes with a prediction of some run or an annotated box; in a slice, others may be empty."""
     return np.unique(np.concatenate([part for run in runs for part in (run.scene, run.truth.scene)]).astype(np.int64))
 
 
 def _weights(runs: Sequence[Matches], replicates: int, seed: int) -> tuple[Weights, int]:
-    """[1 + replicates, S]: every scene once, then the draws among the scenes that are there; and their number."""
+    """[1 + replicates, S] weights: every scene once, then draws among the scenes present; and the number of these."""
     present = scenes_present(runs)
     weights = np.zeros((replicates + 1, len(runs[0].scene_names)), dtype=np.int64)
     weights[0, present] = 1
@@ -34,7 +34,7 @@ def _weights(runs: Sequence[Matches], replicates: int, seed: int) -> tuple[Weigh
 
 
 def overall_scores(run: Matches, weights: Weights, classes: Sequence[str] | None = None) -> dict[str, Floats]:
-    """Metric -> [R]: mAP, NDS and the five errors under scene weights [R, S]; see `metrics_from_matches`."""
+    """Metric -> [R]: mAP, NDS and the five errors for scene weights [R, S]; see `metrics_from_matches`."""
     found = metrics_from_matches(run, weights, classes)
     return {metric: value_of(found) for metric, value_of in OVERALL.items()}
 
@@ -51,8 +51,8 @@ def scene_intervals(
 
     Args:
         run: one matching; APs in 0..1, errors in nuScenes' units.
-        classes: means run over these; None: all ten.
-        confidence, replicates, seed: of the bootstrap.
+        classes: means are over these; None: all ten.
+        confidence, replicates, seed: options of the bootstrap.
     """
     weights, scenes = _weights([run], replicates, seed)
     scores = overall_scores(run, weights, classes)
@@ -62,7 +62,13 @@ def scene_intervals(
 def variant_intervals(
     runs: Sequence[Matches], *, confidence: float = 0.95, replicates: int = REPLICATES, seed: int = 0
 ) -> dict[str, Interval]:
-    """The same for the mean over several seeds of a variant, scored on the same scenes: seeds and scenes vary.
+    """mAP, NDS and the five errors of a variant, with intervals over seeds and scenes.
+
+    Args:
+        runs: one matching per seed, on the same scenes.
+        confidence: confidence of the intervals, in 0..1.
+        replicates: number of draws of scenes.
+        seed: seed of the draws.
 
     Raises:
         InputError: the runs were not scored on the same scenes.
@@ -77,7 +83,14 @@ def variant_intervals(
 def paired_scene_differences(
     ours: Matches, theirs: Matches, *, confidence: float = 0.95, replicates: int = REPLICATES, seed: int = 0
 ) -> dict[str, tuple[Interval, float]]:
-    """Difference of two runs on the same scenes, metric by metric: interval over scenes, two-sided p value.
+    """Difference of two runs on the same scenes, per metric: interval over scenes and two-sided p value.
+
+    Args:
+        ours: matching of one run.
+        theirs: matching of the other run, which is subtracted.
+        confidence: confidence of the intervals, in 0..1.
+        replicates: number of draws of scenes.
+        seed: seed of the draws.
 
     Raises:
         InputError: the runs were not scored on the same scenes.

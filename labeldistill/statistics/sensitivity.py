@@ -1,7 +1,7 @@
-"""What a verdict is worth when seeds are not normal: exact sign tests, outlying runs, and the rate of failed ones.
+"""Sensitivity of a verdict to seeds that are not normal: exact sign tests, outlying runs, rate of failed runs.
 
-The t tests' intervals cover 82-91 % instead of 95 % where seeds are skewed or one in ten is contaminated. The sign test
-asks about the median and takes nothing of the shape for granted.
+Intervals of t tests cover 82-91 % instead of 95 % if seeds are skewed or one in ten is contaminated. The sign test is
+about the median and assumes nothing about the shape.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,14 +14,23 @@ from labeldistill.statistics.equivalence import Verdict
 from labeldistill.statistics.summary import summarise
 
 OUTLYING = 0.05
-"""Chance that some run of normal ones is called outlying."""
+"""Probability that any of several normal runs is called outlying."""
 
 
 def sign_p(values: Sequence[float], published: float, margin: float | None, verdict: Verdict) -> float:
-    """p value of the exact sign test that speaks for the same verdict; NaN where the verdict settles nothing.
+    """p value of the exact sign test for the same verdict.
 
     REPRODUCED: the larger p of "the median is not above published - margin" and "not below published + margin". BETTER
     or WORSE: the two-sided p of "the median is the published value". The published value is taken as exact.
+
+    Args:
+        values: one per run, NaN for failed ones.
+        published: the published value, in the unit of `values`.
+        margin: equivalence margin; None without one.
+        verdict: the verdict to test.
+
+    Returns:
+        p in 0..1; NaN for a verdict that settles nothing.
     """
     there = [value for value in values if isfinite(value)]
     if verdict is Verdict.REPRODUCED and margin is not None:
@@ -32,14 +41,14 @@ def sign_p(values: Sequence[float], published: float, margin: float | None, verd
 
 
 def _tail(values: Sequence[float], bound: float, *, above: bool) -> float:
-    """Chance that so many of n coin tosses fall on the side on which the values lie; a tie counts against them."""
+    """Probability that as many of n coin tosses fall on the side of the values; a tie counts against them."""
     hits = sum(value > bound if above else value < bound for value in values)
     return float(special.bdtrc(hits - 1, len(values), 0.5)) if hits else 1.0
 
 
 @dataclass(frozen=True)
 class Outlying:
-    """The run that stands farthest from the others, and how likely so far a one is among normal ones (Grubbs)."""
+    """The run farthest from the others, and the probability of one so far among normal runs (Grubbs)."""
 
     seed: int
     value: float
@@ -47,7 +56,7 @@ class Outlying:
 
 
 def outlying(values: Mapping[int, float]) -> Outlying | None:
-    """The run that is no part of the others by Grubbs' test at level OUTLYING; None without one, or with 3 runs.
+    """The run that is an outlier by Grubbs' test at level OUTLYING; None without one, or with 3 runs.
 
     Args:
         values: seed -> value; NaN for failed runs, which are left out.
@@ -59,7 +68,7 @@ def outlying(values: Mapping[int, float]) -> Outlying | None:
     seed, value = max(there.items(), key=lambda entry: abs(entry[1] - found.mean))
     g = abs(value - found.mean) / found.sd
     rest = (n - 1) ** 2 - n * g**2
-    if rest <= 0:  # all others are equal
+    if rest <= 0:  # all other runs are equal
         return Outlying(seed, value, 0.0)
     p = min(1.0, 2 * n * float(special.stdtr(n - 2, -((n * (n - 2) * g**2 / rest) ** 0.5))))
     return Outlying(seed, value, p) if p <= OUTLYING else None

@@ -1,4 +1,4 @@
-"""Running seeds in batches and stopping when the verdict is settled, with the error rates of one fixed test."""
+"""Running seeds in batches and stopping once the verdict is settled, with the error rates of one fixed test."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from labeldistill.statistics.spending import boundaries
 
 @dataclass(frozen=True)
 class Look:
-    """One look: after how many seeds, and which p values settle a verdict there."""
+    """One look: its number of seeds, and the p values that settle a verdict there."""
 
     seeds: int
     levels: Levels
@@ -20,7 +20,7 @@ class Look:
 
 @dataclass(frozen=True)
 class SequentialDesign:
-    """Planned looks; over all of them together each error rate of `judge` stays at `alpha`."""
+    """Planned looks; over all of them together, each error rate of `judge` is `alpha`."""
 
     looks: tuple[Look, ...]
     alpha: float
@@ -32,7 +32,7 @@ class SequentialDesign:
 
 
 def looks_at(seeds: int, per_look: int) -> tuple[int, ...]:
-    """Numbers of seeds at which is looked: each `per_look` seeds, and at the end; never at fewer than two."""
+    """Numbers of seeds at the looks: every `per_look` seeds, and at the end; never fewer than two."""
     steps = [n for n in range(per_look, seeds, per_look) if n >= 2]
     return (*steps, seeds)
 
@@ -41,9 +41,9 @@ def looks_at(seeds: int, per_look: int) -> tuple[int, ...]:
 def sequential_design(looks: tuple[int, ...], alpha: float = 0.05) -> SequentialDesign:
     """O'Brien-Fleming design of looks after these numbers of seeds.
 
-    Boundaries are worked out for a known spread and used as levels of the t tests ("significance level approach"),
-    so the estimated spread is accounted for at each look. One-sided `alpha` is spent on each side of equivalence,
-    half of it on each side of a difference.
+    Boundaries are computed for a known spread and used as levels of the t tests ("significance level approach"), so
+    that each look accounts for its estimated spread. One-sided `alpha` is spent on each side of equivalence, half of
+    it on each side of a difference.
     """
     fractions = tuple(n / looks[-1] for n in looks)
     one_sided = [float(special.ndtr(-b)) for b in boundaries(fractions, alpha)]
@@ -54,14 +54,14 @@ def sequential_design(looks: tuple[int, ...], alpha: float = 0.05) -> Sequential
 
 @dataclass(frozen=True)
 class SequentialDecision:
-    """Where a sequential study stands.
+    """The state of a sequential study.
 
     Attributes:
         stop: whether no more seeds are needed.
         judgement: verdict at the last look that was reached; INCONCLUSIVE before the first.
-        look: number of looks made up to there. seeds: how many seeds the verdict rests on.
-        next_seeds: how many seeds there must be for the next look; None when stopped.
-        reason: in words.
+        look: number of looks made so far. seeds: number of seeds behind the verdict.
+        next_seeds: number of seeds at the next look; None when stopped.
+        reason: the decision in words.
     """
 
     stop: bool
@@ -82,14 +82,14 @@ def sequential_decision(
     higher_is_better: bool = True,
     unit: str = "points",
 ) -> SequentialDecision:
-    """Go through the looks that the runs at hand allow, in order, and stop at the first settled verdict.
+    """Go through the looks that the available runs allow, in order, and stop at the first settled verdict.
 
-    For a comparison of variants give the differences per seed, published 0 and no margin. Seeds beyond the look that
-    settled do not change its verdict. A published value's noise makes the looks more alike, which only lowers the
-    error rate.
+    For a comparison of variants, give the differences per seed, published 0 and no margin. Seeds beyond the look that
+    settled the verdict do not change it. Noise of the published value makes the looks more alike, which only lowers
+    the error rate.
 
     Args:
-        values: of the runs that ended, in the planned order of seeds; NaN for failed ones, which count as run.
+        values: values of finished runs in the planned order of seeds; NaN for failed ones, which count as run.
         design: the looks.
         published, margin, published_sd, higher_is_better, unit: as in `judge`.
     """

@@ -20,11 +20,11 @@ PANELS: tuple[tuple[str, Callable[[float], Iterator[Rate]], float, tuple[float, 
     ("5 % tests where nothing is to be found", rejections, 0.05, (0.04, 0.06)),
     ("sequential rule: false verdicts", sequential_rates, 0.05, (0.0, 0.06)),
 )
-"""Title, experiments, nominal rate, band that the rates are held to."""
+"""Title, experiments, nominal rate, and band that the rates must lie in."""
 
 
 def _draw(axis: Any, title: str, rates: list[Rate], nominal: float, band: tuple[float, float]) -> None:
-    """One panel: a dot a simulation with two Monte-Carlo standard errors either way, over its band."""
+    """One panel: one dot per simulation with two Monte-Carlo standard errors either way, over its band."""
     colours = sns.color_palette("colorblind")
     kinds = list(dict.fromkeys(rate.what for rate in rates))
     axis.axvspan(*(100 * bound for bound in band), color="#d1fae5", zorder=0)

@@ -1,7 +1,8 @@
-"""Runs drawn from known distributions, and how often intervals cover and tests reject there: evidence, not theory.
+"""Simulations: how often intervals cover and tests reject for runs drawn from known distributions.
 
-Every function draws `runs` experiments, calls the public functions of this room on each and returns how often the
-thing happened. Scores are in points, seeds normal; scenes differ in size, so a score is a ratio of sums like recall.
+Every function simulates `runs` experiments, calls the public functions of this room on each, and returns how often the
+event in question happened. Scores are in points, seeds normal; scenes differ in size, so a score is a ratio of sums
+like recall.
 """
 
 from collections.abc import Callable, Iterator
@@ -53,18 +54,18 @@ class Scenes:
 
     @classmethod
     def draw(cls, generator: Generator, scenes: int) -> "Scenes":
-        """Sizes spread over a factor of several, difficulty depending on size."""
+        """Draw sizes that spread over a factor of several, and difficulty that depends on size."""
         boxes = generator.gamma(4.0, 10.0, scenes) + 5
         return cls(boxes, generator.normal(0.45, 0.15, scenes) - 0.0015 * (boxes - 45))
 
     def score(self, weights: Floats, shift: float, own: Floats) -> Floats:
-        """[R] found boxes over all boxes under scene weights [R, S], in points."""
+        """[R] share of found boxes under scene weights [R, S], in points."""
         found = self.boxes * (self.ease + shift + own)
         return np.asarray(100 * (weights @ found) / (weights @ self.boxes))
 
 
 TRUE_SCORE = 100 * (0.45 - 0.0015 * (4 * 10**2) / 45)
-"""Of the population that `Scenes.draw` draws from: size and difficulty are correlated, hence the second term."""
+"""Score of the population of `Scenes.draw`; the second term is due to the correlation of size and difficulty."""
 
 
 def seed_interval(n: int, runs: int, seed: int = 1) -> Rate:
@@ -91,7 +92,14 @@ def scene_bootstrap(scenes: int, runs: int, seed: int = 2) -> Rate:
 
 
 def seeds_and_scenes_interval(n: int, scenes: int, runs: int, seed: int = 3) -> Rate:
-    """Coverage of the combined interval: n seeds of spread 1 point, each with its own luck in single scenes."""
+    """Coverage of the combined interval over seeds and scenes.
+
+    Args:
+        n: seeds per experiment, with a spread of 1 point and their own luck in single scenes.
+        scenes: scenes per experiment.
+        runs: number of experiments.
+        seed: seed of the simulation.
+    """
     weights = scene_weights(scenes, _REPLICATES).astype(float)
     once = np.ones((1, scenes))
 
@@ -142,7 +150,14 @@ def paired_scenes_reject(scenes: int, runs: int, seed: int = 6) -> Rate:
 
 
 def family_rejects(comparisons: int, n: int, runs: int, seed: int = 7) -> Rate:
-    """Families with at least one rejection after Holm, without any difference."""
+    """Rate of families with at least one rejection after Holm, without any true difference.
+
+    Args:
+        comparisons: comparisons per family.
+        n: pairs per comparison.
+        runs: number of experiments.
+        seed: seed of the simulation.
+    """
 
     def rejects(generator: Generator) -> bool:
         return min(holm([paired_t(list(d)) for d in generator.normal(0, 0.5, (comparisons, n))])) <= 0.05
@@ -151,7 +166,16 @@ def family_rejects(comparisons: int, n: int, runs: int, seed: int = 7) -> Rate:
 
 
 def judged(verdicts: set[Verdict], difference: float, n: int, noise: float, runs: int, seed: int = 8) -> Rate:
-    """How often `judge` gives one of `verdicts` at a true difference; margin 0.5, seeds of sd 0.3."""
+    """How often `judge` gives one of `verdicts`; margin 0.5, seeds of sd 0.3.
+
+    Args:
+        verdicts: the verdicts that count.
+        difference: true difference from the published value, in points.
+        n: seeds per experiment.
+        noise: standard deviation of the published value, in points.
+        runs: number of experiments.
+        seed: seed of the simulation.
+    """
 
     def happens(generator: Generator) -> bool:
         published = generator.normal(45.0, noise) if noise else 45.0
@@ -163,7 +187,15 @@ def judged(verdicts: set[Verdict], difference: float, n: int, noise: float, runs
 
 
 def sequential(verdicts: set[Verdict], difference: float, looks: tuple[int, ...], runs: int, seed: int = 9) -> Rate:
-    """How often the group-sequential rule ends with one of `verdicts`; margin 0.5, seeds of sd 0.3."""
+    """How often the group-sequential rule ends with one of `verdicts`; margin 0.5, seeds of sd 0.3.
+
+    Args:
+        verdicts: the verdicts that count.
+        difference: true difference from the published value, in points.
+        looks: numbers of seeds at the looks.
+        runs: number of experiments.
+        seed: seed of the simulation.
+    """
     design = sequential_design(looks)
 
     def happens(generator: Generator) -> bool:
@@ -189,14 +221,14 @@ SAME = {Verdict.REPRODUCED}
 
 
 def coverages(scale: float = 1.0) -> Iterator[Rate]:
-    """Every nominal 95 % interval; `scale` multiplies the number of experiments."""
+    """Coverage of every 95 % interval; `scale` multiplies the number of experiments."""
     yield from (seed_interval(n, int(10_000 * scale)) for n in (3, 6, 10))
     yield from (scene_bootstrap(s, int(10_000 * scale)) for s in (20, 50, 150))
     yield from (seeds_and_scenes_interval(n, s, int(10_000 * scale)) for n, s in ((3, 50), (6, 50), (6, 150)))
 
 
 def rejections(scale: float = 1.0) -> Iterator[Rate]:
-    """Every 5 % test where nothing is to be found, and every verdict where it would be false."""
+    """Rejections of every 5 % test without a true effect, and of every verdict where it would be false."""
     yield from (paired_t_rejects(n, int(10_000 * scale)) for n in (3, 6, 10))
     yield from (sign_flip_rejects(n, int(5_000 * scale)) for n in (8, 10))
     yield from (paired_scenes_reject(s, int(10_000 * scale)) for s in (50, 150))

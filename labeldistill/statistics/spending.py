@@ -1,8 +1,8 @@
 """O'Brien-Fleming error spending (Lan and DeMets 1983): how much of alpha each look at the data may use.
 
-Why not an e-value: an e-process allows looks at any time and pays for that in power, which few seeds can't afford.
-Looks here are planned, so alpha can be spent on them, very little early and nearly all of it at the last look: the
-final test is almost that of a fixed number of seeds.
+Why not an e-value: an e-process allows looks at any time at the cost of power, which few seeds can't afford. Looks here
+are planned, so alpha can be spent on them, very little early and nearly all of it at the last look: the final test is
+almost that of a fixed number of seeds.
 """
 
 from collections.abc import Sequence
@@ -15,19 +15,19 @@ Floats = NDArray[np.float64]
 
 _POINTS = 801
 _FAR = 8.0
-"""Standard deviations beyond which the normal distribution is taken as nothing."""
+"""Standard deviations beyond which the normal distribution is neglected."""
 
 
 def spent(fraction: float, alpha: float) -> float:
-    """Part of a one-sided `alpha` that is used up when `fraction` (0..1] of the planned information is in."""
+    """Part of a one-sided `alpha` that is spent when `fraction` (0..1] of the planned information is available."""
     return float(2 * special.ndtr(special.ndtri(alpha / 2) / fraction**0.5))
 
 
 def boundaries(fractions: Sequence[float], alpha: float) -> tuple[float, ...]:
-    """z value of each look at or above which a one-sided test rejects, with total error `alpha`.
+    """The z value of each look from which a one-sided test rejects, with total error `alpha`.
 
     Args:
-        fractions: information at each look over that at the last, ascending, the last one 1.
+        fractions: information at each look relative to the last, ascending, the last one 1.
         alpha: one-sided error rate of all looks together.
 
     Numerical integration of the score process over the looks that did not reject (Armitage, McPherson, Rowe 1969).
@@ -47,12 +47,12 @@ def boundaries(fractions: Sequence[float], alpha: float) -> tuple[float, ...]:
 
 
 def _integral(values: Floats, grid: Floats) -> Floats:
-    """Along the last axis; a grid of one point is a point mass."""
+    """Integral along the last axis; a grid of one point is a point mass."""
     return np.asarray(values[..., 0] if len(grid) == 1 else integrate.simpson(values, x=grid, axis=-1))
 
 
 def _bound(grid: Floats, density: Floats, step: float, wanted: float, scale: float) -> float:
-    """Score above which the process goes with probability `wanted` at this look."""
+    """Score that the process exceeds with probability `wanted` at this look."""
 
     def excess(bound: float) -> float:
         return float(_integral(density * special.ndtr((grid - bound) / step), grid)) - wanted

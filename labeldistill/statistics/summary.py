@@ -12,7 +12,7 @@ from scipy import special
 
 @dataclass(frozen=True)
 class Summary:
-    """A metric over n runs: every single value, mean, sample sd and t interval; NaN says what n can't say."""
+    """A metric over n runs: every single value, mean, sample sd and t interval; NaN if n is too small for one."""
 
     values: tuple[float, ...]
     mean: float
@@ -20,7 +20,7 @@ class Summary:
     low: float
     high: float
     failed: int = 0
-    """Runs of the group without a value (failed or diverged); they count, they are not averaged."""
+    """Runs of the group without a value (failed or diverged), which are counted but not averaged."""
 
     @property
     def n(self) -> int:
@@ -29,7 +29,7 @@ class Summary:
 
     @property
     def caveat(self) -> str:
-        """What can't be said, in words; empty where all can."""
+        """What can't be said, in words; empty if nothing."""
         if self.n == 0:
             return "no finished run"
         if self.n == 1:
@@ -43,9 +43,9 @@ def summarise(values: Sequence[float], *, confidence: float = 0.95, resolution: 
     """Mean, sample sd (n - 1) and two-sided t interval of independent runs; NaN values count as failed.
 
     Args:
-        values: one a run.
-        confidence: of the interval.
-        resolution: a range of values up to this is rounding, not spread: the sd is 0 then.
+        values: one per run.
+        confidence: confidence of the interval, in 0..1.
+        resolution: values within this range differ only by rounding, and their sd is 0.
     """
     finite = [float(v) for v in values if isfinite(v)]
     failed = len(values) - len(finite)
@@ -60,7 +60,7 @@ def summarise(values: Sequence[float], *, confidence: float = 0.95, resolution: 
 
 
 def spread(values: Sequence[float], resolution: float = 0.0) -> float:
-    """Sample sd (n - 1) of two or more values; exactly 0 where they differ by no more than `resolution` or rounding."""
+    """Sample sd (n - 1) of two or more values; exactly 0 if they differ by no more than `resolution` or rounding."""
     low, high = min(values), max(values)
     rounding = 8 * float_info.epsilon * max(abs(low), abs(high))
     return 0.0 if high - low <= max(resolution, rounding) else stdev(values)
@@ -68,12 +68,13 @@ def spread(values: Sequence[float], resolution: float = 0.0) -> float:
 
 def sd_interval(sd: float, n: int, *, confidence: float = 0.95) -> tuple[float, float]:
     """Interval of the true standard deviation behind the sample sd of n >= 2 values (chi-squared; normal noise)."""
-    tails = special.chdtri(n - 1, [0.5 - confidence / 2, 0.5 + confidence / 2])  # upper tails: largest quantile first
+    # upper tails, so the largest quantile comes first
+    tails = special.chdtri(n - 1, [0.5 - confidence / 2, 0.5 + confidence / 2])
     low, high = (float(sd * ((n - 1) / quantile) ** 0.5) for quantile in tails)
     return low, high
 
 
 def paired_differences(ours: Mapping[int, float], baseline: Mapping[int, float]) -> dict[int, float]:
-    """Difference per seed that both have, in seed order; a seed without both values gives NaN."""
+    """Differences of the seeds that both have, in seed order; NaN if either value is missing."""
     shared = sorted(set(ours) | set(baseline))
     return {seed: ours.get(seed, np.nan) - baseline.get(seed, np.nan) for seed in shared}

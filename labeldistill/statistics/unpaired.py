@@ -9,12 +9,12 @@ from scipy import special
 from labeldistill.statistics.summary import Summary, summarise
 
 FEWEST_RUNS = 3
-"""On each side: fewer say next to nothing of the spread."""
+"""On each side; fewer say almost nothing about the spread."""
 
 
 @dataclass(frozen=True)
 class UnpairedComparison:
-    """Ours less theirs.
+    """The difference of two groups, ours minus theirs.
 
     Attributes:
         n: runs with a value on our side and on theirs.
@@ -30,12 +30,12 @@ class UnpairedComparison:
 def compare_groups(
     ours: Sequence[float], theirs: Sequence[float], *, confidence: float = 0.95, resolution: float = 0.0
 ) -> UnpairedComparison:
-    """Welch's test, which does not take the spread of both sides as equal.
+    """Welch's test, which does not assume equal spread on both sides.
 
     Args:
         ours, theirs: one value per run, NaN for failed ones.
-        confidence: of the interval.
-        resolution: values that vary by no more than this are one and the same.
+        confidence: confidence of the interval, in 0..1.
+        resolution: values that vary by no more than this count as equal.
     """
     one, other = (summarise(values, resolution=resolution) for values in (ours, theirs))
     n, failed = (one.n, other.n), one.failed + other.failed

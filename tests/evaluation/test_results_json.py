@@ -93,7 +93,7 @@ def test_a_wrong_top_level_is_named(tmp_path: Path, top: dict[str, Any], words: 
 def test_a_repeated_sample_is_named_although_json_libraries_hide_it(tmp_path: Path) -> None:
     file = tmp_path / "results_nusc.json"
     file.write_text(f'{{"meta": {json.dumps(META)}, "results": {{"tok1": [], "tok2": [], "tok1": []}}}}')
-    with pytest.raises(InputError, match="tok1: sample occurs twice"):
+    with pytest.raises(InputError, match="tok1: duplicate sample"):
         read_results(file)
 
 
