@@ -1,4 +1,4 @@
-"""Published claims as data: values, source and confidence of each, read from workflow/claims."""
+"""Published claims as data, read from workflow/claims: values, source and confidence of each."""
 
 from pathlib import Path
 from statistics import stdev
@@ -26,11 +26,11 @@ class Claim(BaseModel):
     """One published claim. A file gives values as `mAP: 45.1` and claimed gains as `delta_mAP: 5.1`.
 
     Attributes:
-        values: of each claimed metric, in the units of `config.metrics`.
-        gains: over a baseline of its own, in a headline metric, same units.
-        reference: the whole configuration behind the numbers; without one no study can be compared with the claim.
-        configuration_confidence: how far that configuration can be trusted.
-        weights: which weights of a training were scored. sensor: what the detector sees.
+        values: claimed value per metric, in the units of `config.metrics`.
+        gains: claimed gain over the paper's own baseline per headline metric, in the same units.
+        reference: the complete configuration behind the numbers; without it, no study can be compared with the claim.
+        configuration_confidence: how reliable that configuration is.
+        weights: kind of weights that were scored. sensor: input of the detector.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -52,7 +52,7 @@ class Claim(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _by_metric(cls, tree: Any) -> Any:
-        """Collect the metrics that stand side by side in a file."""
+        """Collect the metrics, which are separate keys in the file."""
         if not isinstance(tree, dict):
             return tree
         kinds = {"values": {name: name for name in METRICS}, "gains": {f"delta_{name}": name for name in HEADLINE}}
@@ -71,11 +71,11 @@ class Claim(BaseModel):
         return self
 
     def delta(self, metric: str) -> float | None:
-        """The claimed gain over a baseline of its own in a headline metric, points; None where not claimed."""
+        """The claimed gain over the paper's own baseline in a headline metric, points; None if not claimed."""
         return self.gains.get(metric)
 
     def value(self, metric: str) -> float | None:
-        """The claimed value of a metric as records hold it (`mAP` and `NDS` as fractions); None where not claimed."""
+        """The claimed value of a metric in the units of records (`mAP` and `NDS` as fractions); None if not claimed."""
         claimed = self.values.get(metric)
         return None if claimed is None else claimed / METRICS[metric].scale
 
@@ -86,7 +86,7 @@ def claims_file() -> Path:
 
 
 def reference_file(study: str, claims: Path | None = None) -> Path:
-    """Where a reference study lies: in the folder `references` beside the file of claims."""
+    """Path of a reference study, in the folder `references` beside the file of claims."""
     return (claims or claims_file()).parent / "references" / f"{study}.yaml"
 
 
@@ -94,7 +94,7 @@ def claims_tree(file: Path) -> dict[str, Any]:
     """The whole file of claims as YAML reads it.
 
     Raises:
-        InputError: no such file, no YAML, or no list of claims in it.
+        InputError: no such file, not YAML, or without a list of claims.
     """
     tree = read_yaml(file)
     if not isinstance(tree, dict) or not isinstance(tree.get("claims"), list):
@@ -131,9 +131,9 @@ def load_claims(file: Path | None = None) -> dict[str, Claim]:
 
 
 def known_spreads(metric: str, file: Path | None = None) -> list[tuple[str, int, float]]:
-    """What others saw of the spread between equal runs of mAP or NDS: (what and source, runs, sd in points).
+    """Spreads between equal runs that others measured in mAP or NDS: (what and source, runs, sd in points).
 
-    Only lists of single runs count: a range or somebody's word is no sd.
+    Only lists of single runs count: a range or an opinion is not a standard deviation.
     """
     entries = claims_tree(file or claims_file()).get("spread", [])
     lists = [(e, e[metric]) for e in entries if isinstance(e.get(metric), list) and len(e[metric]) > 2]

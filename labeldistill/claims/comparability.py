@@ -1,4 +1,4 @@
-"""Whether a claim is about what a study ran: by proof, and where something is not proven, not."""
+"""Whether a claim can be compared with what a study ran: only if that is proven."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from labeldistill.config.study import StudySettings
 from labeldistill.study.apart import Origin, origin_of, variant_of
 
 TRUSTED = ("primary", "quoted")
-"""Confidence in a source, or in a configuration, that a verdict may rest on."""
+"""Levels of confidence in a source or configuration that allow a verdict."""
 
 FROM_ELSEWHERE: dict[Origin, str] = {
     "ingested": "files of another code base: nothing proves that they were made in this configuration",
@@ -23,12 +23,12 @@ FROM_ELSEWHERE: dict[Origin, str] = {
 
 @dataclass(frozen=True)
 class Comparability:
-    """What stands between a study's unit and a verdict on a claim, in words.
+    """What prevents a verdict on a claim for a unit of a study, in words.
 
     Attributes:
         refused: reasons for NOT COMPARABLE: every known difference.
-        unproven: reasons for no verdict beyond INCONCLUSIVE.
-        notes: what a reader has to know besides.
+        unproven: reasons that allow no verdict but INCONCLUSIVE.
+        notes: further caveats for readers.
     """
 
     refused: tuple[str, ...] = ()
@@ -37,14 +37,14 @@ class Comparability:
 
 
 def comparability(study: StudySettings, unit: str, claim: Claim, evidence: Evidence, weights: str) -> Comparability:
-    """Everything that keeps a unit from a verdict on a claim.
+    """Everything that prevents a verdict on a claim for a unit.
 
     Args:
-        study: what was run.
-        unit: as tables call it: `teacher`, `label-encoder`, a variant, or the ingested runs of one.
-        claim: what was published.
-        evidence: what lies beside the numbers.
-        weights: that were scored, `raw` or `ema`.
+        study: the study that was run.
+        unit: name in tables: `teacher`, `label-encoder`, a variant, or the ingested runs of one.
+        claim: the published claim.
+        evidence: facts about the study's data and runs.
+        weights: the weights that were scored, `raw` or `ema`.
     """
     refused = list(_settings(study, variant_of(unit), claim))
     if weights != claim.weights:
@@ -57,7 +57,7 @@ def comparability(study: StudySettings, unit: str, claim: Claim, evidence: Evide
 
 
 def why_not_comparable(study: StudySettings, unit: str, claim: Claim) -> str:
-    """Why the settings alone rule out a verdict, in words: all that can be said before anything runs; else empty."""
+    """Reasons in words why the settings alone rule out a verdict: all that is known before anything runs."""
     return "; ".join(_settings(study, unit, claim))
 
 
@@ -72,7 +72,7 @@ def _settings(study: StudySettings, unit: str, claim: Claim) -> list[str]:
     found += _split(study, claim)
     if claim.reference is None:
         return [*found, "the claim's whole configuration is not known, so nothing can be shown to equal it"]
-    if found:  # a study of other data differs in nearly every setting: naming them all would hide the reason
+    if found:  # a study on other data differs in nearly every setting; listing them all would hide the reason
         return found
     reference = load_reference(claim)
     differing = differences(study, unit, reference, claim.reference.unit)
@@ -97,7 +97,7 @@ def _split(study: StudySettings, claim: Claim) -> list[str]:
 
 
 def _data(study: StudySettings, unit: str, evidence: Evidence) -> list[str]:
-    """Whether the samples that were trained and scored on are those of the official splits that are named."""
+    """Whether training and scoring used exactly the samples of the official splits that are named."""
     found: list[str] = []
     official = load_official()
     for split in ("train", study.evaluation_split):
@@ -140,7 +140,7 @@ def _unproven(study: StudySettings, unit: str, claim: Claim, evidence: Evidence)
         if again := evidence.reruns.get(variant):
             found.append(f"seeds of {variant} were scored by other code before: {', '.join(map(str, again))}")
     missing = [seed for seed in evidence.planned if seed not in study.seeds]
-    if missing and evidence.looks is None:  # a sequential plan may stop early: its looks have the last word
+    if missing and evidence.looks is None:  # a sequential plan may stop early: its looks decide
         found.append(f"{len(study.seeds)} of {len(evidence.planned)} planned seeds (without {missing[0]}, ...)")
     return found
 

@@ -1,4 +1,4 @@
-"""The deviations ledger: what the released code does oddly, where, which tests hold it, and what each oddity is worth.
+"""The deviations ledger: each oddity of the released code, its place, the tests that hold it, and its measured effect.
 
 `workflow/claims/deviations.yaml` has one row per switch; `deviations_kept.yaml` beside it has one for everything that
 is not a switch. People write them, except the last line of a switch's row, `effect`: `with_effects` replaces it by what
@@ -25,7 +25,7 @@ class _Entry(BaseModel):
 
 
 class MeasuredDifference(_Entry):
-    """Corrected less released, in points: mean over n paired seeds with its interval; None: too few pairs."""
+    """Corrected minus released, in points: mean over n paired seeds with its interval; None: too few pairs."""
 
     mean: float
     low: float | None = None
@@ -33,17 +33,17 @@ class MeasuredDifference(_Entry):
 
 
 class Effect(_Entry):
-    """What a switch is worth: corrected less released."""
+    """The effect of a switch: corrected minus released."""
 
     status: Literal["measured", "not measured yet", "not measurable on synthetic data"]
     because: str = ""
     study: str = ""
     version: str = ""
-    """Of results and report code, as in the report's path."""
+    """Version of results and report code, as in the report's path."""
     weights: str = ""
     seeds: tuple[int, ...] = ()
     failed: int = 0
-    """Seeds without a value on one of the two sides."""
+    """Seeds without a value on either side."""
     confidence: float | None = None
     mAP: MeasuredDifference | None = None
     NDS: MeasuredDifference | None = None
@@ -59,7 +59,7 @@ class Effect(_Entry):
 
 
 class Where(_Entry):
-    """Files: of the release (relative to its package, or to the repository with a leading slash) and ours."""
+    """Files: those of the release (relative to its package, or with a leading slash to its repository) and ours."""
 
     released: str
     ours: tuple[str, ...]
@@ -93,7 +93,7 @@ class SwitchRow(_Entry):
 
 
 class KeptRow(_Entry):
-    """An oddity that is not a switch: why there is nothing to choose."""
+    """An oddity that is not a switch, and why there is nothing to choose."""
 
     id: str
     quirks: tuple[int, ...] = ()
@@ -106,7 +106,7 @@ class KeptRow(_Entry):
 
 
 class Ledger(_Entry):
-    """All rows."""
+    """All rows of the ledger."""
 
     switches: tuple[SwitchRow, ...]
     kept: tuple[KeptRow, ...]
@@ -126,26 +126,26 @@ class Ledger(_Entry):
 
 
 def ledger_file() -> Path:
-    """The ledger, beside the studies."""
+    """Path of the ledger, beside the studies."""
     return studies_folder().parent / "claims" / "deviations.yaml"
 
 
 KEPT = "deviations_kept.yaml"
-"""Beside the ledger: its rows of what is not a switch."""
+"""File beside the ledger with the rows that are not switches."""
 
 
 def load_ledger(file: Path | None = None) -> Ledger:
     """Read the ledger.
 
     Raises:
-        InputError: no such file, no YAML, or a row that is missing, repeated, incomplete or at odds with the switches.
+        InputError: no such file, not YAML, or a row that is missing, repeated, incomplete or contradicts the switches.
     """
     file = file or ledger_file()
     return parsed(_text(file), file)
 
 
 def parsed(text: str, file: Path) -> Ledger:
-    """The ledger whose switches `text` holds, with the other rows that lie beside `file`; see `load_ledger`."""
+    """The ledger whose switches are in `text`, with the other rows beside `file`; see `load_ledger`."""
     beside = file.with_name(KEPT)
     switches = _rows(text, file, "switches")
     kept = _rows(_text(beside), beside, "kept")
@@ -176,7 +176,7 @@ def switch_of_variant(study: StudySettings, variant: str) -> tuple[str, str] | N
     """The switch that a variant flips alone, and its value there; None if the variant flips none.
 
     Raises:
-        InputError: it flips several, or changes something else too, so that no effect could be told apart.
+        InputError: it flips several or also changes something else, so that no single effect can be told apart.
     """
     overrides = study.variants[variant].overrides
     flipped = {k.removeprefix("switches."): v for k, v in overrides.items() if k.startswith("switches.")}
@@ -191,7 +191,7 @@ def switch_of_variant(study: StudySettings, variant: str) -> tuple[str, str] | N
 
 
 def with_effects(text: str, effects: Mapping[str, Effect]) -> str:
-    """The ledger's text with the `effect` of these switches replaced; every other line stays.
+    """The text of the ledger with the `effect` of these switches replaced and every other line unchanged.
 
     Raises:
         InputError: a switch whose row has no line `effect:`.

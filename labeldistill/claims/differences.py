@@ -1,4 +1,4 @@
-"""Every setting that changes numbers and in which a study's unit differs from a claim's reference."""
+"""Every setting that changes numbers in which a unit of a study differs from a claim's reference."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from labeldistill.config.methods import parents_of, stage_of
 from labeldistill.config.runs import run_settings, with_overrides
 from labeldistill.config.study import RunSettings, StudySettings
 
-# How a run is carried out, which run of several it is, or what is compared otherwise: see `splits_of`.
+# Settings of how a run is executed, which of several runs it is, or that are compared elsewhere: see `splits_of`.
 _LEFT_OUT = {
     "seed",
     "data.dataroot",
@@ -23,7 +23,7 @@ _STARTS = ("student.pretrained_backbone", "teacher.pretrained")
 
 @dataclass(frozen=True)
 class Difference:
-    """A setting of some stages with its value in the reference and in the study; None: they have no such setting."""
+    """A setting of some stages with its values in reference and study; None: no such setting."""
 
     stages: tuple[str, ...]
     key: str
@@ -60,7 +60,7 @@ def runs_of(study: StudySettings, unit: str) -> dict[str, RunSettings]:
 
 
 def splits_of(study: StudySettings) -> dict[str, Any]:
-    """What is trained and what is scored on; a tuning split changes no number."""
+    """The splits for training and scoring; a tuning split does not change numbers."""
     splits = study.data.splits
     return {"train": splits.get("train"), "scored": splits[study.evaluation_split]}
 
@@ -80,8 +80,8 @@ def differences(study: StudySettings, unit: str, reference: StudySettings, role:
     """Settings of `unit`, and of what it learns from, that differ from the reference's unit `role`.
 
     Args:
-        study: what was run. unit: `teacher`, `label-encoder` or a variant.
-        reference: the claim's whole configuration. role: the unit of it that the claim's numbers are of.
+        study: the study that was run. unit: `teacher`, `label-encoder` or a variant.
+        reference: the claim's complete configuration. role: the unit in it that the claim's numbers belong to.
     """
     ours, theirs = _all_settings(study, unit), _all_settings(reference, role)
     found: dict[tuple[str, str, str], Difference] = {}

@@ -1,4 +1,4 @@
-"""What lies beside a study's numbers: which samples were trained and scored on, which runs exist, what was declared."""
+"""Facts beside a study's numbers: the samples of training and scoring, the existing runs, and what was declared."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,24 +16,24 @@ from labeldistill.study.apart import APART, label
 from labeldistill.study.plan import StudyPlan
 
 ELSEWHERE = tuple(f"{origin}-" for origin in APART)
-"""How the folder of a run begins that the study did not train."""
+"""Prefixes of the folders of runs that the study did not train."""
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """Facts about a study's data and runs that its settings alone do not prove. The default proves nothing.
+    """Facts about a study's data and runs that settings alone do not prove. The default proves nothing.
 
     Attributes:
-        splits: `train` and the evaluation split -> what the index holds of them; empty without an index.
-        overlap: scenes that are trained on and scored.
-        scored: unit -> number and hash of the samples of each of its scored runs, None where its scores do not say.
-        partial: units of which a run was scored on a part of its split.
-        planned: seeds of the whole study.
-        left_out: seeds of a variant that are scored, but not reported.
-        reruns: seeds of a variant that are reported, and scored under another run key too: the code has changed since.
-        sensors: unit -> sensors that its ingested files say they used.
+        splits: `train` and the evaluation split -> their content in the index; empty without an index.
+        overlap: scenes that are used for both training and scoring.
+        scored: unit -> number and hash of the samples of each scored run; None if the scores do not say.
+        partial: units with a run that was scored on a part of its split.
+        planned: seeds of the complete study.
+        left_out: variant -> seeds that are scored but not reported.
+        reruns: variant -> reported seeds that are also scored under another run key, because the code has changed.
+        sensors: unit -> sensors used according to its ingested files.
         registration: what was declared, and what has changed since.
-        looks: of a sequential study, first to last; None: it is none.
+        looks: looks of a sequential study in order; None for other studies.
     """
 
     splits: Mapping[str, SplitFacts] = field(default_factory=dict)
@@ -49,7 +49,7 @@ class Evidence:
 
 
 def evidence_of(plan: StudyPlan) -> Evidence:
-    """Read it from a study's index, scores and declarations.
+    """Read the evidence from a study's index, scores and declarations.
 
     Raises:
         InputError: a file that can't be read, or claims that changed since they were registered.
@@ -105,7 +105,7 @@ def _scored(plan: StudyPlan) -> tuple[dict[str, set[tuple[int, str] | None]], fr
 
 
 def _left_out(plan: StudyPlan) -> tuple[dict[str, tuple[int, ...]], dict[str, tuple[int, ...]]]:
-    """Scored seeds of each variant that are not reported, and reported ones with scores under another run key too."""
+    """Scored seeds of each variant that are not reported, and reported ones also scored under another run key."""
     reported = {str(run.folder.relative_to(plan.folder)) for run in plan.students}
     seeds: dict[str, set[int]] = {}
     again: dict[str, set[int]] = {}

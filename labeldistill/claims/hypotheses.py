@@ -1,4 +1,4 @@
-"""The paper's conclusions as directional hypotheses, and which variants of a study they are about."""
+"""The paper's conclusions as directional hypotheses, and the variants of a study that they concern."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -18,11 +18,11 @@ class _Entry(BaseModel):
 
 
 class Role(_Entry):
-    """What makes a variant the one that a hypothesis speaks of: its terms, never its name."""
+    """The properties of a variant in a hypothesis: its terms, never its name."""
 
     terms: frozenset[str]
     divided: bool | None = None
-    """Whether features are partitioned between label, LiDAR and free group; None where no feature is distilled."""
+    """Whether features are partitioned into label, LiDAR and free group; None if no features are distilled."""
 
 
 class Hypothesis(_Entry):
@@ -36,11 +36,11 @@ class Hypothesis(_Entry):
     source: str
     confidence: Literal["primary", "quoted", "secondary", "inferred"]
     context: str | None = None
-    """Id of the claim that puts a number on it; shown beside the measured gain, never judged here."""
+    """Id of the claim with a number for it, which is shown beside the measured gain but not judged here."""
 
 
 class Hypotheses(_Entry):
-    """All hypotheses, and the roles they speak of."""
+    """All hypotheses and their roles."""
 
     roles: dict[Name, Role]
     hypotheses: tuple[Hypothesis, ...]
@@ -59,7 +59,7 @@ class Hypotheses(_Entry):
 
 
 def load_hypotheses(file: Path | None = None) -> Hypotheses:
-    """The hypotheses that stand beside the claims.
+    """The hypotheses in the folder of the claims.
 
     Raises:
         InputError: no such file, an entry that is missing or unknown, or a context that names no claim.
@@ -80,9 +80,9 @@ def load_hypotheses(file: Path | None = None) -> Hypotheses:
 
 
 def variant_in_role(study: StudySettings, name: str, role: Role) -> tuple[str | None, str]:
-    """The variant of a study that a role means, or None and the reason why there is no such one.
+    """The variant of a study that a role means, or None and the reason why there is none.
 
-    Where several fit, the one of the role's name counts, else the study's baseline.
+    If several fit, the one with the role's name is used, else the study's baseline.
     """
     fitting = [variant for variant in study.variants if _fits(study, variant, role)]
     for preferred in (name, study.baseline):
@@ -107,7 +107,7 @@ def _fits(study: StudySettings, variant: str, role: Role) -> bool:
 
 
 def other_differences(study: StudySettings, better: str, worse: str) -> list[str]:
-    """Settings beside terms and partition in which two variants differ: with any, nothing follows for the terms."""
+    """Settings besides terms and partition in which two variants differ; with any, nothing follows about the terms."""
     seen = [with_overrides(study, variant) for variant in (better, worse)]
     trees = [one.model_dump(mode="json") for one in seen]
     for tree in trees:

@@ -1,4 +1,4 @@
-"""How far a published number may lie from the mean of its own method: it is one run of unknown seed, never exact."""
+"""The noise of a published number, which is one run of unknown seed, around the mean of its method."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -14,7 +14,7 @@ from labeldistill.errors import InputError
 
 
 class Noise(BaseModel):
-    """Spread of single runs around their method's mean: measured in equal runs, or as somebody gives it."""
+    """Spread of single runs around their method's mean, measured from equal runs or stated by a source."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -37,12 +37,12 @@ class Noise(BaseModel):
 
     @property
     def basis(self) -> str:
-        """Where it comes from, in words."""
+        """Its origin in words."""
         return f"{len(self.runs)} runs: {self.source}" if self.runs else self.source
 
 
 class PublishedNoise(BaseModel):
-    """Sd of one published value with its source; taken as known by every test."""
+    """Standard deviation of one published value with its source; every test takes it as known."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -54,10 +54,10 @@ def published_noise(claim: Claim, metric: Metric, *, gain: bool = False, file: P
     """Noise of a claim's value in points or the metric's unit: its own, else the field's, else a wide default.
 
     Args:
-        claim: what was published.
-        metric: of the value.
-        gain: of the claimed gain, a difference of two such values.
-        file: of the claims, for the field's spread.
+        claim: the published claim.
+        metric: metric of the value.
+        gain: whether the value is the claimed gain, a difference of two values.
+        file: file of claims, for the field's spread.
 
     Raises:
         InputError: the file can't be read, or holds a spread that is negative, zero or not finite.
@@ -74,7 +74,14 @@ def published_noise(claim: Claim, metric: Metric, *, gain: bool = False, file: P
 def granted_noise(
     claim: Claim, metric: Metric, declared: Mapping[Metric, float], *, gain: bool = False
 ) -> PublishedNoise:
-    """The noise that a study grants a claim: the claim's own, or what the study declares where that is wider."""
+    """The noise that a study grants a claim: the claim's own, or a wider one that the study declares.
+
+    Args:
+        claim: the published claim.
+        metric: metric of the value.
+        declared: metric -> standard deviation that the study declares (`verdict.published_sd`).
+        gain: whether the value is the claimed gain, a difference of two values.
+    """
     known = published_noise(claim, metric, gain=gain)
     wider = declared.get(metric, 0.0)
     return known if wider <= known.sd else PublishedNoise(sd=wider, source="declared by the study")
@@ -86,7 +93,7 @@ def _field_noise(file: Path) -> dict[tuple[str, str], Noise]:
 
 @lru_cache(maxsize=8)
 def _read_noise(file: Path, changed_ns: int) -> dict[tuple[str, str], Noise]:
-    """(claim id or "" for every claim, metric) -> noise; `changed_ns` makes a changed file another one."""
+    """(claim id or "" for every claim, metric) -> noise; `changed_ns` invalidates the cache when the file changes."""
     tree: Any = claims_tree(file).get("noise") or {}
     if not isinstance(tree, dict):
         raise InputError("maps `field` or a claim's id to the noise of each metric", file=file, key="noise")

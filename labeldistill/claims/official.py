@@ -1,4 +1,4 @@
-"""nuScenes' official splits as data, and whether the samples at hand are theirs."""
+"""nuScenes' official splits as data, and whether given samples are theirs."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,12 +22,12 @@ class OfficialSplit(BaseModel):
     scenes_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     samples: int = Field(ge=1)
     tokens_sha256: str | None = Field(pattern=r"^[0-9a-f]{64}$")
-    """None: not verified by anybody who has the data."""
+    """None: nobody with the data has verified it."""
 
 
 @dataclass(frozen=True)
 class SplitFacts:
-    """What a folder holds under the name of a split."""
+    """The content of a split in a folder."""
 
     scenes: int
     scenes_sha256: str
@@ -50,7 +50,7 @@ def load_official(file: Path | None = None) -> dict[str, OfficialSplit]:
 
 
 def why_not_official(name: str, facts: SplitFacts, official: OfficialSplit) -> str:
-    """In what the samples at hand are not those of an official split; empty where nothing says so."""
+    """How the samples of a split differ from the official split; empty if no difference is known."""
     wanted = (("scenes", official.scenes), ("samples", official.samples))
     for what, number in wanted:
         if (found := getattr(facts, what)) != number:

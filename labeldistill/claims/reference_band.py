@@ -1,4 +1,4 @@
-"""A study's committed reference: what its scores were, and in which band a rerun of unchanged code falls."""
+"""A study's committed reference scores, and the band in which a rerun of unchanged code falls."""
 
 from dataclasses import dataclass
 from math import isfinite
@@ -19,11 +19,11 @@ from labeldistill.statistics.summary import Summary, summarise
 from labeldistill.study.apart import APART, is_apart, label
 
 FALSE_ALARMS = 0.05
-"""Share of checks of unchanged code in which some gate, whichever, fails."""
+"""Share of checks of unchanged code in which any gate fails."""
 
 
 class Reference(BaseModel):
-    """Scores of one unit and metric when the reference was written (EMA weights, fractions)."""
+    """Reference scores of one unit and metric (EMA weights, fractions)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -31,7 +31,7 @@ class Reference(BaseModel):
     failed: int = Field(0, ge=0)
     mean: float
     sd: float | None = Field(None, ge=0)
-    """Between seeds; None for a single run."""
+    """Standard deviation between seeds; None for a single run."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,9 @@ class BandRow:
     """One unit's mean against its band; fractions.
 
     Attributes:
-        low, high: of the band; NaN where there is none.
-        mean: now, over `n` runs. reason: why there is no gate, or why it fails; empty where the mean is inside.
-        gate: whether the row can fail for good code to be told from bad.
+        low, high: bounds of the band; NaN without one.
+        mean: current mean over `n` runs. reason: why there is no gate or why it fails; empty if the mean is inside.
+        gate: whether the row can fail.
     """
 
     unit: str
@@ -55,12 +55,12 @@ class BandRow:
 
     @property
     def inside(self) -> bool:
-        """Whether nothing speaks against it; a row that is no gate says nothing."""
+        """Whether the row does not fail; a row without a gate never fails."""
         return self.gate and not self.reason
 
 
 def band_file(study: str) -> Path:
-    """Where the reference of `study` is committed."""
+    """Path of the committed reference of `study`."""
     return studies_folder().parent / "references" / f"{study}.yaml"
 
 
@@ -101,19 +101,19 @@ def _references(file: Path, study: str) -> dict[str, dict[str, Reference]]:
 
 
 def compare_with_band(study: str, table: pd.DataFrame) -> list[BandRow]:
-    """Each unit's mean beside its band; runs from elsewhere of a unit have a row of their own.
+    """The mean of each unit and its band; ingested and adopted runs of a unit have their own row.
 
-    The band is that of the mean of m further runs after n: mean +- t s sqrt(1/n + 1/m), at the level at which all
-    gates together fail unchanged code in FALSE_ALARMS of checks at most (Bonferroni). It takes seeds as exchangeable
-    and the reference's spread as measured; a rerun of the same seeds differs by less. No gate: a single run, whose
-    spread is not known, and a band that contains 0, which a model that finds nothing would pass.
+    The band is that of the mean of m further runs after n: mean +- t s sqrt(1/n + 1/m), at a level at which all
+    gates together fail for unchanged code in at most FALSE_ALARMS of checks (Bonferroni). It assumes exchangeable
+    seeds and the measured spread; a rerun of the same seeds differs by less. There is no gate for a single run, whose
+    spread is unknown, nor for a band that contains 0, which a model that finds nothing would pass.
 
     Raises:
         InputError: the study has no committed reference, or one of another form.
     """
     references = _references(band_file(study), study)
     there = set(table["variant"])
-    own = not all(map(is_apart, there))  # without a run of ours only those from elsewhere are asked about
+    own = not all(map(is_apart, there))  # without own runs, only ingested and adopted ones are compared
     asked = [
         (name, metric, reference)
         for unit, metrics in references.items()

@@ -1,7 +1,7 @@
-"""Reference studies: the whole configuration behind a published number, frozen beside the claims.
+"""Reference studies: the complete configuration behind a published number, frozen beside the claims.
 
-A reference is a study file of its own that holds every setting, so that neither a change of a shipped study nor of a
-default moves it. `labeldistill register STUDY --as-reference CLAIM` prints one from a study.
+A reference is a study file that contains every setting, so that neither a change of a shipped study nor of a default
+affects it. `labeldistill register STUDY --as-reference CLAIM` prints one from a study.
 """
 
 from pathlib import Path
@@ -18,7 +18,7 @@ from labeldistill.errors import InputError
 from labeldistill.study.start_weights import source_hash
 
 SHA256 = "sha256:"
-"""Before the first digits of the hash of the public file that a reference starts from, in place of a path."""
+"""Prefix of the first digits of the hash of the public file that a reference starts from, used instead of a path."""
 
 _NOT_FROZEN = {
     *("verdict", "claims", "assumed", "comparable", "not_comparable_because", "description", "benchmark"),
@@ -42,7 +42,7 @@ def load_reference(claim: Claim) -> StudySettings:
 
 
 def frozen(study: StudySettings, units: tuple[str, ...]) -> str:
-    """The text of a reference study: every setting that can change numbers, of the baseline and these variants."""
+    """The text of a reference study: every setting of the baseline and these variants that can change numbers."""
     tree = study.model_dump(mode="json", exclude=_NOT_FROZEN)
     kept = {study.baseline, *units} & set(study.variants)
     tree["variants"] = {name: variant for name, variant in tree["variants"].items() if name in kept}
@@ -59,7 +59,7 @@ class _Compact(yaml.SafeDumper):
 
 
 def start_weights(value: str | None) -> str:
-    """What a run starts from, in a form that two runs can be compared by.
+    """The start weights of a run in a form that can be compared between runs.
 
     Args:
         value: of `student.pretrained_backbone` or `teacher.pretrained`: a file of `labeldistill weights import`,
@@ -74,5 +74,5 @@ def start_weights(value: str | None) -> str:
 
 
 def same_start(there: str, here: str) -> bool:
-    """Whether two answers of `start_weights` are one file; the reference may know only the first digits."""
+    """Whether two results of `start_weights` are the same file; the reference may only know the first digits."""
     return here == there or (there.startswith(SHA256) and here.startswith(there) and len(there) >= len(SHA256) + 8)

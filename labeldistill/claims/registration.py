@@ -1,7 +1,7 @@
-"""What a study declared before its scores were known: `registered.json`, written at its first score or on purpose.
+"""What a study declared before its scores were known: `registered.json`, written at the first score or on request.
 
-Everything that a verdict depends on and that could be chosen after looking stands there: claims, margins, error rate,
-seeds, weights, variants, every setting, and the analysis. A verdict after any of it changed is not the registered one.
+It contains everything that a verdict depends on and that could be chosen after looking: claims, margins, error rate,
+seeds, weights, variants, every setting, and the analysis. If any of it changes, a verdict is not the registered one.
 """
 
 from dataclasses import dataclass
@@ -27,21 +27,21 @@ ANALYSIS = {
     "failed runs": "counted, never replaced; a claim with one is not REPRODUCED",
 }
 
-# Where and how a study is carried out and described: no verdict depends on it.
+# Settings of where and how a study is executed and described, on which no verdict depends.
 _NOT_DECLARED = {"description", "device", "benchmark", "name"}
 _COMPARED = ("study", "official_splits", "analysis")
 _WORDS = {"what", "source", "note"}
-"""Of a claim: for readers."""
+"""Parts of a claim that are only for readers."""
 _DATAROOT = "study.data.dataroot"
 
 
 @dataclass(frozen=True)
 class Registration:
-    """What is known of a study's declaration.
+    """The state of a study's declaration.
 
     Attributes:
-        at: when it was made; empty: there is none.
-        commit: of the code then.
+        at: when it was made; empty if there is none.
+        commit: commit of the code at that time.
         changed: what differs now, in words, one entry per setting.
         scores_before: how many runs had been scored when it was made.
     """
@@ -53,7 +53,7 @@ class Registration:
 
     @property
     def reservation(self) -> str:
-        """What a verdict has to begin with; empty where everything is as it was registered before any score."""
+        """The reservation that a verdict has to begin with; empty if everything is as registered before any score."""
         if not self.at:
             return "NOT REGISTERED: nothing was declared before the scores"
         if self.changed:
@@ -90,7 +90,7 @@ def declaration(plan: StudyPlan, claims: dict[str, Claim] | None = None) -> dict
 
 
 def _published(claim: Claim) -> dict[str, Any]:
-    """A claim with the noise of its values and a hash of the whole configuration behind it."""
+    """A claim with the noise of its values and a hash of the complete configuration behind it."""
     reference = None if claim.reference is None else digest(load_reference(claim).model_dump(mode="json"))
     noise = {metric: published_noise(claim, metric).sd for metric in HEADLINE}
     values = {metric: claim.values.get(metric) for metric in METRICS}
@@ -100,14 +100,14 @@ def _published(claim: Claim) -> dict[str, Any]:
 
 
 def register(plan: StudyPlan, commit: str | None) -> bool:
-    """Write the declaration, unless there is one; returns whether it was written.
+    """Write the declaration unless it exists; returns whether it was written.
 
     Args:
-        plan: of the study.
-        commit: of the code, as the record of a run has it.
+        plan: plan of the study.
+        commit: commit of the code, as in run records.
 
     Raises:
-        InputError: there is one that says otherwise and scores exist, or the folder can't be written.
+        InputError: a different declaration and scores exist, or the folder can't be written.
     """
     before = scored_runs(plan)
     if plan.registered.is_file():
@@ -124,13 +124,13 @@ def register(plan: StudyPlan, commit: str | None) -> bool:
 
 
 def register_first_score(plan: StudyPlan, commit: str | None, made: int = 0) -> None:
-    """Declare what the study says now, unless that was done before; `made`: scores that were written just now."""
+    """Declare what the study says now unless that was done before; `made`: number of scores that were just written."""
     if not plan.registered.is_file():
         _write(plan, commit, scored_runs(plan) - made)
 
 
 def scored_runs(plan: StudyPlan) -> int:
-    """How many runs of the study's folder are scored, of whatever seed, key and origin."""
+    """Number of scored runs in the study's folder, of any seed, key and origin."""
     return sum(1 for _ in plan.folder.glob("*/seed-*/**/metrics.json"))
 
 
@@ -141,10 +141,10 @@ def _write(plan: StudyPlan, commit: str | None, scores_before: int) -> None:
 
 
 def registration_of(plan: StudyPlan) -> Registration:
-    """What was declared, and what differs from it now.
+    """What was declared, and how the study differs from it now.
 
     Raises:
-        InputError: the file is damaged, or the file of claims says other numbers than those that were registered.
+        InputError: the file is damaged, or the file of claims has numbers other than the registered ones.
     """
     if not plan.registered.is_file():
         return Registration()

@@ -1,4 +1,4 @@
-"""Whether what a study asks of published numbers can be asked at all: its units, its claims, its margins."""
+"""Whether what a study asks about published numbers is possible: its units, claims and margins."""
 
 from labeldistill.claims.claims import Claim
 from labeldistill.config.methods import FIXED_UNITS
@@ -8,10 +8,10 @@ from labeldistill.errors import InputError
 
 
 def widest_difference(metric: Metric, claims: dict[str, Claim]) -> float | None:
-    """The largest difference that was published in a metric, in the units of margins; None where none was.
+    """The largest published difference in a metric, in the units of margins; None if there is none.
 
-    Of mAP and NDS the largest claimed gain: a margin beyond it calls a method equal to its own baseline. Of an error,
-    for which no gain was published, the widest difference between two published values.
+    For mAP and NDS this is the largest claimed gain: a wider margin would call a method equal to its own baseline. For
+    an error, for which no gain was published, it is the widest difference between two published values.
     """
     gains = [abs(gain) for claim in claims.values() if (gain := claim.delta(metric)) is not None]
     if gains or metric in HEADLINE:
@@ -24,7 +24,7 @@ def check_claims(study: StudySettings, claims: dict[str, Claim]) -> None:
     """Refuse an unknown claim or unit, a gain for the baseline itself, and a margin that is too wide.
 
     Raises:
-        InputError: names the entry of the study.
+        InputError: names the study's entry.
     """
     for unit, claim_id in study.claims.items():
         _check_claim(study, unit, claim_id, claims)

@@ -1,1 +1,1 @@
-"""What a workflow asks of Slurm, and how the processes of a training on several nodes find each other."""
+"""What a workflow requests from Slurm, and how the processes of a training on several nodes find each other."""

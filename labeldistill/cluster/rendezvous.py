@@ -1,4 +1,4 @@
-"""Which of a training's machines this one is, and where the first one is: by what started the process."""
+"""The rank of this machine in a training and the address of the first one, from what started the process."""
 
 import os
 import subprocess
@@ -13,11 +13,11 @@ _ANSWER_S = 60
 def set_rendezvous_env(nodes: int, environment: MutableMapping[str, str] = os.environ) -> None:
     """Set NODE_RANK, MASTER_ADDR and MASTER_PORT of a training on `nodes` machines, one process started on each.
 
-    They are taken as they are, or from the step of Slurm that started one task on each machine. A helper process of a
-    training finds its parent's. One machine needs none of them.
+    Existing values are used, else those of the Slurm step that started one task on each machine. A helper process
+    inherits them from its parent. A single machine needs none of them.
 
     Raises:
-        InputError: copies of the training were started that would not know of each other, or a name is not set.
+        InputError: copies of the training were started that do not know of each other, or a variable is not set.
     """
     tasks, machines = (_number(environment, f"SLURM_STEP_NUM_{what}", 1) for what in ("TASKS", "NODES"))
     spans = nodes > 1 and tasks == machines == nodes
@@ -71,6 +71,6 @@ def _first_host(environment: Mapping[str, str]) -> str:
 
 
 def _port(environment: Mapping[str, str]) -> str:
-    """The same on every machine, another for each step; below the ports that systems give out by themselves."""
+    """A port that is the same on every machine and different for each step, below the ephemeral ports."""
     job, step = (_number(environment, name, 0) for name in ("SLURM_JOB_ID", "SLURM_STEP_ID"))
     return str(20_000 + (16 * job + step) % 10_000)

@@ -1,6 +1,6 @@
-"""What a training on several machines asks of Slurm, and whether Slurm can do what a workflow asks of it.
+"""What a training on several machines requests from Slurm, and whether Slurm can grant a workflow's requests.
 
-The latter is asked before the first job, where Snakemake would wait for ever.
+The latter is checked before the first job, because Snakemake would wait forever.
 """
 
 import re
@@ -14,9 +14,9 @@ from snakemake.exceptions import WorkflowError
 
 COMMANDS = ("sbatch", "squeue", "sinfo", "scontrol", "scancel")
 ANSWER_S = 60
-"""A controller that has not answered by then is taken for dead; sbatch itself goes on asking."""
+"""Seconds after which a controller counts as dead; sbatch itself keeps trying."""
 PASSING = ("busy", "down", "drained", "reserved")
-"""What ends by itself: such a job may wait in the queue."""
+"""Reasons to wait that end by themselves: such a job may stay in the queue."""
 
 _OPTIONS = {
     "slurm_partition": "--partition",
@@ -35,8 +35,8 @@ _OPTIONS = {
 def machines(nodes: int, gpus: int) -> dict[str, Any]:
     """Resources of a training on `nodes` machines with `gpus` GPUs on each.
 
-    On several, `mpi` leaves the start of one task per machine to the command (see `launcher`), and GPUs are counted by
-    machine, for Slurm would take a sum of them as it likes.
+    With several, `mpi` leaves starting one task per machine to the command (see `launcher`), and GPUs are counted per
+    machine because Slurm would distribute a total as it likes.
     """
     if nodes == 1:
         return {"gpu": gpus}
@@ -44,9 +44,9 @@ def machines(nodes: int, gpus: int) -> dict[str, Any]:
 
 
 def launcher(nodes: int, gpus: int) -> str:
-    """What starts a training's command on several machines, before the command; nothing on one.
+    """The prefix that starts a training's command on several machines; empty for one.
 
-    One that fails takes the others with it: they would wait for it. One that is done waits for the first, which writes.
+    A task that fails ends the others, which would wait for it. A task that is done waits for the first, which writes.
     """
     if nodes == 1:
         return ""
@@ -56,10 +56,10 @@ def launcher(nodes: int, gpus: int) -> str:
 
 
 def check_slurm(workflow: Any, nodes: int = 1) -> None:
-    """Under `slurm`, put every kind of job before Slurm without submitting it; otherwise ask for Slurm if it is needed.
+    """Under `slurm`, test every kind of job with Slurm without submitting it; otherwise refuse studies that need Slurm.
 
     Raises:
-        WorkflowError: no Slurm here, no controller that answers, a job that would be refused or wait for ever, or a
+        WorkflowError: no Slurm here, no controller that answers, a job that would be refused or wait forever, or a
             training on several `nodes` without Slurm.
     """
     executor = workflow.executor_plugin.name
@@ -88,7 +88,7 @@ def check_slurm(workflow: Any, nodes: int = 1) -> None:
 
 
 def _asks(dag: Any) -> dict[str, tuple[str, ...]]:
-    """The options of one job of each kind (rule or group): the one that asks for most time."""
+    """The options of one job of each kind (rule or group), the one that requests the most time."""
     units = {dag.get_job_group(job) or job for job in dag.needrun_jobs() if not job.is_local}
     found: dict[str, tuple[str, ...]] = {}
     for unit in sorted(units, key=lambda unit: int(unit.resources.get("runtime") or 0)):
@@ -98,7 +98,7 @@ def _asks(dag: Any) -> dict[str, tuple[str, ...]]:
 
 
 def options(resources: Mapping[str, Any], threads: int) -> tuple[str, ...]:
-    """Resources of Snakemake as options of sbatch, as the executor gives them."""
+    """Snakemake's resources as options of sbatch, as the executor passes them."""
     given = [f"{option}={resources.get(name)}" for name, option in _OPTIONS.items() if resources.get(name)]
     if resources.get("mpi"):
         given.append(f"--ntasks={resources.get('tasks')}")
@@ -107,7 +107,7 @@ def options(resources: Mapping[str, Any], threads: int) -> tuple[str, ...]:
 
 
 def _refusal(name: str, given: tuple[str, ...], partitions: str) -> str:
-    """Why Slurm would never run such a job, or we not; empty if it would run, at once or later."""
+    """Why such a job would never run; empty if it would run, at once or later."""
     asked = dict(option.split("=", 1) for option in given if "=" in option)
     tasks = asked.get("--ntasks", "1")
     if asked.get("--nodes", tasks) != tasks:
@@ -121,7 +121,7 @@ def _refusal(name: str, given: tuple[str, ...], partitions: str) -> str:
 
 
 def _too_long(given: Iterable[str], partitions: Iterable[str]) -> str:
-    """Why a job would wait for ever: Slurm accepts a time beyond the partition's limit, and never starts the job."""
+    """Why a job would wait forever: Slurm accepts a time beyond the partition's limit but never starts the job."""
     asked = dict(option.split("=", 1) for option in given if "=" in option)
     for line in partitions:
         name, limit = line.split("|")[:2]

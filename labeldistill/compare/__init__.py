@@ -1,1 +1,1 @@
-"""Two sets of results compared run by run: scores, speed, and what differs besides."""
+"""Comparing two sets of results run by run: scores, speed, and what else differs."""

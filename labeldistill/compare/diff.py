@@ -1,4 +1,4 @@
-"""Two sides of results compared run by run: paired by study, variant and seed, with intervals and Holm's correction."""
+"""Two sides of results compared run by run, paired by study, variant and seed, with intervals and Holm's correction."""
 
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -18,13 +18,13 @@ from labeldistill.statistics.holm import Finding
 
 @dataclass(frozen=True)
 class Diff:
-    """Everything that `diff` found; side B is judged against side A.
+    """The result of `diff`; side B is judged against side A.
 
     Attributes:
-        missing: variants of A that B has no run of.
+        missing: variants of A without a run in B.
         only_a, only_b: runs without a partner of the same seed.
-        same: paired runs that are one and the same file on both sides. paired: number of paired runs.
-        unrecorded: paired runs without a record on some side, of which settings, data and code are not known.
+        same: paired runs that are identical on both sides. paired: number of paired runs.
+        unrecorded: paired runs without a record on either side, whose settings, data and code are unknown.
     """
 
     a: str
@@ -42,11 +42,11 @@ class Diff:
 
     @property
     def regressions(self) -> list[DiffRow]:
-        """Rows in which B is shown to be worse; a speed that all variants lost may be the machine's."""
+        """Rows in which B is shown to be worse; a loss of speed in all variants may be due to the machine."""
         return [row for row in self.rows if row.finding is Finding.WORSE and row.variant != EVERYTHING]
 
     def as_json(self) -> dict[str, Any]:
-        """JSON values; what can't be said is null."""
+        """The result as JSON values; what can't be said is null."""
         tree = {**asdict(self), **asdict(self.options), "rows": [row_json(row) for row in self.rows]}
         del tree["options"]
         found: dict[str, Any] = without_nan({**tree, "regressions": len(self.regressions)})
@@ -56,8 +56,8 @@ class Diff:
 def compare_sides(a: Side, b: Side, options: DiffOptions | None = None) -> Diff:
     """Compare all runs that both sides have, B against A.
 
-    Scores are paired by seed. Speed is compared from the records of the paired runs (samples a second of CPU or GPU
-    time over the whole training) and from the studies' benchmarks, which hold one measurement per variant.
+    Scores are paired by seed. Speed is taken from the records of paired runs (samples per second of CPU or GPU time
+    over the whole training) and from the studies' benchmarks, which have one measurement per variant.
 
     Raises:
         InputError: no variant in common, no seed in common where runs are paired, an unknown metric, or
@@ -108,15 +108,15 @@ def _compared(side: Side, pairs: list[tuple[Run, Run]], which: int, options: Dif
 
 
 def _is_same(a: Run, b: Run) -> bool:
-    """Whether two runs are one: the same key, and the same moment at which it ended."""
+    """Whether two runs are identical: the same key and the same end time."""
     ended = a.record.get("finished"), b.record.get("finished")
     if a.record or b.record:
         return a.run_key == b.run_key and None not in ended and ended[0] == ended[1] and a.scores == b.scores
-    return a.run_key == b.run_key and a.scores == b.scores  # the key of a file that was taken in is its hash
+    return a.run_key == b.run_key and a.scores == b.scores  # the key of an ingested file is its hash
 
 
 def _place(run: RunId) -> tuple[str, int, str, int]:
-    """Study by study: teacher, label encoder, variants."""
+    """Sort key: by study, then teacher, label encoder, variants."""
     study, variant, seed = run
     return study, list(STAGES).index(stage_of(variant)), variant, seed
 

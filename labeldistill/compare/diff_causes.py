@@ -1,4 +1,4 @@
-"""What differs between paired runs besides their scores: settings, data, code, environment: candidates, no proof."""
+"""What differs between paired runs besides scores (settings, data, code, environment): candidate causes, not proof."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,16 +15,16 @@ _EXPECTED = {
     "data": ("index",),
     "optimisation": ("steps_done", "final_lr"),
 }
-"""Entries that differ between equal runs or repeat what stands elsewhere."""
+"""Entries that differ between equal runs or repeat other entries."""
 
 
 @dataclass(frozen=True)
 class Cause:
-    """One entry of the record that differs, and in which paired runs.
+    """One entry of the record that differs, and the paired runs in which it does.
 
     Attributes:
-        part: of the record. key: dotted. a, b: values, None where absent.
-        variants: `study/variant` in which it differs so. runs: number of paired runs.
+        part: part of the record. key: dotted key. a, b: values, None if absent.
+        variants: `study/variant` with this difference. runs: number of paired runs with it.
     """
 
     part: str
@@ -54,7 +54,7 @@ def _entries(run: Run) -> dict[tuple[str, str], Any]:
 
 
 def causes(pairs: Sequence[tuple[Run, Run]]) -> list[Cause]:
-    """Differences between the records of paired runs, equal ones put together, in the order of PARTS."""
+    """Differences between the records of paired runs, grouped if equal, in the order of PARTS."""
     seen: dict[tuple[str, str, str, str], tuple[Any, Any, list[Run]]] = {}
     for ours, theirs in pairs:
         if not (ours.record and theirs.record):

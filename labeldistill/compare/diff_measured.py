@@ -1,4 +1,4 @@
-"""What is compared of two sides: one metric of one variant, seed by seed, or group by group."""
+"""The unit of comparison between two sides: one metric of one variant, by seed or by group."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -13,12 +13,12 @@ from labeldistill.statistics.unpaired import UnpairedComparison, compare_groups
 Family = Literal["scores", "speed"]
 
 _ROUNDING = 1e-9
-"""Tables keep ten digits: what differs by less, relative to the values, is one and the same."""
+"""Tables have ten digits: relative differences smaller than this count as equal."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """One metric of one variant on both sides, seed -> value; `other_device` says why it can't be judged."""
+    """One metric of one variant on both sides, seed -> value; `other_device` gives the reason if it can't be judged."""
 
     study: str
     variant: str
@@ -30,7 +30,7 @@ class Measured:
     family: Family = "scores"
 
     def pairs(self, confidence: float) -> PairedComparison:
-        """Differences per seed, tested."""
+        """Differences per seed with their tests."""
         percent = self.unit == "%"
         differences = {
             seed: 100 * (self.b[seed] / self.a[seed] - 1) if percent else self.b[seed] - self.a[seed] for seed in self.a
@@ -40,7 +40,7 @@ class Measured:
         return compare_pairs(rounded, confidence=confidence, resolution=resolution)
 
     def groups(self, confidence: float) -> UnpairedComparison:
-        """All of B against all of A, whatever the seeds."""
+        """All runs of B against all of A, regardless of seeds."""
         sides = list(self.b.values()), list(self.a.values())
         return compare_groups(*sides, confidence=confidence, resolution=self._resolution)
 
@@ -51,13 +51,13 @@ class Measured:
 
     @property
     def lost(self) -> list[int]:
-        """Seeds with a value in A whose run in B has none; a seed that B does not have is not lost."""
+        """Seeds with a value in A whose run in B has none; seeds that B does not have are not lost."""
         failed = [seed for seed, value in self.b.items() if not math.isfinite(value)]
         return [seed for seed in failed if math.isfinite(self.a.get(seed, math.nan))]
 
     @property
     def higher_is_better(self) -> bool:
-        """Of the metric; errors, times and memory are better when lower."""
+        """Whether higher values of the metric are better; for errors, times and memory they are not."""
         known = METRICS.get(self.metric)
         return (known is not None and known.higher_is_better) or "_per_s" in self.metric or "_per_cpu_s" in self.metric
 
@@ -76,7 +76,7 @@ def scores(a: Sequence[Run], b: Sequence[Run], weights: str, metrics: Sequence[s
     Args:
         a, b: runs of both sides.
         weights: "ema" or "raw".
-        metrics: names of overall scores; an error that no run has is left out.
+        metrics: names of overall scores; those that no run has are left out.
     """
     theirs = by_unit(b)
     for (study, variant), ours in by_unit(a).items():

@@ -1,4 +1,4 @@
-"""One row of a diff: a metric of a variant on both sides, tested, and corrected within its family."""
+"""Rows of a diff: a metric of a variant on both sides, tested and corrected within its family."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -19,10 +19,10 @@ class DiffOptions:
 
     Attributes:
         weights: "ema" or "raw".
-        metrics: scores to compare; every one enters the family.
-        confidence: of the intervals; 1 - confidence is the error rate of each family.
-        speed: compare speed and memory too, as a family of their own.
-        unpaired: all runs of a variant against all of the other side's, whatever their seeds.
+        metrics: scores to compare, all of which enter the family.
+        confidence: confidence of the intervals; 1 - confidence is the error rate of each family.
+        speed: also compare speed and memory, as a separate family.
+        unpaired: compare all runs of a variant with all of the other side, regardless of seeds.
     """
 
     weights: str = "ema"
@@ -39,8 +39,8 @@ class DiffRow:
     Attributes:
         unit: "points" (mAP, NDS), "%" of side A's value (speed and memory), or that of the metric.
         a, b: means over the compared runs, in points or the metric's own unit.
-        pairs: B less A in `unit`, seed by seed, or of the two groups.
-        p_holm: corrected over all rows of the same family.
+        pairs: B minus A in `unit`, by seed or between the groups.
+        p_holm: p value corrected over all rows of the same family.
         lost: seeds with a value in A and none in B.
     """
 
@@ -69,7 +69,7 @@ class DiffRow:
 
 
 def row_json(row: DiffRow) -> dict[str, Any]:
-    """A row as JSON values, NaN and all."""
+    """A row as JSON values, including NaN."""
     about = {name: getattr(row, name) for name in ("study", "variant", "metric", "unit", "family", "a", "b")}
     summary = row.summary
     found: dict[str, Any] = {"difference": summary.mean, "low": summary.low, "high": summary.high}
@@ -85,7 +85,7 @@ def row_json(row: DiffRow) -> dict[str, Any]:
 
 
 def judged(compared: list[Measured], options: DiffOptions) -> list[DiffRow]:
-    """A row for each: one family, with one error rate."""
+    """One row for each, judged as one family with one error rate."""
     found = [
         entry.groups(options.confidence) if options.unpaired else entry.pairs(options.confidence) for entry in compared
     ]
@@ -120,6 +120,6 @@ def _rows(
 
 
 def _mean(values: dict[int, float], seeds: Sequence[int] | None) -> float:
-    """Over these seeds, or over all that have a value."""
+    """Mean over these seeds, or over all that have a value."""
     there = [value for seed, value in values.items() if math.isfinite(value) and (seeds is None or seed in seeds)]
     return sum(there) / len(there) if there else float("nan")

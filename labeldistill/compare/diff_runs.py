@@ -1,4 +1,4 @@
-"""The runs of one side of a diff: their scores, their records, what was measured of their speed."""
+"""The runs of one side of a diff: their scores, records and measured speed."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -15,18 +15,18 @@ from labeldistill.records.outcome import FINISHED, outcome
 from labeldistill.study.apart import label
 
 RunId = tuple[str, str, int]
-"""Study, variant (or teacher, label-encoder), seed: what runs are paired by."""
+"""Study, variant (or teacher, label-encoder) and seed, by which runs are paired."""
 
 Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run as it was recorded.
+    """One recorded run.
 
     Attributes:
         scores: (weights, metric) -> value over all classes; empty for a run that diverged.
-        speed: what the study's benchmark measured of it; only one seed per variant is measured.
+        speed: measurements of the study's benchmark, which has only one seed per variant.
     """
 
     study: str
@@ -40,13 +40,13 @@ class Run:
 
     @property
     def id(self) -> RunId:
-        """What it is paired by."""
+        """The id by which it is paired."""
         return self.study, self.variant, self.seed
 
 
 @dataclass(frozen=True)
 class Side:
-    """All runs of one side by id; `notes` say what was chosen where there was a choice."""
+    """All runs of one side by id; `notes` report choices between several candidates."""
 
     name: str
     runs: dict[RunId, Run]
@@ -54,9 +54,9 @@ class Side:
 
 
 def read_side(folder: Path, name: str) -> Side:
-    """Runs of every report (`table.csv` with `records.json`) and results folder (`record.json`) under `folder`.
+    """Read the runs of every report (`table.csv` with `records.json`) and results folder (`record.json`) in `folder`.
 
-    A study's newest report is taken, else its newest finished run of each variant and seed.
+    The newest report of a study is used, else the newest finished run of each variant and seed.
 
     Raises:
         InputError: nothing to compare there, or a file that can't be read.
@@ -138,7 +138,7 @@ def _result_runs(folder: Path) -> Iterator[Run]:
 
 
 def _newest_scores(files: Iterable[Path], record: Json | None) -> tuple[dict[tuple[str, str], float], str]:
-    """Overall scores, none where the run did not finish, and how it ended."""
+    """Overall scores, empty if the run did not finish, and how it ended."""
     found = sorted(files, key=lambda f: (f.stat().st_mtime, f))
     newest = read_json(found[-1]) if found else {"rows": []}
     status, _ = outcome(record, newest)

@@ -1,4 +1,4 @@
-"""Where one side of a diff comes from: a folder of results or reports, or a revision of the repository."""
+"""Sources of one side of a diff: a folder of results or reports, or a revision of the repository."""
 
 import fnmatch
 import io
@@ -17,10 +17,10 @@ SMALL_FILES = (
     *("table.csv", "records.json", RECORD, INGESTED, ADOPTED),
     *(SCORES, "benchmark-*.json"),
 )
-"""Everything that a diff reads."""
+"""Names of all files that a diff reads."""
 
 FOLDERS = ("reports", "results")
-"""Where a revision keeps it."""
+"""Folders of a revision that contain them."""
 
 
 @contextmanager
@@ -64,7 +64,7 @@ def _wanted(path: str) -> bool:
 
 
 def _from_git(top: Path, commit: str, target: Path) -> int:
-    """Number of files written into `target` from the commit's tree."""
+    """Write files from the commit's tree into `target`; returns their number."""
     listed = (_git(top, "ls-tree", "-r", "-z", "--name-only", commit, "--", *FOLDERS) or b"").decode().split("\0")
     files = [path for path in listed if _wanted(path)]
     if not files:
@@ -78,7 +78,7 @@ def _from_git(top: Path, commit: str, target: Path) -> int:
 
 
 def _from_dvc(top: Path, commit: str, target: Path) -> int:
-    """Number of files written into `target` from outputs that DVC stores for the commit; 0 without its cache."""
+    """Write files from DVC's outputs of the commit into `target`; returns their number, 0 without its cache."""
     if _git(top, "cat-file", "-e", f"{commit}:.dvc/config") is None:
         return 0
     from dvc.api import DVCFileSystem

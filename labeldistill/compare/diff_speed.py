@@ -1,4 +1,4 @@
-"""Speed of training and the studies' benchmarks on both sides, less what the whole machine gained or lost."""
+"""Speed of training and benchmarks on both sides, corrected for what the whole machine gained or lost."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,15 +10,15 @@ from labeldistill.compare.diff_runs import Run
 from labeldistill.config.methods import FIXED_UNITS
 
 BENCHMARKED = ("train_samples_per_s", "latency_median_ms", "peak_memory_mb")
-"""What is compared of a benchmark; its other numbers are parts of these."""
+"""The numbers of a benchmark that are compared; others are parts of these."""
 EVERYTHING = "all variants"
-"""The line of what all variants of a study have in common: another load, another clock, or shared code."""
+"""The row for what all variants of a study have in common: load, clock, or shared code."""
 
 Pairs = Sequence[tuple[Run, Run]]
 
 
 def speeds(pairs: Pairs) -> Iterator[Measured]:
-    """Training's speed, first as the shift that all variants share, then each variant less it; then benchmarks.
+    """Training speed, first as the shift common to all variants, then each variant relative to it; then benchmarks.
 
     Args:
         pairs: runs of the same study, variant and seed (A's, B's).
@@ -36,9 +36,9 @@ def _variants(pairs: Pairs) -> list[str]:
 
 
 def _without_drift(study: str, found: list[Measured]) -> Iterator[Measured]:
-    """Each variant's ratio over the median ratio of all variants with that seed; alone, a variant has no drift to lose.
+    """Ratio of each variant over the median ratio of all variants with that seed; a single variant is not corrected.
 
-    The median: one variant that became slower does not pass for a slower machine.
+    With the median, one variant that became slower does not look like a slower machine.
     """
     students = [entry for entry in found if entry.variant not in FIXED_UNITS]
     if len(students) < 2:
@@ -97,7 +97,7 @@ def _device(run: Run) -> str:
 
 
 def _rate(run: Run) -> float:
-    """Samples trained on a second: of wall time on GPUs, of CPU time on CPUs (wall time there tells the load)."""
+    """Samples per second of wall time on GPUs, of CPU time on CPUs (where wall time depends on the load)."""
     used, made = run.record["usage"], run.record["optimisation"]
     seconds = used["wall_s"] if run.record["device"]["type"] == "cuda" else used["cpu_s"]
     return float(made["steps_done"] * made["global_batch"] / seconds) if seconds else math.nan

@@ -1,4 +1,4 @@
-"""What makes `diff --fail-on regression` fail: a regression that is shown, and everything that could hide one."""
+"""What makes `diff --fail-on regression` fail: a shown regression, and everything that could hide one."""
 
 from labeldistill.compare.diff import Diff
 from labeldistill.statistics.holm import Finding
@@ -7,13 +7,13 @@ _MOST = 6
 
 
 def objections(diff: Diff, *, allow_undecided: bool = False) -> list[str]:
-    """Why B can't pass for as good as A, in words; empty where it can.
+    """Reasons in words why B can't count as no worse than A; empty if it can.
 
-    A variant that B lacks, a run that has a score in A and none in B, and rows of too few runs to find anything all
-    fail: silence is no success. That no difference is shown passes; how large one could be, its interval says.
+    A variant missing in B, a run with a score in A and none in B, and rows with too few runs to find anything all
+    fail: silence is no success. Not showing a difference passes; the interval says how large one could be.
 
     Args:
-        diff: B against A.
+        diff: the comparison of B against A.
         allow_undecided: let rows pass that could not find anything.
     """
     found: list[str] = []

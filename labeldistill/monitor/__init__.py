@@ -1,1 +1,1 @@
-"""Where the runs of a study stand, read from their folders alone."""
+"""The state of a study's runs, read only from their folders."""

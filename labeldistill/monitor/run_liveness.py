@@ -1,4 +1,4 @@
-"""What a run folder says about its run from outside: who holds its lock, what it last wrote, where it would go on.
+"""Signs of life of a run in its folder: who holds its lock, what it last wrote, where it would resume.
 
 Nothing here waits, locks, writes or imports torch, so that watching never disturbs a run.
 """
@@ -19,10 +19,10 @@ from typing import Any
 from labeldistill.config.run_files import CHECKPOINT, CHECKPOINT_BEFORE
 
 TAIL_BYTES = 32768
-"""A heartbeat has about 300 bytes: this much of an event log's end holds its last hundred."""
+"""The end of an event log that is read; a heartbeat has about 300 bytes, so this covers the last hundred."""
 
 _NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS}
-# struct flock as fcntl(2) takes it, and the place of l_type in it
+# struct flock for fcntl(2), and the position of l_type in it
 _FLOCK, _TYPE = ("qqihh", 3) if sys.platform == "darwin" else ("hhqqi4x", 0)
 
 
@@ -31,9 +31,9 @@ class Holder:
     """The lock file of a run.
 
     Attributes:
-        locked: whether some process holds it; None where the file system knows no locks.
-        pid: of the process that wrote the file, 0 if unknown.
-        host: of that process, empty if unknown.
+        locked: whether a process holds it; None if the file system has no locks.
+        pid: process that wrote the file, 0 if unknown.
+        host: host of that process, empty if unknown.
         changed: when the file was written, seconds since 1970.
     """
 
@@ -44,12 +44,12 @@ class Holder:
 
 
 def lock_holder(file: Path) -> Holder | None:
-    """Look at a lock without taking it, not even for a moment: a run that starts then must not be refused.
+    """Inspect a lock without ever taking it, because a run that starts meanwhile must not be refused.
 
-    Not for the process that holds the lock itself: POSIX locks end when their owner closes the file.
+    The process that holds the lock must not call this: POSIX locks end when their owner closes the file.
 
     Returns:
-        None where there is no such file.
+        None if there is no such file.
     """
     try:
         stream = os.open(file, os.O_RDONLY)
@@ -77,7 +77,7 @@ def _locked(stream: int) -> bool | None:
 
 
 def last_events(file: Path) -> list[dict[str, Any]]:
-    """The last events of an event log, oldest first; a line that is being written or was cut off is passed over."""
+    """The last events of an event log, oldest first; a line that is being written or was truncated is skipped."""
     try:
         with file.open("rb") as stream:
             start = max(stream.seek(0, os.SEEK_END) - TAIL_BYTES, 0)
@@ -100,7 +100,7 @@ def _parsed(text: bytes) -> dict[str, Any] | None:
 def checkpoint_step(run_folder: Path) -> int | None:
     """The optimiser step after which the run's last readable checkpoint was written; None without one.
 
-    Its pickle is scanned up to the number and never run.
+    Its pickle is scanned up to the number but never executed.
     """
     steps = (_step_of(run_folder / file) for file in (CHECKPOINT, CHECKPOINT_BEFORE))
     return next((step for step in steps if step is not None), None)
@@ -120,7 +120,7 @@ def _number_after(key: str, stream: Any) -> int | None:
     seen = False
     for operation, value, _ in pickletools.genops(stream):
         if "PUT" in operation.name or operation.name == "MEMOIZE":
-            continue  # stands between a key and its value
+            continue  # comes between a key and its value
         if seen:
             return value if isinstance(value, int) else None
         seen = value == key

@@ -1,4 +1,4 @@
-"""Where one run stands, read from its folder: record, lock, event log, checkpoint. Nothing is written."""
+"""The state of one run, read from its folder: record, lock, event log, checkpoint. Nothing is written."""
 
 import os
 import socket
@@ -18,23 +18,23 @@ from labeldistill.records.run_record import read_record
 from labeldistill.training.lock import STALE_AFTER_S
 
 SILENT_AFTER_S = 60.0
-"""A run without a sign of life for this long is worth a look; heartbeats come every few seconds."""
+"""A run without a sign of life for this long deserves attention; heartbeats come every few seconds."""
 
 _LAST_WORDS = ("stopped", "failed", "finished", "diverged")
 
 
 class State(StrEnum):
-    """Of one run."""
+    """State of one run."""
 
     waiting = "waiting"
-    """Not begun, or begun again from nothing."""
+    """Not started, or to be restarted from the beginning."""
     running = "running"
     silent = "silent"
-    """Its process may still be there (it can't be seen from this machine), but gave no sign of life lately."""
+    """Its process may still exist (this machine can't tell), but gave no recent sign of life."""
     stopped = "stopped"
-    """Asked to stop (a signal, Ctrl-C)."""
+    """Stopped on request (a signal, Ctrl-C)."""
     killed = "killed"
-    """Its process is gone and said nothing: SIGKILL, a crash, a power cut."""
+    """Its process is gone without an event: SIGKILL, a crash, a power cut."""
     failed = "failed"
     """Ended with an error."""
     diverged = "diverged"
@@ -45,27 +45,27 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class RunStatus:
-    """One row. None: not known (yet).
+    """One row of a status table; None means unknown.
 
     Attributes:
         unit: `teacher`, `label-encoder` or the variant.
-        stage: of the run.
-        seed: of the run.
-        run_key: of the run; its folder's name.
+        stage: stage of the run.
+        seed: seed of the run.
+        run_key: key of the run, the name of its folder.
         folder: the run's folder.
         state: see `State`.
-        step: optimiser steps done, as far as the last sign of life tells.
-        steps: of the whole run.
-        epoch: epochs begun, from 1.
-        epochs: of the whole run.
-        checkpoint_step: where an unfinished run would go on.
-        eta_s: seconds left, by the run's own pace.
-        loss: the last one that was told; of an ended run the mean over its last steps.
+        step: optimiser steps done according to the last sign of life.
+        steps: steps of the whole run.
+        epoch: current epoch, from 1.
+        epochs: epochs of the whole run.
+        checkpoint_step: step from which an unfinished run would resume.
+        eta_s: remaining seconds at the run's own pace.
+        loss: the last one reported; for a finished run the mean over its last steps.
         scores: headline metrics as fractions, of EMA weights on the study's evaluation split, once scored.
         sign_age_s: seconds since the last sign of life.
-        host: where it runs or ran last.
-        pid: of that process.
-        note: what else a watcher should know.
+        host: host where it runs or last ran.
+        pid: its process there.
+        note: anything else to know.
     """
 
     unit: str
@@ -89,7 +89,7 @@ class RunStatus:
 
 
 def look_at(blank: RunStatus, folder: Path, now: float) -> RunStatus:
-    """The row of a folder. The lock is looked at first: what its holder wrote before letting go is seen afterwards."""
+    """The row of a folder. The lock is read first, so that whatever its holder wrote before releasing it is seen."""
     found = blank
     for _ in range(2):
         holder = lock_holder(folder / LOCK)
@@ -98,7 +98,7 @@ def look_at(blank: RunStatus, folder: Path, now: float) -> RunStatus:
             return _ended(blank, folder / RECORD, now)
         found = _under_way(blank, folder, holder, events, now)
         if found.state is not State.killed:
-            break  # else a process may have begun between the two looks
+            break  # otherwise a process may have started between the two looks
     return found
 
 
@@ -111,7 +111,7 @@ def _checked(file: Path, size: int, changed_ns: int) -> dict[str, Any]:
 
 
 def checked_record(file: Path) -> dict[str, Any]:
-    """A record, checked against its schema once as long as it does not change."""
+    """A record, checked against its schema again only if it changes."""
     stat = file.stat()
     return _checked(file, stat.st_size, stat.st_mtime_ns)
 
@@ -165,7 +165,7 @@ def _under_way(
 
 
 def _told(blank: RunStatus, events: list[dict[str, Any]], holder: Holder | None, now: float) -> RunStatus:
-    """What the event log says, and when it said so."""
+    """What the event log reports, and when."""
     told: dict[str, Any] = {}
     for event in events:
         told |= {name: value for name, value in event.items() if value is not None}
@@ -178,14 +178,14 @@ def _told(blank: RunStatus, events: list[dict[str, Any]], holder: Holder | None,
         epoch=epoch + 1 if isinstance(epoch, int) else None,
         epochs=told.get("epochs", blank.epochs),
         loss=_number(told.get("loss")),
-        sign_age_s=max(now - float(sign), 0.0),  # a clock that was set back makes signs of the future
+        sign_age_s=max(now - float(sign), 0.0),  # if the clock was set back, signs of life lie in the future
         host=told.get("host", holder.host if holder else None),
         pid=told.get("pid", holder.pid if holder else None),
     )
 
 
 def _number(value: Any) -> float | None:
-    """A loss; one that is not finite stands in the event log as text."""
+    """A loss, which is text in the event log if it is not finite."""
     try:
         return float(value)
     except (TypeError, ValueError):
@@ -193,14 +193,14 @@ def _number(value: Any) -> float | None:
 
 
 def _alive(holder: Holder | None, sign_age_s: float | None) -> bool:
-    """Whether the process that holds the lock is there, as far as this machine can tell."""
+    """Whether the process that holds the lock is alive, as far as this machine can tell."""
     if holder is None:
         return False
     if holder.locked:
         return True
     if holder.host == socket.gethostname():
         return holder.locked is None and _has_process(holder.pid)
-    # many cluster file systems keep locks to the machine that took them: elsewhere the lock looks free
+    # on many cluster file systems, a lock is only visible on the machine that took it
     return sign_age_s is not None and sign_age_s < STALE_AFTER_S
 
 

@@ -1,4 +1,4 @@
-"""Where every run of a study stands: its planned runs, and those that still go on under keys of another plan."""
+"""The state of every run of a study: its planned runs, and those still running under keys of another plan."""
 
 import time
 from dataclasses import dataclass, replace
@@ -15,12 +15,12 @@ from labeldistill.study.plan import PlannedRun, StudyPlan
 
 @dataclass(frozen=True)
 class StudyStatus:
-    """All rows of a study: teachers, label encoders, students; then runs that go on under keys of another plan.
+    """All rows of a study: teachers, label encoders, students, then runs still running under keys of another plan.
 
     Attributes:
-        study: its name.
-        time: of the look, seconds since 1970.
-        unknown: why no run key could be worked out (no data root); empty normally.
+        study: name of the study.
+        time: time of the look, seconds since 1970.
+        unknown: why no run key could be computed (no data root); normally empty.
         runs: one row per run.
     """
 
@@ -36,11 +36,11 @@ class StudyStatus:
 
 
 def study_status(plan: StudyPlan) -> StudyStatus:
-    """Look at every run once.
+    """Inspect every run once.
 
     Raises:
         InputError: a file that a setting names is missing; a folder that may not be read. A record that can't be read
-            is not an error: its row says so.
+            is not an error, but reported in its row.
     """
     now = time.time()
     unknown = keyed(plan)
@@ -62,7 +62,7 @@ def _status(run: PlannedRun, now: float) -> RunStatus:
 
 
 def _obstacle(parent: PlannedRun) -> str:
-    """Why a run can't begin because of one that it builds on; empty if it can."""
+    """Why a run can't start because of one that it builds on; empty if it can."""
     if not parent.record.is_file():
         return f"needs {parent.unit}"
     try:
@@ -72,7 +72,7 @@ def _obstacle(parent: PlannedRun) -> str:
 
 
 def _scored(row: RunStatus, plan: StudyPlan, run: PlannedRun) -> RunStatus:
-    """The row with the headline metrics where the run is scored."""
+    """The row with the headline metrics if the run is scored."""
     file = plan.metrics(run) / SCORES
     if row.state is not State.finished or not file.is_file():
         return row
@@ -82,7 +82,7 @@ def _scored(row: RunStatus, plan: StudyPlan, run: PlannedRun) -> RunStatus:
 
 
 def _of_other_keys(plan: StudyPlan, now: float) -> list[RunStatus]:
-    """Runs that a process works on although the plan asks for other keys."""
+    """Runs that a process works on under keys other than the plan's."""
     planned = {run.folder for run in plan.runs}
     rows = []
     for lock in sorted(plan.folder.glob(f"*/seed-*/*/{LOCK}")):

@@ -1,1 +1,1 @@
-"""What a study will cost and how many seeds its verdicts need; looks of a sequential study."""
+"""What a study will cost and how many seeds its verdicts need; the looks of a sequential study."""

@@ -1,4 +1,4 @@
-"""How many hours and bytes a plan's runs will take: from earlier runs of the study, else from stated assumptions."""
+"""Hours and bytes that a plan's runs will take, from earlier runs of the study or else from stated assumptions."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one training run; NaN for hours that nobody knows. `basis` starts with "measured" or "assumed"."""
+    """Cost of one training run; unknown hours are NaN. `basis` starts with "measured" or "assumed"."""
 
     cpu_hours: float
     gpu_hours: float
@@ -25,7 +25,7 @@ class Cost:
 
     @property
     def measured(self) -> bool:
-        """Whether runs of the study itself are behind it."""
+        """Whether it is based on runs of the study itself."""
         return self.basis.startswith("measured")
 
 
@@ -41,12 +41,12 @@ def assumptions(file: Path | None = None) -> Json:
 
 
 def cost_of(run: PlannedRun, plan: StudyPlan, records: Iterable[Json], assumed: Json) -> Cost:
-    """Cost of one run: per step of the newest three records of the same unit, else of the same stage, else assumed.
+    """Cost of one run, from the cost per step in the newest three records of its unit, else of its stage, else assumed.
 
     Args:
-        run: planned.
-        plan: its study.
-        records: earlier ones of the study, newest last (`workload.earlier_records`).
+        run: the planned run.
+        plan: plan of its study.
+        records: earlier records of the study, newest last (`workload.earlier_records`).
         assumed: see `assumptions`.
     """
     records = [record for record in records if record["optimisation"]["steps_done"]]

@@ -1,4 +1,4 @@
-"""Everything that can be said of a study before it runs: jobs, hours, disk, seeds."""
+"""Everything that is known about a study before it runs: jobs, hours, disk space, seeds."""
 
 import shutil
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from labeldistill.study.plan import StudyPlan
 
 @dataclass(frozen=True)
 class Hours:
-    """Training that is left of one unit (teacher, label-encoder, variant); hours of one device or thread, summed."""
+    """Remaining training of one unit (teacher, label-encoder, variant), as the sum of hours of one device or thread."""
 
     unit: str
     runs: int
@@ -24,14 +24,14 @@ class Hours:
 
 @dataclass(frozen=True)
 class Forecast:
-    """A study before it runs.
+    """The forecast of a study.
 
     Attributes:
-        jobs: each kind, total and there. unknown: why nothing can be known to be reused; empty normally.
-        hours: training that is left, unit by unit.
-        free_bytes: on the disk of the results folder.
+        jobs: kinds of jobs, with total and finished ones. unknown: why reuse is unknown; normally empty.
+        hours: remaining training per unit.
+        free_bytes: free space on the disk of the results folder.
         needs: seeds for verdicts.
-        seeds: how many the study has.
+        seeds: number of seeds of the study.
     """
 
     jobs: list[Jobs]
@@ -43,12 +43,12 @@ class Forecast:
 
     @property
     def bytes(self) -> float:
-        """Disk that is still to be filled by runs."""
+        """Disk space that runs will still fill."""
         return sum(entry.bytes for entry in self.hours)
 
 
 def forecast(plan: StudyPlan, *, margin: float | None = None) -> Forecast:
-    """Work out everything; nothing is written. `margin` (points) takes the place of the declared ones.
+    """Compute the forecast; nothing is written. `margin` (points) replaces the declared margins.
 
     Raises:
         InputError: an earlier record or the assumed costs can't be read.

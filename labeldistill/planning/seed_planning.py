@@ -1,4 +1,4 @@
-"""How many seeds a study needs for its verdicts, at the spread measured so far or assumed; where its looks stand."""
+"""How many seeds a study needs for its verdicts, at the measured or assumed spread; the state of its looks."""
 
 from dataclasses import dataclass
 from math import isfinite
@@ -16,15 +16,15 @@ from labeldistill.study.plan import StudyPlan
 
 @dataclass(frozen=True)
 class SeedNeed:
-    """Seeds for one metric at one spread; points.
+    """Seeds needed for one metric at one spread, in points.
 
     Attributes:
-        basis: where the spread comes from. sd: between seeds. margin: declared.
-        sd_low: the true sd is no smaller, sd_high: no larger, by the 95 % interval from n runs; None where assumed.
-        equivalence: seeds for REPRODUCED with the wanted power; None: no number will do.
-        power_now: chance of REPRODUCED with the study's seeds, if nothing truly differs.
-        published_sd: noise of the published value that equivalence is asked of.
-        difference: pairs that find a difference as large as the margin, if `sd` is that of the differences.
+        basis: origin of the spread. sd: standard deviation between seeds. margin: declared margin.
+        sd_low, sd_high: bounds of the 95 % interval of the true sd from n runs; None if assumed.
+        equivalence: seeds for REPRODUCED with the desired power; None if no number suffices.
+        power_now: probability of REPRODUCED with the study's seeds if there is no true difference.
+        published_sd: noise of the published value.
+        difference: pairs needed to find a difference as large as the margin, if `sd` is that of the differences.
     """
 
     metric: str
@@ -40,12 +40,12 @@ class SeedNeed:
 
 
 def seed_needs(plan: StudyPlan, *, margin: float | None = None, weights: str = "ema") -> list[SeedNeed]:
-    """Needs of mAP and NDS at every measured spread, else at the assumed one and at those that others saw.
+    """Needs of mAP and NDS at every measured spread, or else at the assumed spread and those that others measured.
 
     Args:
-        plan: of the study.
-        margin: points, in place of the declared ones.
-        weights: which scores.
+        plan: plan of the study.
+        margin: margin in points, replacing the declared ones.
+        weights: weights whose scores are used.
     """
     needs: list[SeedNeed] = []
     for metric in HEADLINE:
@@ -56,7 +56,7 @@ def seed_needs(plan: StudyPlan, *, margin: float | None = None, weights: str = "
 
 
 def _spreads(plan: StudyPlan, metric: Metric, weights: str) -> list[tuple[str, float, int | None]]:
-    """Where each comes from, the sd in points, and the runs behind it where the interval of their sd can be said."""
+    """Origin of each spread, the sd in points, and the runs behind it if they give an interval of the sd."""
     scores = {variant: scores_so_far(plan, variant, metric, weights) for variant in plan.study.variants}
     found: list[tuple[str, float, int | None]] = []
     for variant, values in scores.items():
@@ -84,7 +84,7 @@ def _need(study: StudySettings, metric: Metric, margin: float, basis: str, sd: f
 
 
 def _widest_noise(study: StudySettings, metric: Metric) -> float:
-    """The largest noise among the published values that the study is set beside; none without a claim."""
+    """The largest noise among the published values that the study is compared with; 0 without a claim."""
     claims = load_claims() if study.claims else {}
     named = [
         claims[name] for name in study.claims.values() if name in claims and claims[name].value(metric) is not None
@@ -94,7 +94,7 @@ def _widest_noise(study: StudySettings, metric: Metric) -> float:
 
 @dataclass(frozen=True)
 class Standing:
-    """Where one question of a sequential study stands."""
+    """The state of one question of a sequential study."""
 
     question: str
     decision: SequentialDecision
@@ -107,16 +107,16 @@ def standings(
     weights: str = "ema",
     seeds: int | None = None,
 ) -> list[Standing]:
-    """Every question of the study at its looks: claims that can be compared, and each variant against the baseline.
+    """Every question of a study at its looks: comparable claims, and each variant against the baseline.
 
-    The comparisons with the baseline share alpha evenly (Bonferroni): each has looks of its own.
+    The comparisons with the baseline share alpha evenly (Bonferroni), and each has its own looks.
 
     Args:
-        plan: of the study; its seeds in their order are the order of the looks.
-        claims: by id.
+        plan: plan of the study; looks follow the order of its seeds.
+        claims: claims by id.
         comparable: variant -> whether a verdict can be given on its claim.
-        weights: which scores.
-        seeds: look at no more than so many of the first.
+        weights: weights whose scores are used.
+        seeds: use at most this many of the first seeds.
     """
     study, verdict = plan.study, plan.study.verdict
     looks = looks_at(len(study.seeds), verdict.seeds_per_look)
@@ -146,7 +146,7 @@ def standings(
 
 
 def _in_order(plan: StudyPlan, variant: str, metric: str, weights: str) -> list[float]:
-    """Points of the seeds scored so far, in the study's order up to the first that is missing."""
+    """Values in points of the seeds scored so far, in the study's order up to the first missing one."""
     scores = scores_so_far(plan, variant, metric, weights)
     values: list[float] = []
     for seed in plan.study.seeds:

@@ -1,4 +1,4 @@
-"""The looks that a sequential study has made, remembered so that a restart goes on and none is made twice."""
+"""The looks that a sequential study has made, stored so that a restart continues and no look is made twice."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -18,14 +18,14 @@ START_OVER = "to start over knowingly, with its looks forgotten, remove the file
 
 @dataclass
 class Looks:
-    """What was planned and what was seen.
+    """What was planned and what was seen at each look.
 
     Attributes:
-        file: in the study's results folder.
-        design: seeds in their order, looks, error rate, margins, questions. Another one after a look would let the
-            error rate go.
+        file: file in the study's results folder.
+        design: seeds in order, looks, error rate, margins, questions. Changing it after a look would invalidate
+            the error rate.
         runs: `<variant>/seed-<n>` -> run key of every run that was looked at.
-        made: one entry a look: number, seeds, time, and each question's verdict at that look.
+        made: one entry per look: number, seeds, time, and each question's verdict at that look.
     """
 
     file: Path
@@ -35,10 +35,10 @@ class Looks:
 
     @classmethod
     def open(cls, plan: StudyPlan, standings: Sequence[Standing], weights: str = "ema") -> "Looks":
-        """Those of an earlier call, or none yet.
+        """Open the looks of earlier calls, if any.
 
         Raises:
-            InputError: looks were made by another design, or at runs of other keys.
+            InputError: looks were made with another design, or at runs of other keys.
         """
         looks = cls(plan.looks, _design(plan, standings, weights))
         if not looks.file.is_file():
@@ -57,7 +57,7 @@ class Looks:
         return looks
 
     def add(self, plan: StudyPlan, number: int, standings: Sequence[Standing]) -> dict[str, Any]:
-        """Write down look `number` (from 1), unless it was made before; returns its entry."""
+        """Record look `number` (from 1) unless it was made before; returns its entry."""
         if number > len(self.made):
             self.made.append(_look(plan, number, standings))
             self.runs |= _keys(plan, len(self.made[-1]["seeds"]))

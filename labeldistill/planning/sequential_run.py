@@ -1,6 +1,6 @@
-"""Driving a sequential study: run the seeds of the next look, look, stop when every question is settled.
+"""Running a sequential study: run the seeds of the next look, look, stop once every question is settled.
 
-Seeds are run by Snakemake in a child process, as a user would run them: its locks, profiles and clusters all hold.
+Seeds are run by Snakemake in a child process, as a user would, so its locks, profiles and clusters all apply.
 """
 
 import os
@@ -20,28 +20,28 @@ from labeldistill.study.plan import StudyPlan
 
 SNAKEFILE = REPOSITORY / "workflow" / "Snakefile"
 STDERR = 2
-"""A child's output goes there: stdout is for what the verb found."""
+"""Output of child processes goes here, because stdout is for the verb's result."""
 
 StandingsOf = Callable[[int], list[Standing]]
-"""From a number of seeds to where every question stands with these."""
+"""From a number of seeds to the state of every question."""
 
 
 class Workflow:
-    """Snakemake on one study.
+    """Runs Snakemake on one study.
 
     Args:
-        study: name or file, as the user gave it. plan: of that study.
-        options: of the command line, for example `["--cores", "4"]`.
+        study: name or file, as given by the user. plan: plan of that study.
+        options: options of the command line, for example `["--cores", "4"]`.
     """
 
     def __init__(self, study: str, plan: StudyPlan, options: Sequence[str]) -> None:
         self.study, self.plan, self.options = study, plan, list(options)
 
     def make(self, targets: Sequence[Path], seeds: int | None = None) -> None:
-        """Make these files; none: the report of the study with its first `seeds` seeds. Output goes to stderr.
+        """Make these files, or without any the report of the study's first `seeds` seeds. Output goes to stderr.
 
         Raises:
-            GateError: a job failed; everything that was done stays done.
+            GateError: a job failed; finished work is kept.
         """
         where = [f"study={self._named(seeds)}", f"results={self.plan.results}", f"reports={self.plan.reports}"]
         command = [sys.executable, "-m", "snakemake", *map(str, targets), "--snakefile", str(SNAKEFILE)]
@@ -51,7 +51,7 @@ class Workflow:
         if done.returncode != 0:
             raise GateError(
                 f"snakemake ended with {done.returncode} (its messages are above); what was done is kept, and the same "
-                "command goes on from there"
+                "command resumes it"
             )
 
     def _named(self, seeds: int | None) -> str:
@@ -59,26 +59,26 @@ class Workflow:
         return self.study if whole else f"{self.study}@{seeds}"
 
     def reported(self, seeds: int) -> StudyPlan:
-        """The plan of the study with its first seeds: where their report lies."""
+        """The plan of the study with only its first seeds, which has its own report."""
         return StudyPlan.load(self._named(seeds), self.plan.results, self.plan.reports)
 
 
 def drive(
     plan: StudyPlan, workflow: Workflow, standings_of: StandingsOf, told: Callable[[dict[str, Any], bool], None]
 ) -> tuple[Looks, list[Standing], int]:
-    """Run and look until every question is settled or out of looks.
+    """Run and look until every question is settled or has no looks left.
 
     Args:
-        plan: of the whole study.
-        workflow: what runs seeds.
-        standings_of: judges.
-        told: called with each look's entry, and whether it was the last.
+        plan: plan of the whole study.
+        workflow: runs the seeds.
+        standings_of: judges the questions with a number of seeds.
+        told: called with the entry of each look, and whether it was the last.
 
     Returns:
-        The looks, where every question stands, and how many seeds were needed.
+        The looks, the state of every question, and the number of seeds needed.
 
     Raises:
-        InputError: earlier looks were of another design or at other runs.
+        InputError: earlier looks had another design or other runs.
         GateError: a batch failed, or ended without scores.
     """
     seeds = 0
@@ -96,7 +96,7 @@ def drive(
 
 
 def _have_scored(plan: StudyPlan, workflow: Workflow, seeds: int) -> None:
-    """Have the first `seeds` seeds of every variant scored."""
+    """Make sure that the first `seeds` seeds of every variant are scored."""
     chosen = plan.study.seeds[:seeds]
     wanted = [plan.metrics(run) / SCORES for run in plan.students if run.seed in chosen]
     if missing := [file for file in wanted if not file.is_file()]:

@@ -1,4 +1,4 @@
-"""What a planned study still has to run, and what lies there already under the planned keys."""
+"""What a planned study still has to run, and what already exists under the planned keys."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from labeldistill.study.start_weights import check_starts
 
 @dataclass(frozen=True)
 class Jobs:
-    """One kind of job: how many there are, and how many are done under the planned keys."""
+    """One kind of job: total number, and number finished under the planned keys."""
 
     kind: str
     total: int
@@ -26,21 +26,21 @@ class Jobs:
 
     @property
     def to_run(self) -> int:
-        """How many are left."""
+        """Number of remaining jobs."""
         return self.total - self.there
 
 
 def keyed(plan: StudyPlan) -> str:
-    """Make sure that the plan has keys; returns why nothing can be known to be reused, empty when it can.
+    """Make sure that the plan has keys; returns why reuse is unknown, or the empty string.
 
-    Without its data root or its start weights a study can still be planned: its keys are unknown then, and none is
-    found.
+    A study can be planned without its data root or start weights: its keys are then unknown, and nothing is found
+    under them.
     """
     unknown = []
     try:
         _ = plan.data_key
     except InputError as error:
-        plan.data_key = "unknown"  # takes the place of the cached property
+        plan.data_key = "unknown"  # overrides the cached property
         unknown.append(str(error))
     try:
         check_starts(plan.study)
@@ -76,7 +76,7 @@ def to_train(plan: StudyPlan) -> list[PlannedRun]:
 
 
 def earlier_records(plan: StudyPlan) -> list[dict[str, Any]]:
-    """Records of the study under any key, newest last: what its runs cost before.
+    """Records of the study under any key, newest last, for the cost of its earlier runs.
 
     Raises:
         InputError: a record can't be read.
@@ -86,9 +86,16 @@ def earlier_records(plan: StudyPlan) -> list[dict[str, Any]]:
 
 
 def scores_so_far(plan: StudyPlan, variant: str, metric: str, weights: str = "ema") -> dict[int, float]:
-    """Seed -> value of the planned runs of a variant that are scored, in the study's order of seeds; NaN if diverged.
+    """Scores of the planned runs of a variant that exist so far.
 
-    mAP and NDS are fractions.
+    Args:
+        plan: plan of the study.
+        variant: name of the variant.
+        metric: name of an overall metric.
+        weights: "raw" or "ema".
+
+    Returns:
+        Seed -> value in the study's order of seeds; mAP and NDS as fractions, NaN for a diverged run.
     """
     scores: dict[int, float] = {}
     for run in plan.students:

@@ -1,7 +1,7 @@
-"""A finished study as a Workflow Run RO-Crate: its workflow, settings, records and numbers, and what made what.
+"""A finished study as a Workflow Run RO-Crate: its workflow, settings, records, numbers and their provenance.
 
 Follows Workflow Run Crate 0.5 (https://w3id.org/ro/wfrun/workflow/0.5) on RO-Crate 1.1. Weights and detections are
-told by name and checksum; on demand the weights are inside.
+listed with name and checksum; weights are included on request.
 """
 
 from pathlib import Path
@@ -36,19 +36,19 @@ FORMATS = {
     ".yaml": "application/yaml",
     ".txt": "text/plain",
 }
-Entity = Any  # of rocrate, which is an extra
+Entity = Any  # rocrate is an optional dependency
 
 
 def write_crate(plan: StudyPlan, out: Path, *, weights: bool = False) -> Path:
-    """Write the crate of a gathered and reported study into the new folder `out`, whole or not at all.
+    """Write the crate of a gathered and reported study into a new folder `out`, whole or not at all.
 
     Raises:
         InputError: `out` exists, the extra `crate` is not installed, a run is missing or of another key, weights are
             not those of their record, the disk is full.
     """
     if out.exists():
-        raise InputError("exists already; name a new folder", file=out)
-    gather(plan)  # refuses what is missing or of another key
+        raise InputError("already exists; name a new folder", file=out)
+    gather(plan)  # refuses missing artefacts and those of another key
     if not plan.report.is_file():
         raise InputError(f"no such report; run snakemake --config study={plan.study.name}", file=plan.report)
     try:
@@ -62,7 +62,7 @@ def write_crate(plan: StudyPlan, out: Path, *, weights: bool = False) -> Path:
 
 
 class StudyCrate:
-    """Builds the crate of one study; entities in the order in which the study made them."""
+    """Builds the crate of one study, with entities in the order of their creation."""
 
     def __init__(self, plan: StudyPlan, scratch: Path, *, weights: bool) -> None:
         try:

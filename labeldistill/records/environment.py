@@ -35,7 +35,7 @@ def _driver() -> str | None:
 
 
 def environment() -> dict[str, Any]:
-    """Versions, lock file's hash, CPU and GPUs of this machine."""
+    """Versions, hash of the lock file, CPU and GPUs of this machine."""
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     gpus = [torch.cuda.get_device_name(number) for number in range(count)]
     return {

@@ -1,4 +1,4 @@
-"""Gathering a study: one tidy table of every metric of every run, refusing artefacts of another run key."""
+"""Gathering a study into one tidy table of every metric of every run; artefacts of another run key are refused."""
 
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ def _rows_of(plan: StudyPlan, run: PlannedRun) -> list[dict[str, Any]]:
     scores = read_json(file)
     _refuse_other_key(scores["run_key"], run, file)
     about = _about(plan, run.unit, run.seed, run.key, *outcome(record, scores)) | {"origin": "own"}
-    # a run that failed has no scores; it stays in the table and in the count all the same
+    # a failed run has no scores, but is kept in the table and counted
     return rows_of_scores(about, scores) or [
         {**about, "weights": "-", "split": "-", "slice": ALL, "metric": "none", "class": "all", "value": float("nan")}
     ]
@@ -88,7 +88,7 @@ def _own_rows(plan: StudyPlan) -> list[dict[str, Any]]:
     if not missing:
         return [row for run in plan.runs for row in _rows_of(plan, run)] + _throughput_rows(plan)
     if len(missing) == len(plan.runs) and (plan.ingested or plan.adopted):
-        return []  # runs from elsewhere alone: every row of the table says so
+        return []  # ingested and adopted runs only, as every row of the table says
     names = ", ".join(f"{run.unit} seed {run.seed}" for run in missing[:4])
     raise InputError(
         f"{len(missing)} of {len(plan.runs)} runs are not scored under this code and these settings "
@@ -98,13 +98,13 @@ def _own_rows(plan: StudyPlan) -> list[dict[str, Any]]:
 
 
 def gather(plan: StudyPlan) -> pd.DataFrame:
-    """The tidy table of a finished study (columns: COLUMNS), with the runs that were taken in beside its own.
+    """The tidy table of a finished study (columns: COLUMNS), with its ingested and adopted runs.
 
-    A study of which no own run is scored, but some were taken in, gives the table of these alone.
+    A study with ingested or adopted runs but no scored own run gives the table of the former.
 
     Raises:
-        InputError: a run is missing, a seed of a variant is there as own and as ingested run, or an artefact was made
-            under another run key; the message names the file.
+        InputError: a run is missing, a seed of a variant has both an own and an ingested run, or an artefact belongs
+            to another run key; the message names the file.
     """
     own = _own_rows(plan)
     refuse_repeated(plan.ingested, ((row["variant"], row["seed"]) for row in own))
@@ -119,7 +119,7 @@ def gather(plan: StudyPlan) -> pd.DataFrame:
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
-    """Write the table as parquet at `path` and, before it, as CSV beside it: the parquet means that both are whole."""
+    """Write the table as CSV and then as Parquet at `path`; the Parquet file means that both are complete."""
     with written_whole(path.with_suffix(".csv")) as temporary:
         table.to_csv(temporary, index=False, float_format="%.10g")
     with written_whole(path) as temporary:

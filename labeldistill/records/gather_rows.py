@@ -6,14 +6,14 @@ from typing import Any
 DOCUMENTED = ("study", "variant", "seed", "run_key", "status", "weights", "split", "metric", "class", "value")
 
 COLUMNS = [*DOCUMENTED, "slice", "low", "high", "origin", "reason"]
-"""One row a number.
+"""Columns of the table, which has one row per number.
 
 variant: `teacher`, `label-encoder`, a variant; `<variant> (ingested)` for result files of other code bases and
 `<variant> (adopted)` for checkpoints trained elsewhere.
-metric: of a part of the split it is called `<metric>@<slice>`, so that no sum over whole-split scores catches it.
+metric: for a part of the split `<metric>@<slice>`, so that aggregates over whole-split scores do not include it.
 class: a detection class or `all`. Throughput rows have weights and split ``-``.
-slice: which part of the split, for example `distance 0-20 m`; `all`: the whole split.
-low, high: interval of this one run's number over scenes (bootstrap); empty where there is none.
+slice: part of the split, for example `distance 0-20 m`; `all`: the whole split.
+low, high: interval of this run's number over scenes (bootstrap); empty without one.
 origin: `own`, `ingested` or `adopted`. reason: why the run did not finish; empty otherwise.
 """
 
@@ -21,17 +21,17 @@ ALL = "all"
 """In column `slice`: the whole split."""
 
 TRUTHS = "truths"
-"""Metric of a slice: how many boxes were to be found in it."""
+"""Metric of a slice: number of annotated boxes in it."""
 
 
 def rows_of_scores(about: Mapping[str, Any], scores: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Rows of one `metrics.json` (see `evaluation.score_run`).
 
-    Of a slice the overall metrics and each class's AP are kept; the file holds the rest. The slice `class` gives
-    intervals to the rows that the classes have anyway.
+    For slices, only overall metrics and the AP of each class are kept; the file has the rest. The slice `class` only
+    adds intervals to the rows of classes.
 
     Args:
-        about: columns that all rows share.
+        about: values of the columns that all rows share.
         scores: content of the file.
     """
     slices: list[dict[str, Any]] = scores.get("slices") or []

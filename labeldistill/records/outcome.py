@@ -1,4 +1,4 @@
-"""How a scored run ended: its record says how training went, its scores whether the predictions are boxes at all."""
+"""How a scored run ended: its record reports on training, its scores on whether the predictions are valid boxes."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ def outcome(record: Mapping[str, Any] | None, scores: Mapping[str, Any]) -> tupl
     """Status and, unless finished, the reason in words.
 
     Args:
-        record: of the training run; None: an ingested one, which has none.
+        record: record of the training run; None for an ingested run.
         scores: content of its `metrics.json`.
     """
     if record is not None and record["status"] != FINISHED:

@@ -1,4 +1,4 @@
-"""Which code and which data made a result."""
+"""The code and the data behind a result."""
 
 import hashlib
 import subprocess
@@ -24,9 +24,9 @@ def _git(*arguments: str, repository: Path) -> str | None:
 
 
 def code_provenance(repository: Path = REPOSITORY) -> dict[str, Any]:
-    """Commit, whether sources differ from it, and a hash of that difference; None for each that git does not tell.
+    """Commit, whether sources differ from it, and a hash of that difference; None for what git does not report.
 
-    Only the sources count (package, workflow, pins): results that a study writes into the repository leave it clean.
+    Only sources count (package, workflow, pins): results that a study writes into the repository do not.
     """
     commit = _git("rev-parse", "HEAD", repository=repository)
     diff = _git("diff", "HEAD", "--", *_SOURCES, repository=repository)
@@ -47,7 +47,7 @@ def _diff_hash(diff: str, new: str, repository: Path) -> str:
 
 
 def data_provenance(infos_dir: Path) -> dict[str, Any]:
-    """What the columnar index holds: version, samples, scenes, SHA-256 of its tables, and one hash over all that.
+    """The content of the columnar index: version, samples, scenes, SHA-256 of its tables, and one hash of all this.
 
     Raises:
         InputError: no index there.
@@ -56,7 +56,7 @@ def data_provenance(infos_dir: Path) -> dict[str, Any]:
     if not isinstance(facts, dict):
         raise InputError("is not an index", file=infos_dir / "index.json")
     tables = {file.name: file_sha256(file) for file in sorted(infos_dir.glob("*.parquet"))}
-    depth = infos_dir / "depth.bin"  # gigabytes at full size; the index of its rows is among the tables
+    depth = infos_dir / "depth.bin"  # gigabytes at full size, and the index of its rows is among the tables
     found = {
         "index": infos_dir.name,
         "version": facts.get("version"),

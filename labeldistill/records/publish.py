@@ -1,4 +1,4 @@
-"""A study's numbers and figures under fixed names, for DVC: copied from keyed paths each time, never another run's."""
+"""A study's numbers and figures under fixed names for DVC, copied from keyed paths each time."""
 
 import json
 import shutil
@@ -16,11 +16,11 @@ from labeldistill.records.run_record import read_record
 from labeldistill.study.plan import PlannedRun, StudyPlan
 
 FIGURES = ("scores.png", "deltas.png", "losses.png")
-"""Pictures of the report. DVC's pages show pictures without a network; curves of numbers load a script from a CDN."""
+"""Figures of the report. DVC's pages show images offline, while plots of numbers load a script from a CDN."""
 
 
 def runs_of(plan: StudyPlan) -> pd.DataFrame:
-    """One row a finished run: variant, seed, EMA metrics over all classes, and `loss`, the mean of its last steps.
+    """One row per finished run: variant, seed, EMA metrics over all classes, and `loss`, the mean of its last steps.
 
     Raises:
         InputError: a run is missing or was made under another key.
@@ -41,7 +41,7 @@ def _last_loss(run: PlannedRun) -> float | None:
 
 
 def _summary(runs: pd.DataFrame) -> dict[str, Any]:
-    """Means over seeds; a number that no run of a unit has is left out."""
+    """Means over seeds, without numbers that no run of a unit has."""
     means = runs.groupby("variant", sort=False)[[name for name in ("mAP", "NDS", "loss") if name in runs]].mean()
     return {
         str(unit): {str(name): round(float(value), 6) for name, value in row.dropna().items()}
@@ -50,9 +50,9 @@ def _summary(runs: pd.DataFrame) -> dict[str, Any]:
 
 
 def publish(plan: StudyPlan, out: Path) -> None:
-    """Write metrics.json (means per unit), runs.csv (one row per run), figures and keys.json into `out`, all or none.
+    """Write metrics.json (means per unit), runs.csv (one row per run), figures and keys.json into `out`, or nothing.
 
-    The keys say which artefacts the rest came from.
+    The keys identify the artefacts behind the rest.
 
     Raises:
         InputError: a run is missing or was made under another key, the study has no report, `out` can't be written.
@@ -72,7 +72,7 @@ def publish(plan: StudyPlan, out: Path) -> None:
         runs.to_csv(new("runs.csv"), index=False, float_format="%.6g")
         for file in drawn:
             shutil.copyfile(file, new(f"figures/{file.name}"))
-    for name in {*FIGURES} - {file.name for file in drawn}:  # an older report's
+    for name in {*FIGURES} - {file.name for file in drawn}:  # left by an older report
         (out / "figures" / name).unlink(missing_ok=True)
 
 

@@ -1,4 +1,4 @@
-"""The run record: one JSON file a run, by the schema of workflow/schemas."""
+"""The run record: one JSON file per run, following the schema in workflow/schemas."""
 
 from datetime import UTC, datetime
 from functools import cache
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 _PARTS = ("run_record", "run_machine", "run_data", "run_training")
 SCHEMAS = tuple(REPOSITORY / "workflow" / "schemas" / f"{part}.schema.json" for part in _PARTS)
-"""The published schema: the record's own file first, then those of its parts that it refers to."""
+"""Files of the published schema: the record's first, then those that it refers to."""
 
 
 @cache
 def validator() -> jsonschema.Draft202012Validator:
-    """What holds a record against the published schema.
+    """A validator for the published schema.
 
     Raises:
         InputError: the repository's workflow folder is not beside the package.
@@ -44,20 +44,20 @@ def build_record(
     parents: dict[str, str],
     extra: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The record of a run that ended.
+    """Build the record of a run that ended.
 
     Args:
-        run: its settings, key and index.
+        run: settings, key and index of the run.
         outcome: how the training loop ended.
         study: name of the study.
         variant: `teacher`, `label-encoder` or the variant.
-        parents: role -> run key of the runs whose weights it read.
-        extra: anything else, kept under `extra`.
+        parents: role -> key of each run whose weights it read.
+        extra: anything else, stored under `extra`.
 
     Raises:
         InputError: the index is missing, or the record would not follow its schema.
     """
-    from labeldistill.records.environment import environment  # imports torch, which reading a record does not need
+    from labeldistill.records.environment import environment  # imports torch, which is not needed to read a record
 
     length, settings = outcome.length, run.settings
     record = {
@@ -105,7 +105,7 @@ def build_record(
 
 
 def check_record(record: Any, file: Path) -> None:
-    """Hold a record against the schema.
+    """Check a record against the schema.
 
     Raises:
         InputError: names the file and the key.
@@ -139,7 +139,7 @@ def read_record(path: Path) -> dict[str, Any]:
     """Read a record.
 
     Raises:
-        InputError: missing, no JSON, of another schema version, or a key that the schema refuses.
+        InputError: missing, not JSON, of another schema version, or with a key that the schema refuses.
     """
     record = read_json(path)
     check_record(record, path)

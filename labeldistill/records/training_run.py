@@ -1,4 +1,4 @@
-"""A training run with its record: what the verb `train` calls."""
+"""A training run with its record, for the verb `train`."""
 
 from typing import Any
 
@@ -19,19 +19,19 @@ def train_with_record(
 ) -> None:
     """Train one run of any stage: weights, losses.csv, events.jsonl, and record.json as the last file.
 
-    A folder with a record is finished and left alone. A killed run goes on from its checkpoint; see `training.fit`.
-    On several machines each of them calls this, and the first one alone writes.
+    A folder with a record is finished and left unchanged. A killed run resumes from its checkpoint; see
+    `training.fit`. With several machines, each calls this, and only the first writes.
 
     Args:
-        run: its settings and folders.
+        run: settings and folders of the run.
         execution: device, number of devices and machines.
         study: name of the study, for the record.
         variant: unit of the run, for the record.
-        extra: anything else that the record should keep, under `extra`.
+        extra: anything else to store in the record under `extra`.
 
     Raises:
-        InputError: a folder that another run uses or finished, a parent of other settings, a full disk, ...
-        Interrupted: asked to stop; a checkpoint is kept.
+        InputError: a folder that another run uses or finished, a parent of other settings, a full disk and so on.
+        Interrupted: the run was asked to stop; a checkpoint is kept.
     """
     file = run.folder / RECORD
     if file.is_file():

@@ -1,1 +1,1 @@
-"""The plan of a study: its runs, their keys and their paths, worked out before anything runs."""
+"""The plan of a study: its runs, their keys and their paths, computed before anything runs."""

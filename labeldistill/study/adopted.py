@@ -1,6 +1,6 @@
-"""Checkpoints trained elsewhere that `labeldistill adopt` took into a study: where they lie and what they are.
+"""Checkpoints trained elsewhere that `labeldistill adopt` added to a study: their folders and records.
 
-They detect with our code under the study's settings, so predicting and scoring work on them as on any run.
+They detect with our code under the study's settings, so they are predicted and scored like any run.
 """
 
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ PREFIX = "adopted-"
 
 @dataclass(frozen=True)
 class AdoptedRun:
-    """One checkpoint; its `weights` are the only ones it has."""
+    """One checkpoint; it has only weights of the kind `weights`."""
 
     unit: str
     seed: int
@@ -29,7 +29,7 @@ class AdoptedRun:
 
 
 def adopted_key(sha256: str, weights: str) -> str:
-    """Key of an adopted checkpoint: of the file's bytes and of which of its weights were taken."""
+    """Key of an adopted checkpoint: a hash of the file's SHA-256 and the kind of weights taken from it."""
     return PREFIX + digest({"sha256": sha256, "weights": weights})
 
 
@@ -37,7 +37,7 @@ def adopted_under(folder: Path, units: Iterable[str]) -> list[AdoptedRun]:
     """Every adopted checkpoint of these units under a study's results folder, by unit and seed.
 
     Raises:
-        InputError: a record that can't be read or lies in another run's folder; one seed of a unit twice.
+        InputError: a record that can't be read or is in the folder of another run; duplicate seeds of a unit.
     """
     runs = [_read(f, unit) for unit in units for f in sorted(folder.glob(f"{unit}/seed-*/{PREFIX}*/{ADOPTED}"))]
     seen: dict[tuple[str, int, str], AdoptedRun] = {}

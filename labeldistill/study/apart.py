@@ -1,4 +1,4 @@
-"""What tables call runs that a study did not train itself, so that nothing averages them with its own.
+"""Names in tables of runs that a study did not train itself, so that nothing averages them with its own.
 
 `ingested`: a result file of another code base. `adopted`: a checkpoint trained elsewhere, detecting with our code.
 """
@@ -10,20 +10,20 @@ APART: tuple[Origin, ...] = ("ingested", "adopted")
 
 
 def label(variant: str, origin: Origin) -> str:
-    """What tables call the runs of a variant: `full`, `full (ingested)`, `full (adopted)`."""
+    """Name of a variant's runs in tables: `full`, `full (ingested)`, `full (adopted)`."""
     return variant if origin == "own" else f"{variant} ({origin})"
 
 
 def origin_of(unit: str) -> Origin:
-    """Where the runs of a unit of a table come from."""
+    """Origin of the runs of a unit in a table."""
     return next((origin for origin in APART if unit.endswith(f" ({origin})")), "own")
 
 
 def is_apart(unit: str) -> bool:
-    """Whether a unit of a table is made of runs that the study did not train itself."""
+    """Whether a unit in a table consists of runs that the study did not train itself."""
     return origin_of(unit) != "own"
 
 
 def variant_of(unit: str) -> str:
-    """The variant (or stage) that a unit of a table belongs to."""
+    """The variant (or stage) of a unit in a table."""
     return unit.removesuffix(f" ({origin_of(unit)})")

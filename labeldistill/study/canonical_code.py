@@ -1,8 +1,9 @@
-"""What of a module's source can change a number: its syntax tree without what only people and type checkers read.
+"""The parts of a module's source that can change a number: its syntax tree without what only people and type checkers
+read.
 
-Left out are comments, layout, docstrings, type hints, the arguments of error messages, the text of log lines, and what
-was there for these alone (an import for a hint, a variable for a message). All else counts: where it is not clear that
-something can't change a number, it stays. Pydantic computes with the hints of fields, so those stay.
+Comments, layout, docstrings, type hints, arguments of error messages, texts of log lines, and what only these need (an
+import for a hint, a variable for a message) are left out. Everything else counts, including whatever might change a
+number. Pydantic computes with the hints of fields, so those count.
 """
 
 import ast
@@ -14,36 +15,36 @@ MESSAGES_ONLY = {
     *("LabelDistillError", "InputError", "GateError"),
     *("ValueError", "TypeError", "RuntimeError", "NotImplementedError", "AssertionError"),
 }
-"""Exceptions that carry words and nothing else; no code computes with their arguments (a test looks)."""
+"""Exceptions that carry only text; no code computes with their arguments (a test checks)."""
 
 _LOGGERS = {"logging", "logger", "log", "_logger", "_log"}
 _LOG_METHODS = {"debug", "info", "warning", "error", "exception", "critical"}
 _EVENT_LOGS = {"events", "event_log", "EventLog"}
 
-# Decorators that read no hint; a function under any other one keeps its hints.
+# Decorators that do not read hints; a function with any other decorator keeps its hints.
 _DECORATORS = {
     *("staticmethod", "classmethod", "property", "cached_property", "cache", "lru_cache", "abstractmethod", "setter"),
     *("contextmanager", "wraps", "no_grad", "inference_mode", "once_differentiable", "override", "final", "dataclass"),
 }
-# Base classes that read no hint of their fields; a class with any other base keeps them.
+# Base classes that do not read hints of fields; a class with any other base keeps them.
 _BASES = {
     *("object", "ABC", "Protocol", "Generic", "NamedTuple", "Exception", "LabelDistillError", "InputError"),
     *("Module", "Function", "Dataset", "Sampler", "LightningModule", "Enum", "StrEnum", "IntEnum"),
 }
 # Hints that a dataclass reads.
 _MEANINGFUL_HINTS = {"ClassVar", "InitVar", "KW_ONLY"}
-# Calls without effect: what is made with them for a message alone goes with the message.
+# Calls without side effects: what they compute only for a message is left out with the message.
 _PURE_CALLS = {"len", "str", "repr", "sorted", "list", "tuple", "set", "dict", "round", "min", "max", "sum", "type"}
 _PURE_METHODS = {"join", "format", "items", "keys", "values", "get", "strip", "removeprefix", "removesuffix"}
-# With these, a name may be read that the tree does not show.
+# With these, a name may be read without appearing in the tree.
 _READS_BY_NAME = {"locals", "globals", "vars", "eval", "exec"}
-# Fields of a syntax tree that say nothing, or that versions of Python fill differently.
+# Fields of a syntax tree without meaning, or that differ between versions of Python.
 _UNIMPORTANT = {"ctx", "kind", "type_comment"}
 _SAME_TEXT = "(Text)"
 
 
 def canonical(tree: ast.Module, imports: Iterable[str], *, without: Iterable[str] = ()) -> str:
-    """The parts of a module that can change a number, as one line of text on which every version of Python agrees.
+    """The parts of a module that can change a number, as one line of text that is the same in every version of Python.
 
     Args:
         tree: the module's syntax tree.
@@ -63,7 +64,7 @@ def canonical(tree: ast.Module, imports: Iterable[str], *, without: Iterable[str
 
 
 def imported(tree: ast.Module) -> set[str]:
-    """Dotted names that a module imports, and those of which it imports a part."""
+    """Dotted names that a module imports, or imports a part of."""
     found: set[str] = set()
     for node in _nodes(tree):
         if isinstance(node, ast.Import):
@@ -75,7 +76,7 @@ def imported(tree: ast.Module) -> set[str]:
 
 
 def _nodes(*tops: ast.AST) -> Iterator[ast.AST]:
-    """Every node, in no order; faster than `ast.walk`, and every plan of a study waits for it."""
+    """Every node in any order; faster than `ast.walk`, and planning a study waits for it."""
     todo: list[Any] = list(tops)
     while todo:
         node = todo.pop()
@@ -88,7 +89,7 @@ def _nodes(*tops: ast.AST) -> Iterator[ast.AST]:
 
 
 def _names_read(tree: ast.AST) -> set[str]:
-    """Every name that is read somewhere, in hints written as strings too."""
+    """Every name that is read anywhere, including in hints written as strings."""
     names: set[str] = set()
     for node in _nodes(tree):
         if isinstance(node, ast.Name):
@@ -110,7 +111,7 @@ def _last_name(node: ast.AST) -> str:
 
 
 def _is_text(node: ast.AST) -> bool:
-    """Whether an expression is a text, whatever its parts are."""
+    """Whether an expression is a string, whatever its parts are."""
     match node:
         case ast.JoinedStr() | ast.Constant(str()) | ast.Call(ast.Attribute(ast.Constant(str()))):
             return True
@@ -122,7 +123,7 @@ def _is_text(node: ast.AST) -> bool:
 
 
 def _has_effects(*expressions: ast.AST) -> bool:
-    """Whether evaluating an expression may do more than make a value."""
+    """Whether evaluating an expression may have side effects."""
     for node in _nodes(*expressions):
         if isinstance(node, ast.NamedExpr | ast.Await | ast.Yield | ast.YieldFrom):
             return True
@@ -134,7 +135,7 @@ def _has_effects(*expressions: ast.AST) -> bool:
 
 
 def _tells(call: ast.Call) -> bool:
-    """Whether a call only tells people something."""
+    """Whether a call only prints or logs something for people."""
     match call.func:
         case ast.Name("print"):
             return all(_last_name(keyword.value) == "stderr" for keyword in call.keywords if keyword.arg == "file")
@@ -148,7 +149,7 @@ def _tells(call: ast.Call) -> bool:
 
 
 class _Writer:
-    """Writes a tree as text; a part that does not count is the empty text.
+    """Writes a tree as text; parts that do not count become the empty string.
 
     Args:
         pydantic: whether the module uses pydantic, which computes with the hints of fields.
@@ -186,7 +187,7 @@ class _Writer:
         return ""
 
     def _expression(self, node: ast.Expr) -> str:
-        """Docstrings and log lines whose arguments have no effect compute nothing."""
+        """Leave out docstrings, and log lines whose arguments have no side effects."""
         value = node.value
         if isinstance(value, ast.Call) and _tells(value) and not _has_effects(*value.args, *value.keywords):
             return ""
@@ -277,7 +278,7 @@ class _Writer:
         return f"(Call {self.text(node.func)} [{' '.join(arguments)}])"
 
     def _unless_text(self, node: ast.expr) -> str:
-        """All texts are the same, unless an f-string does more than make a text."""
+        """Treat all strings alike, except f-strings with side effects."""
         return _SAME_TEXT if _is_text(node) and not _has_effects(node) else self.text(node)
 
     _SPECIAL: ClassVar[dict[type, Callable[[Any, Any], str]]] = {

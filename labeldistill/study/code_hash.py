@@ -1,7 +1,7 @@
 """A hash of the code that a stage computes with: its modules and all they import from this package.
 
-Of each module counts what can change a number (see `canonical_code`); of the package's modules all but those that
-compute none. The page of a report is made from a template, which counts as its code.
+In each module, only what can change a number counts (see `canonical_code`); modules that compute no numbers do not
+count at all. The page of a report is rendered from a template, which counts as code.
 """
 
 import ast
@@ -23,7 +23,7 @@ _ROOT = Path(__file__).resolve().parents[1]
 _ENTRIES: dict[str, tuple[str, ...]] = {
     "synth": ("labeldistill.synthetic.write",),
     "infos": ("labeldistill.data.infos",),
-    "train": ("labeldistill.training.train",),  # with the modules that a run's own model and terms live in
+    "train": ("labeldistill.training.train",),  # plus the modules of the run's model and terms
     "predict": ("labeldistill.inference.predict",),
     "evaluate": (
         "labeldistill.evaluation.score_run",
@@ -35,15 +35,15 @@ _ENTRIES: dict[str, tuple[str, ...]] = {
     "report": ("labeldistill.reporting.report",),
 }
 _STOPS: dict[str, tuple[str, ...]] = {
-    # what a run computed is in its key already; these stages add only their own loop
+    # what a run computed is already in its key; these stages only add their own loop
     "predict": ("labeldistill.training.train",),
     "benchmark": ("labeldistill.training.train",),
 }
 
-# What a stage reads beside its modules: the page of a report
+# Files that a stage reads besides its modules: the page of a report
 _TEMPLATES = {"report": "reporting/templates"}
 
-# Modules through which no number passes, whatever stage imports them: they and what only they import don't count.
+# Modules that do not affect numbers in any stage; neither they nor what only they import counts.
 COMPUTE_NOTHING: dict[str, str] = {
     "labeldistill.errors": "messages",
     "labeldistill.training.lock": "who may write into a folder",
@@ -53,9 +53,9 @@ COMPUTE_NOTHING: dict[str, str] = {
     "labeldistill.training.usage": "seconds, bytes and joules of a run",
 }
 
-# Settings that no stage computes with; a report holds their values (the resolved study is part of its version).
-# Scoring alone computes with slices: the module is one of its entries, which lifts the stop.
-# The registries name everything that can be trained; a run counts what it uses of them (see `run_code`).
+# Settings that no stage computes with; their values are in a report's version through the resolved study.
+# Only scoring computes with slices: there, the module is an entry, which lifts the stop.
+# The registries name everything that can be trained; a run counts only what it uses (see `run_code`).
 _NO_STAGE = (
     "labeldistill.config.verdict",
     "labeldistill.config.slicing",
@@ -63,8 +63,8 @@ _NO_STAGE = (
     "labeldistill.config.methods",
 )
 
-# Settings of a study that only scoring reads. Their values enter the key of the scores (`StudyPlan.scorer`), so the
-# statements that bind these names, and nothing else, are not code of the stages that train and predict.
+# Settings of a study that only scoring reads. Their values enter the key of the scores (`StudyPlan.scorer`), so that
+# the statements defining them do not count as code of the stages that train and predict.
 _SCORING = {"labeldistill.config.study": {"Slices", "evaluation_slices", "evaluation_replicates"}}
 
 
@@ -87,7 +87,7 @@ def _module(module: str) -> tuple[str, frozenset[str]]:
     """Hash of what counts in one module, and its imports from the package.
 
     Raises:
-        ModuleNotFoundError: there is no such module; a stage without its code would keep its key whatever happens.
+        ModuleNotFoundError: there is no such module; without its code, a stage would keep its key forever.
     """
     file = _file(module) if module.partition(".")[0] == PACKAGE else _plugin_file(module)
     if file is None:
@@ -125,7 +125,7 @@ def code_hash(stage: str, more: tuple[str, ...] = ()) -> str:
 
 
 def run_modules(run: RunSettings) -> tuple[str, ...]:
-    """Modules that a run's own model and terms live in."""
+    """Modules of a run's own model and terms."""
     model = STAGES[run.stage].model or METHODS[run.method].student
     return (model.partition(":")[0], *sorted({term_spec(name).module for name in run.terms}))
 

@@ -1,4 +1,4 @@
-"""The key of a study's data, cheap enough to be worked out whenever Snakemake parses."""
+"""The key of a study's data, cheap enough to compute whenever Snakemake parses its rules."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -21,7 +21,7 @@ def table_sums(data: DataSettings, dataroot: Path, cache: Path) -> dict[str, str
     """SHA-256 of every JSON table of a version.
 
     Args:
-        data: says which version.
+        data: names the version.
         dataroot: the nuScenes folder.
         cache: folder where checksums are remembered by size and modification time.
 
@@ -42,18 +42,18 @@ def table_sums(data: DataSettings, dataroot: Path, cache: Path) -> dict[str, str
 def sensor_files(
     data: DataSettings, dataroot: Path, tables: dict[str, str], *, memory: Path, table_cache: Path
 ) -> SensorFiles:
-    """The sensor files that a study reads, and what was last seen of them.
+    """The sensor files that a study reads, and what the last look at them found.
 
     Args:
-        data: version, splits, sweeps: which files are read.
+        data: version, splits and sweeps, which determine the files.
         dataroot: the nuScenes folder.
         tables: SHA-256 of the tables.
-        memory: folder that keeps the last look; beside the results, for they are good only as long as it.
+        memory: folder that stores the last look; beside the results, which are valid only as long as it exists.
         table_cache: folder of the tables' copies, for the first look.
     """
 
     def names() -> Iterable[str]:
-        from labeldistill.nuscenes.study_files import study_files  # a plan that has seen the files needs no arrays
+        from labeldistill.nuscenes.study_files import study_files  # not needed once the files have been seen
         from labeldistill.nuscenes.tables import Tables
 
         files = study_files(Tables(dataroot, data.version, table_cache), data)

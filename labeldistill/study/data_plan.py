@@ -13,7 +13,7 @@ from labeldistill.study.run_key import digest
 
 
 class DataPlan:
-    """What a study's data are called under a results folder, before they are read."""
+    """Keys and paths of a study's data under a results folder, known before the data are read."""
 
     def __init__(self, study: StudySettings, results: Path) -> None:
         self.study = study
@@ -31,7 +31,7 @@ class DataPlan:
             return world_key(data, code_hash("synth"))
         try:
             sensors = self.sensor_files.fingerprint().sha256
-        except UnlistedError:  # the data check says why, and nothing is made of such tables
+        except UnlistedError:  # the data check reports the reason, and nothing is built from such tables
             sensors = None
         return digest({"version": data.version, "tables": self._table_sums, "sensors": sensors})
 
@@ -41,7 +41,7 @@ class DataPlan:
 
     @cached_property
     def sensor_files(self) -> SensorFiles:
-        """The sensor files that the study reads, with what was last seen of them; a synthetic world must be written.
+        """The sensor files that the study reads, and what the last look at them found; a synthetic world must exist.
 
         Raises:
             InputError: no such folder, or a table that can't be read.
@@ -54,7 +54,7 @@ class DataPlan:
         """Hash of the columnar index: data, splits, sweeps and the code that builds it.
 
         Raises:
-            InputError: as `data_key`; or files of the synthetic world are not those that its check found.
+            InputError: as `data_key`; or files of the synthetic world have changed since its check.
         """
         data = self.study.data.model_dump(mode="json", exclude={"dataroot"})
         key = digest({"data": self.data_key, "settings": data, "code": code_hash("infos")})
@@ -68,7 +68,7 @@ class DataPlan:
         found = read_json(check).get("sensor_files", {}).get("sha256")
         if found != self.sensor_files.fingerprint().sha256:
             raise InputError(
-                "files of the synthetic world were changed after its check; delete the folder, it is written anew",
+                "files of the synthetic world were changed after its check; delete the folder to have it written again",
                 file=self.world,
             )
 
@@ -84,7 +84,7 @@ class DataPlan:
 
     @property
     def data_check(self) -> Path:
-        """What the data check found; its presence means that the data root is whole."""
+        """The report of the data check; its presence means that the data are complete."""
         return self.results / "data" / f"check-{self.infos_key}.json"
 
     @property
@@ -94,15 +94,15 @@ class DataPlan:
 
     @property
     def infos_index(self) -> Path:
-        """The index's last file; its presence means that the index is whole."""
+        """The last file of the index; its presence means that the index is complete."""
         return self.infos / "index.json"
 
     @property
     def cache(self) -> Path:
-        """What is only remembered to save time."""
+        """Folder of what is only cached to save time."""
         return self.results.parent / ".cache"
 
     @property
     def table_cache(self) -> Path:
-        """Where nuScenes' tables and the ground truth of splits are kept as columns, for every verb that reads them."""
+        """Folder where tables and the ground truth of splits are cached as columns, for every verb that reads them."""
         return self.cache / "tables"

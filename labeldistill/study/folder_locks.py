@@ -1,9 +1,9 @@
-"""What a killed Snakemake leaves locked in the working folder is freed by the next one, if nobody can hold it.
+"""Freeing what a killed Snakemake left locked in the working folder, if no live process can hold it.
 
-Snakemake locks a study's files in `.snakemake/locks`, and one that is killed leaves them locked without saying who it
-was. So each Snakemake leaves a note which process it is, on which host, and which locks are its own; the note itself is
-held by a file lock that ends with the process. A note of this host that nobody holds is of a dead process: its locks
-go. A note of another host is left alone and named, for whether that process lives can't be seen from here.
+Snakemake locks a study's files in `.snakemake/locks`; when killed, it leaves them locked without saying who it was. So
+each Snakemake leaves a note with its process, host and locks, and holds that note by a file lock that ends with the
+process. A note of this host that nobody holds belongs to a dead process, whose locks are removed. A note of another
+host is left alone and named, because this machine can't tell whether that process is alive.
 """
 
 import atexit
@@ -25,12 +25,12 @@ NOTES = Path(".snakemake/labeldistill")
 
 
 def free_dead_locks(*, unlock: bool) -> None:
-    """Free what dead processes left locked, say so, and note that this process works here.
+    """Free what dead processes left locked, report it, and leave a note of this process.
 
-    For the Snakemake that may lock the folder, before it does; not for its jobs.
+    To be called by the Snakemake that will lock the folder, not by its jobs.
 
     Args:
-        unlock: the user asked for `--unlock`, which frees what processes of other hosts left, too.
+        unlock: the user asked for `--unlock`, which also frees what processes of other hosts left.
     """
     freed: dict[str, int] = {}
     for note in sorted(set(NOTES.glob("*.note")) - {_own_note()}):
@@ -50,7 +50,7 @@ def free_dead_locks(*, unlock: bool) -> None:
 
 
 def note_locks() -> None:
-    """Note which locks are this process's own, once Snakemake has taken them."""
+    """Note this process's own locks, after Snakemake has taken them."""
     own = _own_note()
     others = {name for note in NOTES.glob("*.note") if note != own for name in _locks_of(note)}
     locks = sorted(lock.name for lock in LOCKS.glob("*.lock") if lock.name not in others)
@@ -63,13 +63,13 @@ def _own_note() -> Path:
 
 
 def _list_beside(note: Path) -> Path:
-    """The names of a process's locks: a file of its own, for opening the note again would give up its lock."""
+    """File with the names of a process's locks; separate because reopening the note would release its lock."""
     return note.with_suffix(".locks")
 
 
 def _leave_note() -> None:
     lock = RunLock(_own_note())
-    with suppress(InputError):  # a folder that can't be written: Snakemake says so itself
+    with suppress(InputError):  # the folder can't be written, which Snakemake reports itself
         lock.__enter__()
 
         def leave() -> None:
@@ -81,7 +81,7 @@ def _leave_note() -> None:
 
 @contextmanager
 def _if_free(note: Path) -> Iterator[dict[str, Any] | None]:
-    """Who left a note, while its lock is held here; None where its process holds it, or where nobody can tell."""
+    """Yield who left a note, while holding its lock; None if its process holds it or if that can't be determined."""
     try:
         stream = note.open("r+", encoding="utf-8")
     except OSError:
@@ -118,7 +118,7 @@ def _free(files: Any) -> int:
 
 
 def _other_snakemake_here() -> bool:
-    """Whether another Snakemake of this host works in this folder; true where that can't be seen."""
+    """Whether another Snakemake of this host works in this folder; true if that can't be determined."""
     here, processes = Path.cwd(), list(Path("/proc").glob("[0-9]*"))
     if not processes:
         return True
@@ -127,7 +127,7 @@ def _other_snakemake_here() -> bool:
             mine = int(process.name) in (os.getpid(), os.getppid())
             if not mine and (process / "cwd").resolve() == here and b"snakemake" in (process / "cmdline").read_bytes():
                 return True
-        except OSError:  # it ended, or is another user's
+        except OSError:  # it ended, or belongs to another user
             continue
     return False
 

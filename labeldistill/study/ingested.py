@@ -1,6 +1,6 @@
-"""Runs of other code bases that `labeldistill ingest` took into a study: where they lie and what they are called.
+"""Results of other code bases that `labeldistill ingest` added to a study: their folders and records.
 
-They never count as runs of ours: tables call them `<variant> (ingested)` (see `study.apart`).
+They never count as our own runs: tables call them `<variant> (ingested)` (see `study.apart`).
 """
 
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ from labeldistill.files import read_json
 
 @dataclass(frozen=True)
 class IngestedRun:
-    """One file that was taken in; `key` is the beginning of its SHA-256, `weights` which weights made it."""
+    """One ingested file; `key` is the beginning of its SHA-256, `weights` the kind of weights behind it."""
 
     variant: str
     seed: int
@@ -63,14 +63,14 @@ def _read(file: Path, variant: str) -> IngestedRun:
 
 
 def refuse_repeated(runs: Iterable[IngestedRun], own: Iterable[tuple[str, int]]) -> None:
-    """Refuse a seed that a variant has both as a run of ours and as an ingested one.
+    """Refuse a seed of which a variant has both an own and an ingested run.
 
     Args:
-        runs: ingested.
-        own: variant and seed of ours.
+        runs: ingested runs.
+        own: variant and seed of our own runs.
 
     Raises:
-        InputError: names the ingested one.
+        InputError: names the ingested run.
     """
     there = set(own)
     for run in runs:
@@ -86,11 +86,11 @@ def refuse_repeated(runs: Iterable[IngestedRun], own: Iterable[tuple[str, int]])
 def refuse_taken(
     folder: Path, runs: Iterable[IngestedRun], variant: str, seed: int, weights: str, file: str | Path
 ) -> None:
-    """Refuse to take in a file under a seed that has a run of ours, or an ingested one of the same weights.
+    """Refuse to ingest a file under a seed that has an own run, or an ingested one with the same weights.
 
     Args:
-        folder: of the study's results. runs: taken in so far.
-        variant, seed, weights: what the file is to count as. file: for the message.
+        folder: folder of the study's results. runs: runs ingested so far.
+        variant, seed, weights: what the file represents. file: the file, for the message.
 
     Raises:
         InputError: the seed is taken.

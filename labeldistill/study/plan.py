@@ -1,7 +1,7 @@
-"""The plan of a study: every run with its key and its folder, worked out before anything runs.
+"""The plan of a study: every run with its key and its folder, computed before anything runs.
 
-The Snakefile asks it for paths, the CLI verbs for settings, `gather` and `status` for what should be there.
-Nothing heavy is imported here: `snakemake -n` goes through this file.
+The Snakefile asks it for paths, the CLI verbs for settings, `gather` and `status` for what should exist. It imports
+nothing heavy, because `snakemake -n` uses it.
 """
 
 import re
@@ -34,7 +34,7 @@ WeightsName = Literal["raw", "ema"]
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """One training run: what it is, its key, where it lives, what it builds on."""
+    """One training run: its settings, key, folder, and the runs it builds on."""
 
     stage: Stage
     unit: str
@@ -47,7 +47,7 @@ class PlannedRun:
     """Runs whose weights this one starts from."""
     origin: Origin = "own"
     weights: tuple[WeightsName, ...] = ("raw", "ema")
-    """Which weights it has; an adopted checkpoint has one kind."""
+    """Kinds of weights that it has; an adopted checkpoint has one."""
 
     @property
     def record(self) -> Path:
@@ -55,7 +55,7 @@ class PlannedRun:
         return self.folder / RECORD
 
     def located(self, infos: Path) -> "LocatedRun":
-        """The run with the index it reads and its parents' folders: what training, prediction and checks take."""
+        """The run with its index and its parents' folders, as training, prediction and checks need it."""
         from labeldistill.training.job import LocatedRun  # imports torch
 
         parents = {run.stage: run.folder for run in self.parents}
@@ -67,9 +67,9 @@ class StudyPlan(DataPlan):
 
     def __init__(self, study: StudySettings, results: Path = Path("results"), reports: Path = Path("reports")) -> None:
         self.study = study
-        self.planned_seeds = study.seeds  # of the whole study, also where the plan is of its first few alone
+        self.planned_seeds = study.seeds  # seeds of the whole study, even if the plan covers only the first few
         self.started = True
-        """Whether start weights enter the keys; False for a look at a study whose files are not there yet."""
+        """Whether start weights enter the keys; False to look at a study whose files do not exist yet."""
         self.results = results
         self.folder = results / study.name
         self.reports = reports
@@ -112,12 +112,12 @@ class StudyPlan(DataPlan):
         return True
 
     def _parent(self, stage: Stage, variant: str | None) -> PlannedRun:
-        """The teacher or the label encoder that a variant learns from; None: the study without overrides."""
+        """The teacher or label encoder that a variant learns from; None: that of the study without overrides."""
         return self._planned(stage, stage, variant, self.study.teacher_seed)
 
     @property
     def _shared(self) -> list[PlannedRun]:
-        """The method's own teacher and label encoder, which the report shows whether or not a variant uses them."""
+        """The method's own teacher and label encoder, which the report shows even if no variant uses them."""
         stages = METHODS[self.study.method].stages
         return [self._parent(stage, None) for stage in stages if stage in FIXED_UNITS]
 
@@ -128,9 +128,9 @@ class StudyPlan(DataPlan):
 
     @cached_property
     def runs(self) -> list[PlannedRun]:
-        """Every run, each once: teachers and label encoders that some student (or the report) needs, then students.
+        """Every run once: teachers and label encoders that a student or the report needs, then students.
 
-        Variants of equal settings have equal run keys and runs of their own: an A/A control.
+        Variants with equal settings have equal run keys but separate runs: an A/A control.
         """
         runs: dict[str, PlannedRun] = {}
         for run in (*self._shared, *self.students):
@@ -143,7 +143,7 @@ class StudyPlan(DataPlan):
         """The planned run of a unit and seed.
 
         Raises:
-            InputError: no such run in this study, or its key is another one (settings, data or code changed).
+            InputError: no such run in this study, or its key has changed (settings, data or code).
         """
         taken = next((run for run in self.adopted if (run.unit, run.seed, run.key) == (unit, seed, key)), None)
         if taken is not None:
@@ -172,7 +172,7 @@ class StudyPlan(DataPlan):
     def predictions(self, run: PlannedRun) -> Path:
         """Folder of a run's predictions on the evaluation split, one file per kind of weights."""
         parts: dict[str, Any] = {"code": code_hash("predict"), "split": self.study.evaluation_split}
-        if run.origin == "adopted":  # its key says nothing of the settings that it detects under
+        if run.origin == "adopted":  # its key does not depend on the settings that it detects under
             parts |= {
                 "settings": hashed_settings(run.settings),
                 "infos": self.infos_key,
@@ -183,7 +183,7 @@ class StudyPlan(DataPlan):
 
     @property
     def scorer(self) -> str:
-        """Hash of what scoring adds to predictions: its code, the slices, and the intervals over scenes."""
+        """Hash of what scoring adds to predictions: its code, the slices and the intervals over scenes."""
         study = self.study
         asked = [study.evaluation_slices, study.evaluation_replicates, study.verdict.confidence]
         return digest({"code": code_hash("evaluate"), "asked": asked})
@@ -194,7 +194,7 @@ class StudyPlan(DataPlan):
 
     @cached_property
     def ingested(self) -> list[IngestedRun]:
-        """Runs of other code bases that were taken into this study.
+        """Results of other code bases that were ingested into this study.
 
         Raises:
             InputError: a record that can't be read, or one seed of a variant twice.
@@ -207,7 +207,7 @@ class StudyPlan(DataPlan):
 
     @cached_property
     def adopted(self) -> list[PlannedRun]:
-        """Checkpoints trained elsewhere that were taken into this study, as runs with folders of their own.
+        """Checkpoints trained elsewhere that were adopted by this study, as runs in their own folders.
 
         Raises:
             InputError: a record that can't be read, or one seed of a variant twice.
@@ -221,7 +221,7 @@ class StudyPlan(DataPlan):
         return PlannedRun(settings.stage, run.unit, run.seed, settings, run.key, run.folder, **about)  # type: ignore[arg-type]
 
     def adoptable(self, unit: str, seed: int) -> RunSettings:
-        """Settings under which a checkpoint of a variant or of the teacher detects: nothing starts from any weights."""
+        """Settings under which a checkpoint of a variant or of the teacher detects, without any start weights."""
         stage = stage_of(unit)
         return unstarted(run_settings(self.study, stage, unit if stage == "student" else None, seed))
 
@@ -233,14 +233,14 @@ class StudyPlan(DataPlan):
 
     @property
     def benchmark(self) -> Path:
-        """The throughput record of the study: every variant in one process, so that ratios are of one run."""
+        """The throughput record of the study: all variants in one process, so that ratios are meaningful."""
         runs = [run.key for run in self.benchmarked]
         parts = {"runs": runs, "settings": self.study.benchmark.model_dump(), "code": code_hash("benchmark")}
         return self.folder / f"benchmark-{digest(parts)}.json"
 
     @cached_property
     def table_key(self) -> str:
-        """Hash of everything that the tidy table is made of."""
+        """Hash of everything that the tidy table is computed from."""
         folders = [self.metrics(run) for run in (*self.runs, *self.adopted)]
         folders += [self.ingested_metrics(run) for run in self.ingested]
         sources = [str(folder.relative_to(self.results)) for folder in folders]
@@ -248,12 +248,12 @@ class StudyPlan(DataPlan):
 
     @property
     def table(self) -> Path:
-        """The tidy table of every metric of every run (parquet; a CSV lies beside it)."""
+        """The tidy table of every metric of every run (Parquet, with a CSV beside it)."""
         return self.folder / f"table-{self.table_key}.parquet"
 
     @property
     def looks(self) -> Path:
-        """What a sequential study has looked at (see `planning.sequential_looks`); no other study has the file."""
+        """The looks of a sequential study (see `planning.sequential_looks`); other studies do not have the file."""
         return self.folder / "sequential.json"
 
     @property

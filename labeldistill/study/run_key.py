@@ -1,4 +1,4 @@
-"""Run keys: short hashes of everything that a result depends on. They stand in result paths and inside artefacts."""
+"""Run keys: short hashes of everything that a result depends on. They are part of result paths and artefacts."""
 
 import hashlib
 import json
@@ -15,13 +15,13 @@ from labeldistill.files import file_sha256
 
 KEY_LENGTH = 12
 
-# How a run is carried out, not what it computes: another value gives the same numbers.
+# Settings of how a run is executed, which do not change its numbers.
 _NOT_HASHED: dict[str, tuple[str, ...]] = {
-    "data": ("dataroot",),  # where the folder lies; its content enters through the data key
+    "data": ("dataroot",),  # the path of the folder; its content enters through the data key
     "training": ("loader_workers", "checkpoint_every_steps", "deterministic"),
 }
 
-# Paths of weights files that a run starts from: the file's bytes enter the key in place of the path.
+# Paths of weights files that a run starts from: the content enters the key instead of the path.
 _HASHED_FILES: dict[str, str] = {"student": "pretrained_backbone", "teacher": "pretrained"}
 
 
@@ -32,7 +32,7 @@ def digest(value: Any) -> str:
 
 
 def hashed_settings(run: RunSettings) -> dict[str, Any]:
-    """The part of a run's settings that enters its key.
+    """The part of a run's settings that enters its run key.
 
     Raises:
         InputError: a weights file that the run starts from is missing or can't be read.
@@ -48,7 +48,7 @@ def hashed_settings(run: RunSettings) -> dict[str, Any]:
 
 
 def weights_hash(path: str | Path, key: str) -> str:
-    """SHA-256 of a weights file's bytes, remembered while its size and time of change stay the same.
+    """SHA-256 of a weights file's bytes, cached while its size and change time stay the same.
 
     Args:
         path: the file.

@@ -1,4 +1,4 @@
-"""What the runs of a study are scored on, and what is worked out beside the metrics."""
+"""What the runs of a study are scored on, and what is computed besides the metrics."""
 
 from labeldistill.evaluation.scoring_task import ScoringOptions, ScoringTask
 from labeldistill.statistics.scene_bootstrap import SceneBootstrap
@@ -12,7 +12,7 @@ def scoring_task(plan: StudyPlan) -> ScoringTask:
 
 
 def scoring_options(plan: StudyPlan, *, arbiter: bool) -> ScoringOptions:
-    """The study's slices and its bootstrap over scenes; `arbiter`: whether the devkit scores too."""
+    """The study's slices and bootstrap over scenes; `arbiter`: whether the devkit also scores."""
     study = plan.study
     bootstrap = SceneBootstrap(study.evaluation_replicates, study.verdict.confidence)
     return ScoringOptions(

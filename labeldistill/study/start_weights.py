@@ -1,4 +1,4 @@
-"""What a study's trainings start from: the public files it names, and which of them are there."""
+"""The weights that a study's trainings start from: the public files it names, and which of them exist."""
 
 import json
 import re
@@ -39,15 +39,15 @@ class PublicFile(BaseModel):
 
 @dataclass(frozen=True)
 class Start:
-    """What one setting of a study says that trainings start from.
+    """The start weights given by one setting of a study.
 
     Attributes:
-        setting: dotted.
-        units: whose trainings.
-        value: of the setting.
-        state: whether it can be started from.
-        found: SHA-256 of the public file that the one at hand was made from; empty where that is not known.
-        public: what is known of the public file; None: nothing.
+        setting: dotted name of the setting.
+        units: units whose trainings start from it.
+        value: value of the setting.
+        state: whether training can start from it.
+        found: SHA-256 of the public file that the existing file was made from; empty if unknown.
+        public: what is known about the public file; None: nothing.
     """
 
     setting: str
@@ -81,7 +81,7 @@ def public_files() -> dict[str, PublicFile]:
     """
     file = studies_folder().parent / "claims" / "start_weights.yaml"
     if not file.is_file():
-        return {}  # a folder of studies of one's own: nothing is known of its files but their names
+        return {}  # a user's own folder of studies: nothing but names is known of its files
     try:
         found = [PublicFile.model_validate(entry) for entry in read_yaml(file)["files"]]
     except (KeyError, TypeError, ValidationError) as error:
@@ -90,7 +90,7 @@ def public_files() -> dict[str, PublicFile]:
 
 
 def starts_of(study: StudySettings) -> list[Start]:
-    """Everything that the study's trainings start from, each once.
+    """Everything that the study's trainings start from, without duplicates.
 
     Raises:
         InputError: settings of a variant that contradict each other.
@@ -128,7 +128,7 @@ def _start(setting: str, units: tuple[str, ...], value: str | None, public: dict
 
 
 def source_hash(file: Path) -> str:
-    """SHA-256 of the public file that an imported one was made from; empty where it can't be known."""
+    """SHA-256 of the public file that an imported one was made from; empty if unknown."""
     from safetensors import SafetensorError, safe_open
 
     try:

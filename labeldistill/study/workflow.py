@@ -1,4 +1,4 @@
-"""The plan as the Snakefile asks for it."""
+"""The plan in the form that the Snakefile needs."""
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -16,7 +16,7 @@ _DEFAULTS = {"study": EMBEDDED, "results": "results", "reports": "reports"}
 
 
 def planned(config: Mapping[str, Any]) -> StudyPlan:
-    """The plan of the study that `--config study=NAME` names; without one, of the embedded study.
+    """The plan of the study named by `--config study=NAME`; by default the embedded study.
 
     Raises:
         WorkflowError: a mistake in the study or its data root, or an ingested run of a planned seed, as one
@@ -24,7 +24,7 @@ def planned(config: Mapping[str, Any]) -> StudyPlan:
     """
     try:
         plan = StudyPlan.load(*(_asked(config, name) for name in ("study", "results", "reports")))
-        # the overrides of every variant are resolved here, before any rule, and no seed may be ours and another's
+        # resolves the overrides of every variant before any rule, and refuses seeds that are both own and ingested
         refuse_repeated(plan.ingested, ((run.unit, run.seed) for run in plan.runs))
     except LabelDistillError as error:
         raise WorkflowError(str(error)) from None
@@ -32,7 +32,7 @@ def planned(config: Mapping[str, Any]) -> StudyPlan:
 
 
 def tell(plan: StudyPlan) -> None:
-    """Say on stderr what a user should know of a plan before it runs: which variants are one under two names."""
+    """Warn on stderr, before a plan runs, about variants that are the same under two names."""
     first: dict[str, PlannedRun] = {}
     told: set[str] = set()
     for run in plan.students:
@@ -48,7 +48,7 @@ def tell(plan: StudyPlan) -> None:
 
 
 def _asked(config: Mapping[str, Any], name: str) -> str:
-    """What `--config NAME=...` says; Snakemake reads 12 as a number, and {x} and <x> in a path as its own."""
+    """The value of `--config NAME=...`; Snakemake reads 12 as a number, and {x} and <x> in paths as its own syntax."""
     value = str(config.get(name, _DEFAULTS[name]))
     if any(character in value for character in "{}<>\n\0"):
         raise InputError(
@@ -60,10 +60,10 @@ def _asked(config: Mapping[str, Any], name: str) -> str:
 def inputs_of(
     output: str | Path, *paths: str | Path, more: Callable[[Any], Iterable[Path]] | None = None
 ) -> Callable[[Any], list[str]]:
-    """Input function of a rule: all that its job reads; once `output` is there, only what of it is there too.
+    """Input function of a rule: everything its job reads; once `output` exists, only those files that also exist.
 
-    A result stands for everything that made it. A clone that pulled results has no data: without this, Snakemake would
-    make the data, then run every finished training again after it, `ancient` or not.
+    A result represents everything behind it. A clone that pulled results has no data: without this, Snakemake would
+    create the data and then repeat every finished training, `ancient` or not.
 
     Args:
         output: the rule's output, with wildcards in braces.
