@@ -59,6 +59,10 @@ class Switches(Settings):
     ema_buffers: Switch = "released"  # all: frozen teachers are averaged too / only the trained part
     lr_groups: Switch = "released"  # student: `backbone` as substring (depth net, image neck) / the image backbone only
     norm_weight_decay: Switch = "released"  # all: norms and biases decay too / they do not
+    frustum_precision: Switch = "released"  # student: frustum geometry in half under 16-mixed, overflowing / float32
+    lift_precision: Switch = "released"  # student: depth softmax, lift and pooling in half under 16-mixed / float32
+    teacher_head_precision: Switch = "released"  # all: the teacher's heads in half under 16-mixed / float32
+    evaluation_precision: Switch = "released"  # all: detects under 16-mixed where it trained so / in float32
     label_encoder_eval: Switch = "corrected"  # label-encoder: validation has empty ground truth / the real one
 
 
@@ -92,6 +96,10 @@ STAGES_OF_SWITCH: dict[str, tuple[str, ...]] = {
     "ema_buffers": ("student",),
     "lr_groups": ("teacher", "student"),
     "norm_weight_decay": ("teacher", "label-encoder", "student"),
+    "frustum_precision": ("student",),
+    "lift_precision": ("student",),
+    "teacher_head_precision": ("teacher", "label-encoder", "student"),
+    "evaluation_precision": ("teacher", "label-encoder", "student"),
     "label_encoder_eval": ("label-encoder",),
 }
 """Which training stages a switch acts on: flipping it gives those stages (and what builds on them) new run keys."""

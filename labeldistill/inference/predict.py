@@ -1,6 +1,7 @@
 """Detections of a finished run on a split, with raw and with EMA weights."""
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,7 @@ class _Work:
             models[name] = loaded.to(device)
         diverged = about["status"] != "finished"
         parts: list[dict[WeightsName, Predictions]] = []
-        with determinism(run.training.deterministic), torch.inference_mode():
+        with determinism(run.training.deterministic), torch.inference_mode(), detecting_precision(run, device):
             for batch in self._shown(*_batches(run, dataset, share), share):
                 moved = batch.to(device)
                 found = {name: _nothing(batch) if diverged else _detect(model, moved) for name, model in models.items()}
@@ -93,6 +94,17 @@ class _Work:
                     bar.advance()
         finally:
             bar.close()
+
+
+def detecting_precision(run: RunSettings, device: torch.device) -> AbstractContextManager[Any]:
+    """Mixed precision for detecting: on a GPU as in training, as the released trainer tests, or float32 everywhere.
+
+    Args:
+        run: its switch `evaluation_precision` and its precision in training.
+        device: where it detects. A CPU computes in float32, as it does in training.
+    """
+    half = run.training.precision == "16-mixed" and run.released("evaluation_precision") and device.type == "cuda"
+    return torch.autocast(device.type, dtype=torch.float16) if half else nullcontext()
 
 
 def load_run(run: LocatedRun, weights: WeightsName) -> tuple[nn.Module, dict[str, Any]]:

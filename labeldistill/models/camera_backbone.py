@@ -7,14 +7,47 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from labeldistill.config.study import RunSettings
 from labeldistill.data.batch import CameraMatrices
 from labeldistill.models.depth_net import DepthNet, camera_vector
+from labeldistill.models.half_geometry import autocast_to_half, half_frustum_to_ego
 from labeldistill.models.resnet import ResNet
 from labeldistill.models.second_fpn import SecondFpn
 from labeldistill.models.view_transform import create_frustum, frustum_to_ego, voxel_indices
 from labeldistill.ops.bev_pool import bev_pool, voxel_cells
+from labeldistill.ops.half_pool import half_bev_pool
 
 Bounds = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class CameraSwitches:
+    """Switches that act on a camera branch; the defaults are the release's.
+
+    Attributes:
+        truncate_voxels: released behaviour of switch `voxel_truncation`.
+        key_camera_vector: released behaviour of switch `camera_vector_frame`.
+        frustum_centres: corrected behaviour of switch `frustum_centres`.
+        half_frustum: released behaviour of switch `frustum_precision`; acts where autocast computes in half.
+        half_lift: released behaviour of switch `lift_precision`; likewise.
+    """
+
+    truncate_voxels: bool = True
+    key_camera_vector: bool = True
+    frustum_centres: bool = False
+    half_frustum: bool = True
+    half_lift: bool = True
+
+    @classmethod
+    def from_run(cls, run: RunSettings) -> "CameraSwitches":
+        """Read the switches of a run."""
+        return cls(
+            truncate_voxels=run.released("voxel_truncation"),
+            key_camera_vector=run.released("camera_vector_frame"),
+            frustum_centres=not run.released("frustum_centres"),
+            half_frustum=run.released("frustum_precision"),
+            half_lift=run.released("lift_precision"),
+        )
 
 
 @dataclass(frozen=True)
@@ -35,9 +68,7 @@ class CameraShape:
         depth_net_aspp: whether the depth net has its atrous pyramid.
         depth_net_deformable: whether the depth net has its deformable convolution.
         bev_channels: channels of one frame's BEV map.
-        truncate_voxels: released behaviour of switch `voxel_truncation`.
-        key_camera_vector: released behaviour of switch `camera_vector_frame`.
-        frustum_centres: corrected behaviour of switch `frustum_centres`.
+        switches: those that act on it.
     """
 
     grid_m: tuple[Bounds, Bounds, Bounds]
@@ -53,9 +84,7 @@ class CameraShape:
     depth_net_aspp: bool
     depth_net_deformable: bool
     bev_channels: int
-    truncate_voxels: bool = True
-    key_camera_vector: bool = True
-    frustum_centres: bool = False
+    switches: CameraSwitches = CameraSwitches()
 
 
 class CameraBackbone(nn.Module):
@@ -80,17 +109,14 @@ class CameraBackbone(nn.Module):
         super().__init__()
         self.channels_last = True
         self.image_size_px = tuple(shape.image_size_px)
-        self.truncate_voxels, self.key_camera_vector = shape.truncate_voxels, shape.key_camera_vector
+        self.switches = shape.switches
         self.cells_xyz = tuple(round((high - low) / step) for low, high, step in shape.grid_m)
         self.register_buffer("voxel_size", torch.tensor([step for _, _, step in shape.grid_m]))
         self.register_buffer("voxel_coord", torch.tensor([low + step / 2 for low, _, step in shape.grid_m]))
         self.register_buffer("voxel_num", torch.tensor(self.cells_xyz))
-        self.register_buffer(
-            "frustum", create_frustum(shape.image_size_px, shape.stride, shape.depth_m, centres=shape.frustum_centres)
-        )
-        self._other_frustum = create_frustum(
-            shape.image_size_px, shape.stride, shape.depth_m, centres=not shape.frustum_centres
-        )
+        size = (shape.image_size_px, shape.stride, shape.depth_m)
+        self.register_buffer("frustum", create_frustum(*size, centres=shape.switches.frustum_centres))
+        self._other_frustum = create_frustum(*size, centres=not shape.switches.frustum_centres)
         self.img_backbone = ResNet(
             shape.backbone_depth, base_channels=shape.backbone_base_channels, frozen_stages=shape.backbone_frozen_stages
         )
@@ -147,9 +173,15 @@ class CameraBackbone(nn.Module):
             BEV map [B, bev_channels, Y, X] and depth probabilities [B * N, D, h, w].
         """
         features = self.image_features(images)
-        logits, context = self.depth_net(features, camera_vector(cameras, 0 if self.key_camera_vector else frame))
+        logits, context = self.depth_net(
+            features, camera_vector(cameras, 0 if self.switches.key_camera_vector else frame)
+        )
         depth = logits.softmax(dim=1, dtype=torch.promote_types(logits.dtype, torch.float32))
-        return self.pool(depth, context, self.cells(cameras, frame) if voxels is None else self.flatten(voxels)), depth
+        cells = self.cells(cameras, frame) if voxels is None else self.flatten(voxels)
+        if self.switches.half_lift and autocast_to_half(images.device):
+            shape = (self.cells_xyz[1], self.cells_xyz[0])
+            return half_bev_pool(logits.softmax(dim=1, dtype=torch.float16), context, cells, shape), depth
+        return self.pool(depth, context, cells), depth
 
     def image_features(self, images: Tensor) -> Tensor:
         """[B, N, 3, H, W] -> [B * N, channels, h, w]."""
@@ -159,9 +191,10 @@ class CameraBackbone(nn.Module):
 
     def cells(self, cameras: CameraMatrices, frame: int) -> Tensor:
         """BEV cell [B, N, D, h, w] of every frustum point of one frame, -1 outside."""
-        points = frustum_to_ego(self.frustum, cameras, frame)
+        half = self.switches.half_frustum and autocast_to_half(self.frustum.device)
+        points = (half_frustum_to_ego if half else frustum_to_ego)(self.frustum, cameras, frame)
         low = self.voxel_coord - self.voxel_size / 2.0
-        return self.flatten(voxel_indices(points, low, self.voxel_size, truncate=self.truncate_voxels))
+        return self.flatten(voxel_indices(points, low, self.voxel_size, truncate=self.switches.truncate_voxels))
 
     def flatten(self, voxels: Tensor) -> Tensor:
         """Voxel indices [..., 3] -> cells [...]."""

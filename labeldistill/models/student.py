@@ -10,7 +10,7 @@ from labeldistill.config.model import StudentSettings
 from labeldistill.config.study import RunSettings
 from labeldistill.data.batch import CameraMatrices
 from labeldistill.errors import InputError
-from labeldistill.models.camera_backbone import CameraBackbone, CameraShape
+from labeldistill.models.camera_backbone import CameraBackbone, CameraShape, CameraSwitches
 from labeldistill.models.centre_head.head import HeadOutput
 from labeldistill.models.student_head import StudentHead
 
@@ -40,9 +40,7 @@ class CameraStudent(nn.Module):
     Args:
         grid: the BEV grid.
         settings: widths, image size, frames, depth bins.
-        truncate_voxels: released behaviour of switch `voxel_truncation`.
-        key_camera_vector: released behaviour of switch `camera_vector_frame`.
-        frustum_centres: corrected behaviour of switch `frustum_centres`.
+        switches: those of the camera branch; None: as released.
         heatmap_bias: None as released, HEATMAP_BIAS as corrected (switch `head_bias`).
     """
 
@@ -51,9 +49,7 @@ class CameraStudent(nn.Module):
         grid: GridSettings,
         settings: StudentSettings,
         *,
-        truncate_voxels: bool = True,
-        key_camera_vector: bool = True,
-        frustum_centres: bool = False,
+        switches: CameraSwitches | None = None,
         heatmap_bias: float | None = None,
     ) -> None:
         super().__init__()
@@ -72,9 +68,7 @@ class CameraStudent(nn.Module):
             depth_net_aspp=settings.depth_net_aspp,
             depth_net_deformable=settings.depth_net_deformable,
             bev_channels=settings.bev_channels,
-            truncate_voxels=truncate_voxels,
-            key_camera_vector=key_camera_vector,
-            frustum_centres=frustum_centres,
+            switches=switches or CameraSwitches(),
         )
         self.backbone = CameraBackbone(shape)
         self.head = StudentHead(
@@ -99,9 +93,7 @@ class CameraStudent(nn.Module):
         return cls(
             run.grid,
             run.student,
-            truncate_voxels=run.released("voxel_truncation"),
-            key_camera_vector=run.released("camera_vector_frame"),
-            frustum_centres=not run.released("frustum_centres"),
+            switches=CameraSwitches.from_run(run),
             heatmap_bias=None if run.released("head_bias") else HEATMAP_BIAS,
         )
 

@@ -68,7 +68,10 @@ class LidarTeacher(nn.Module):
             settings.second_channels, settings.neck_channels, SECOND_STRIDES, use_conv_for_no_stride=True
         )
         self.pts_bbox_head = CentreHead(
-            sum(settings.neck_channels), settings.head.shared_channels, settings.head.branch_channels
+            sum(settings.neck_channels),
+            settings.head.shared_channels,
+            settings.head.branch_channels,
+            half=head_options.half_teacher_head,
         )
 
     @classmethod

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from labeldistill.data.batch import CameraMatrices
+from labeldistill.models.half_geometry import without_nan
 
 
 def create_frustum(
@@ -41,8 +42,9 @@ def frustum_to_ego(frustum: Tensor, cameras: CameraMatrices, frame: int) -> Tens
     """Place the frustum of every camera of one frame in the augmented ego frame of the key frame.
 
     Undoes the image augmentation, scales pixels by depth, then applies inverse intrinsics, camera pose and BEV
-    augmentation, in this order and in float32 (also under mixed precision), as the release does: which voxel a point
-    falls into depends on rounding. The last row of every matrix is taken to be 0, 0, 0, 1.
+    augmentation, in this order and in float32, also under mixed precision: which voxel a point falls into depends on
+    rounding. The release does so in float32 alone; under mixed precision it computes all of this in half
+    (`half_geometry`, switch `frustum_precision`). The last row of every matrix is taken to be 0, 0, 0, 1.
 
     Args:
         frustum: [D, h, w, 4] of `create_frustum`.
@@ -83,7 +85,7 @@ def voxel_indices(points: Tensor, low: Tensor, size: Tensor, *, truncate: bool =
             voxel; otherwise round down (switch `voxel_truncation`).
 
     Returns:
-        [..., 3] int32; outside the grid when negative or too large.
+        [..., 3] int32; outside the grid when negative or too large. NaN counts as 0 (`half_geometry.NAN_VOXEL`).
     """
-    position = (points - low) / size
+    position = without_nan((points - low) / size)
     return (position if truncate else position.floor()).int()

@@ -58,7 +58,7 @@ def test_sources_are_files_and_lines_or_named_libraries() -> None:
             assert found[2] or found[1] == "issue3", f"{part} names no line"
     cited = {name for row in RECIPE.settings for name in re.findall(r"(\w+):\d", row.source + row.assumed)}
     cited |= {name for each in RECIPE.implicit for name in re.findall(r"(\w+):\d", f"{each.source} {each.released}")}
-    assert set(RECIPE.files) - cited <= {"issue3", "bd_2f_ema", "bev_head", "label_net"}
+    assert set(RECIPE.files) - cited <= {"issue3", "bd_2f_ema", "label_net"}
 
 
 def test_what_is_not_known_is_said() -> None:

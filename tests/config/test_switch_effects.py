@@ -8,6 +8,7 @@ import math
 from functools import cache
 
 import pytest
+import torch
 from switch_stages import (
     DATA,
     Observed,
@@ -24,6 +25,7 @@ from tiny_nuscenes import TinyWorld
 from labeldistill.config.methods import Stage
 from labeldistill.config.switches import STAGES_OF_SWITCH, Switches
 from labeldistill.data.infos import Infos, build_infos
+from labeldistill.inference.predict import detecting_precision
 
 ITEMS: dict[str, dict[str, set[str]]] = {
     "nan_targets": {
@@ -84,6 +86,17 @@ MODEL: dict[str, dict[str, set[str]]] = {
     "feature_mask": {"student": {"loss lidar_feature"}},
     "nms_distance": {stage: {"detections"} for stage in ("teacher", "label-encoder", "student")},
 }
+# acts where autocast computes in half, and there alone
+HALF: dict[str, dict[str, set[str]]] = {
+    "frustum_precision": {"student": SEEN_BY_HEAD},
+    "lift_precision": {"student": SEEN_BY_HEAD},
+    "teacher_head_precision": {
+        "teacher": {"loss detection", "predictions after the loss", "detections"},
+        "label-encoder": {"loss detection", "predictions after the loss"},  # no box goes into its released evaluation
+        "student": {"loss response"},
+    },
+    "evaluation_precision": {stage: {"detecting"} for stage in ("teacher", "label-encoder", "student")},
+}
 OPTIMISATION: dict[str, dict[str, set[str]]] = {
     "ema_warmup": {stage: {"EMA counter"} for stage in ("teacher", "label-encoder", "student")},
     "ema_buffers": {"student": {"EMA names"}},
@@ -120,6 +133,11 @@ def observed(infos: Infos, tmp_path_factory: pytest.TempPathFactory):
             return observe_items(infos, run)
         if kind == "model":
             return observe_model(run, batches[stage, True], batches[stage, False])
+        if kind == "half model":
+            with torch.autocast("cpu", dtype=torch.float16):
+                seen = observe_model(run, batches[stage, True], batches[stage, False])
+            mixed = run.model_copy(update={"training": run.training.model_copy(update={"precision": "16-mixed"})})
+            return {**seen, "detecting": type(detecting_precision(mixed, torch.device("cuda"))).__name__}
         if kind == "unknown velocity":
             return finite_losses(run, batches[stage, True])
         return observe_optimisation(infos, run, folder)
@@ -149,6 +167,13 @@ def test_switches_of_models_and_losses(observed, switch, stage):
     assert seen - MODEL[switch][stage] <= (follows if stage == "label-encoder" else set())
 
 
+@pytest.mark.filterwarnings("ignore:CUDA is not available")
+@pytest.mark.parametrize(("switch", "stage"), pairs(HALF))
+def test_switches_of_half_precision(observed, switch, stage):
+    assert changed(observed, "half model", stage, switch) >= HALF[switch][stage]
+    assert changed(observed, "model", stage, switch) == set()
+
+
 @pytest.mark.parametrize(("switch", "stage"), pairs(OPTIMISATION))
 def test_switches_of_the_optimisation(observed, switch, stage):
     assert changed(observed, "optimisation", stage, switch) == OPTIMISATION[switch][stage]
@@ -172,9 +197,9 @@ def test_the_label_encoder_detects_nothing_in_the_released_evaluation(observed):
 
 def test_every_switch_is_observed_in_every_stage_it_acts_on():
     for switch in Switches.model_fields:
-        stages = {stage for kind in (ITEMS, MODEL, OPTIMISATION) for stage in kind.get(switch, {})}
+        stages = {stage for kind in (ITEMS, MODEL, HALF, OPTIMISATION) for stage in kind.get(switch, {})}
         assert stages == set(STAGES_OF_SWITCH[switch]), switch
-    assert {*ITEMS, *MODEL, *OPTIMISATION} == set(Switches.model_fields)
+    assert {*ITEMS, *MODEL, *HALF, *OPTIMISATION} == set(Switches.model_fields)
 
 
 def test_the_comparison_can_fail(observed):

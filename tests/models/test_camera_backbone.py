@@ -1,6 +1,7 @@
 """Camera branch: gradient of frames, injected voxels, switches, guarded buffers, the same bits with two threads."""
 
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ import torch
 from torch import Tensor
 
 from labeldistill.data.batch import CameraMatrices
-from labeldistill.models.camera_backbone import CameraBackbone, CameraShape
+from labeldistill.models.camera_backbone import CameraBackbone, CameraShape, CameraSwitches
 
 Make = Callable[..., CameraBackbone]
 
@@ -30,7 +31,10 @@ def make(**changes: Any) -> CameraBackbone:
         "depth_net_deformable": True,
         "bev_channels": 6,
     }
-    return CameraBackbone(CameraShape(**settings | changes))
+    named = {field.name for field in fields(CameraSwitches)}
+    switches = CameraSwitches(**{name: value for name, value in changes.items() if name in named})
+    shapes = {name: value for name, value in changes.items() if name not in named}
+    return CameraBackbone(CameraShape(**settings | shapes, switches=switches))
 
 
 def scene(B: int = 2, F: int = 2, N: int = 2) -> tuple[Tensor, CameraMatrices]:  # noqa: N803

@@ -34,8 +34,8 @@ def test_full_size_parameter_counts_are_the_released_ones() -> None:
 
 def test_released_switches_reach_the_model() -> None:
     student = CameraStudent.from_settings(run_of())
-    assert student.backbone.truncate_voxels
-    assert student.backbone.key_camera_vector
+    assert student.backbone.switches.truncate_voxels
+    assert student.backbone.switches.key_camera_vector
     assert student.backbone.frustum[0, 0, 0, 0] == 0
     assert float(student.head.task_heads[0].heatmap[1].bias.detach().abs().max()) < 0.1
 
@@ -43,8 +43,8 @@ def test_released_switches_reach_the_model() -> None:
 def test_corrected_switches_reach_the_model() -> None:
     names = ("voxel_truncation", "camera_vector_frame", "frustum_centres", "head_bias")
     student = CameraStudent.from_settings(run_of(**dict.fromkeys(names, "corrected")))
-    assert not student.backbone.truncate_voxels
-    assert not student.backbone.key_camera_vector
+    assert not student.backbone.switches.truncate_voxels
+    assert not student.backbone.switches.key_camera_vector
     assert student.backbone.frustum[0, 0, 0, 0] > 0
     for task in student.head.task_heads:
         assert torch.equal(task.heatmap[1].bias, torch.full_like(task.heatmap[1].bias, -2.19))

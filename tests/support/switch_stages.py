@@ -217,7 +217,9 @@ def observe_optimisation(infos: Infos, run: RunSettings, folder: Path) -> Observ
 def differs(ours: Any, theirs: Any) -> bool:
     """Whether two observations differ; NaN equals NaN."""
     if isinstance(ours, Tensor) and isinstance(theirs, Tensor):
-        return ours.shape != theirs.shape or not torch.allclose(ours, theirs, rtol=1e-6, atol=1e-7, equal_nan=True)
+        if (ours.shape, ours.dtype) != (theirs.shape, theirs.dtype):
+            return True
+        return not torch.allclose(ours, theirs, rtol=1e-6, atol=1e-7, equal_nan=True)
     if isinstance(ours, dict) and isinstance(theirs, dict):
         return ours.keys() != theirs.keys() or any(differs(ours[key], theirs[key]) for key in ours)
     if isinstance(ours, (list, tuple)) and isinstance(theirs, (list, tuple)):

@@ -67,6 +67,7 @@ class CentreHead(nn.Module):
         tasks: class names of each task.
         heatmap_bias: bias of the heatmap logits at the start; CenterPoint's is -2.19 (probability 0.1). None leaves
             the convolution's default, as the released student does: its head never calls `init_weights`.
+        half: compute under mixed precision where that is on, as the released teacher does; otherwise in float32.
     """
 
     def __init__(
@@ -76,8 +77,10 @@ class CentreHead(nn.Module):
         branch_channels: int = 64,
         tasks: Sequence[Sequence[str]] = TASKS,
         heatmap_bias: float | None = -2.19,
+        half: bool = False,
     ) -> None:
         super().__init__()
+        self.half_precision = half
         self.shared_conv = ConvModule(in_channels, shared_channels)
         self.task_heads = nn.ModuleList(
             SeparateHead(shared_channels, branch_channels, len(task), heatmap_bias) for task in tasks
@@ -85,6 +88,9 @@ class CentreHead(nn.Module):
 
     def forward(self, x: Tensor) -> HeadOutput:
         """[B, in_channels, H, W] (rows y, columns x) to one dict of maps per task."""
+        if self.half_precision:
+            shared = self.shared_conv(x)
+            return [task(shared) for task in self.task_heads]
         return predict_tasks(self.shared_conv, self.task_heads, x)
 
 

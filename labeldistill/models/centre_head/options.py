@@ -25,6 +25,7 @@ class HeadOptions:
         mask_nan: NaN target entries are left out of the loss (`nan_targets`; the release does not).
         gated_target: the response target is the teacher's heatmap times the ground truth's (`response_target`).
         squared_distance: circle NMS compares its radius with the squared distance (`nms_distance`).
+        half_teacher_head: the teacher's head computes under mixed precision (`teacher_head_precision`).
     """
 
     truncate_centres: bool = True
@@ -33,6 +34,7 @@ class HeadOptions:
     mask_nan: bool = False
     gated_target: bool = True
     squared_distance: bool = True
+    half_teacher_head: bool = True
 
     @classmethod
     def from_run(cls, run: RunSettings) -> "HeadOptions":
@@ -44,6 +46,7 @@ class HeadOptions:
             mask_nan=not run.released("nan_targets"),
             gated_target=run.released("response_target"),
             squared_distance=run.released("nms_distance"),
+            half_teacher_head=run.released("teacher_head_precision"),
         )
 
     def targets(
