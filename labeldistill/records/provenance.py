@@ -46,6 +46,23 @@ def _diff_hash(diff: str, new: str, repository: Path) -> str:
     return total.hexdigest()
 
 
+def uncommitted_diff(repository: Path = REPOSITORY) -> str:
+    """What the sources hold that no commit does, as text; empty where there is nothing, or no git to ask."""
+    diff = _git("diff", "HEAD", "--", *_SOURCES, repository=repository) or ""
+    new = _git("ls-files", "--others", "--exclude-standard", "--", *_SOURCES, repository=repository) or ""
+    return diff + "".join(_as_new(repository, name) for name in sorted(new.splitlines()))
+
+
+def _as_new(repository: Path, name: str) -> str:
+    """A file that git does not know, as a diff that adds it."""
+    file = repository / name
+    lines = file.read_bytes().decode(errors="replace").splitlines() if file.is_file() else []
+    head = (
+        f"diff --git a/{name} b/{name}\nnew file mode 100644\n--- /dev/null\n+++ b/{name}\n@@ -0,0 +1,{len(lines)} @@\n"
+    )
+    return head + "".join(f"+{line}\n" for line in lines)
+
+
 def data_provenance(infos_dir: Path) -> dict[str, Any]:
     """The content of the columnar index: version, samples, scenes, SHA-256 of its tables, and one hash of all this.
 

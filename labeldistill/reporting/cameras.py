@@ -14,8 +14,8 @@ from labeldistill.geometry.boxes import corners
 from labeldistill.geometry.frames import inverse_pose, pose_matrix, rotation_matrix, transformed
 from labeldistill.study.plan import PlannedRun, StudyPlan
 
-GROUND_TRUTH = (34, 197, 94)
-DETECTION = (249, 115, 22)
+GROUND_TRUTH = (86, 180, 233)  # sky blue and orange of Okabe and Ito: told apart by colour-blind readers
+DETECTION = (230, 130, 0)
 # corners 0-3 are one face along the length, 4-7 the other (see geometry.boxes.corners)
 EDGES = ((0, 1), (1, 2), (2, 3), (3, 0), (4, 5), (5, 6), (6, 7), (7, 4), (0, 4), (1, 5), (2, 6), (3, 7))
 NEAR_M = 0.5

@@ -15,10 +15,11 @@ from labeldistill.config.study import StudySettings
 from labeldistill.errors import InputError
 from labeldistill.files import read_json
 from labeldistill.records.run_record import read_record
-from labeldistill.reporting import figures
 from labeldistill.reporting.cameras import draw_cameras
 from labeldistill.reporting.scored_runs import ScoredRun, scored_runs
 from labeldistill.reporting.study_tables import StudyTables
+from labeldistill.reporting.style import Picture
+from labeldistill.reporting.training_figures import loss_curves
 from labeldistill.study.adopted import adopted_under
 from labeldistill.study.apart import origin_of
 from labeldistill.study.code_hash import code_hash
@@ -26,8 +27,16 @@ from labeldistill.study.plan import StudyPlan
 from labeldistill.study.run_key import digest
 
 CAMERA_THRESHOLD = 0.3
-_KEPT = ("losses.png", "cameras-*.jpg")
+_KEPT = ("cameras-*.jpg", "losses.*")
 """Figures that need more than table and records; a report that is made again keeps them."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Figures that a page shows: by name, and the units with a camera picture."""
+
+    pictures: dict[str, Picture]
+    cameras: list[str]
 
 
 @dataclass(frozen=True)
@@ -41,7 +50,7 @@ class ReportSources:
         evidence: what lies beside the scores. looks: of a sequential study.
         adopted: records of adopted checkpoints. ingested: whether results of other code bases stand in the table.
         device: that throughput was measured on; None where it was not.
-        draw: into a folder what table and records do not hold; returns the units with a camera picture.
+        draw: into a folder what table and records do not hold.
         version, remade: of the report; of what older report it is made again, empty where it is not.
     """
 
@@ -55,7 +64,7 @@ class ReportSources:
     adopted: list[Mapping[str, Any]]
     ingested: bool
     device: str | None
-    draw: Callable[[Path], list[str]]
+    draw: Callable[[Path], Drawn]
     version: str
     remade: str = ""
 
@@ -143,18 +152,20 @@ def _runs_of(table: pd.DataFrame) -> list[ScoredRun]:
     return [ScoredRun(str(unit), int(seed), str(how), str(why), 0) for unit, seed, how, why in rows.to_numpy()]
 
 
-def _drawn(plan: StudyPlan, folder: Path) -> list[str]:
+def _drawn(plan: StudyPlan, folder: Path) -> Drawn:
     found = losses(plan)
-    if not found.empty:
-        figures.loss_curves(found, folder / "losses.png")
-    return draw_cameras(plan, folder, CAMERA_THRESHOLD)
+    curves = {} if found.empty else {"losses": loss_curves(found, folder)}
+    return Drawn(curves, draw_cameras(plan, folder, CAMERA_THRESHOLD))
 
 
-def _kept(before: Path, folder: Path) -> list[str]:
+def _kept(before: Path, folder: Path) -> Drawn:
+    folder.mkdir(parents=True, exist_ok=True)
     for pattern in _KEPT:
         for file in sorted(before.glob(pattern)):
             shutil.copyfile(file, folder / file.name)
-    return [file.stem.removeprefix("cameras-") for file in sorted(before.glob("cameras-*.jpg"))]
+    curve = Picture("losses", "Loss terms over training steps", f"Loss terms as report {before.parent.name} drew them.")
+    cameras = [file.stem.removeprefix("cameras-") for file in sorted(before.glob("cameras-*.jpg"))]
+    return Drawn({"losses": curve} if (before / "losses.png").is_file() else {}, cameras)
 
 
 def losses(plan: StudyPlan) -> pd.DataFrame:

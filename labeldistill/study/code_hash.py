@@ -119,9 +119,15 @@ def modules_of(stage: str, more: tuple[str, ...] = ()) -> tuple[str, ...]:
 def code_hash(stage: str, more: tuple[str, ...] = ()) -> str:
     """SHA-256 over the modules of `stage` (names and what counts in them), as hex."""
     lines = [f"{name} {_module(name)[0]}" for name in modules_of(stage, more)]
-    for template in sorted((_ROOT / _TEMPLATES[stage]).iterdir()) if stage in _TEMPLATES else ():
+    for template in _templates(stage):
         lines.append(f"{template.name} {hashlib.sha256(template.read_bytes()).hexdigest()}")
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _templates(stage: str) -> list[Path]:
+    """Every file that the pages of a stage are made from."""
+    folder = _ROOT / _TEMPLATES[stage] if stage in _TEMPLATES else None
+    return sorted(file for file in folder.rglob("*") if file.is_file()) if folder else []
 
 
 def run_modules(run: RunSettings) -> tuple[str, ...]:

@@ -10,8 +10,9 @@ from planted_results import benchmark, finish, take_in
 
 from labeldistill.files import read_json
 from labeldistill.records.gather import gather
-from labeldistill.reporting.report import _page
-from labeldistill.reporting.sources import of_results
+from labeldistill.reporting.page import report_page
+from labeldistill.reporting.sources import Drawn, of_results
+from labeldistill.reporting.style import Picture
 from labeldistill.study.plan import StudyPlan
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(1)>{{ 7 * 7 }}\"' onmouseover='x"
@@ -28,7 +29,7 @@ def plan(tmp_path: Path) -> StudyPlan:
     return StudyPlan(smoke.model_copy(update=words), tmp_path / "results", tmp_path / "reports")
 
 
-def test_hostile_words_are_text_on_the_page(plan: StudyPlan, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hostile_words_are_text_on_the_page(plan: StudyPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("records.gather", "reporting.scored_runs", "reporting.sources"):
         monkeypatch.setattr(f"labeldistill.{module}.read_record", read_json)
     for run in plan.runs:
@@ -41,7 +42,8 @@ def test_hostile_words_are_text_on_the_page(plan: StudyPlan, monkeypatch: pytest
     made = replace(
         of_results(plan), records=[{"code": {"commit": HOSTILE, "dirty": False}}], device=HOSTILE, remade=HOSTILE
     )
-    page = _page(made, [])
+    picture = Picture("scores", HOSTILE, HOSTILE)
+    page = report_page(made, Drawn({"scores": picture}, []), tmp_path, patch=True)
     assert "alert(1)" in page
     assert "{{ 7 * 7 }}" in page
     for live in ("<script>alert", "<img src=x"):

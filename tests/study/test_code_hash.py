@@ -315,7 +315,8 @@ def test_a_constant_moves_the_keys_of_those_who_compute_with_it(edited: Callable
     assert edited("ops/circle_nms.py", "def circle_nms", "_ = 1\n\n\ndef circle_nms") >= TRAINED
     assert edited("models/depth_net.py", "class ", "_ = 1\n\n\nclass ") == STUDENTS | MADE_OF_RUNS
     assert edited("evaluation/matching.py", '"""\n', '"""\n_ = 1\n') == {"scores", *MADE_OF_RUNS}
-    assert edited("reporting/templates/report.html", "<", " <") == {"report"}
+    assert edited("reporting/templates/report.html", "{%", " {%") == {"report"}
+    assert edited("reporting/templates/page/page.css", ":root", " :root") == {"report"}
 
 
 def test_words_move_no_key(edited: Callable[[str, str, str], set[str]]) -> None:
