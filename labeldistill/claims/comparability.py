@@ -121,7 +121,8 @@ def _data(study: StudySettings, unit: str, evidence: Evidence) -> list[str]:
 
 
 def _unproven(study: StudySettings, unit: str, claim: Claim, evidence: Evidence) -> list[str]:
-    found = [evidence.registration.reservation] if evidence.registration.reservation else []
+    gain = any(claim.delta(metric) is not None for metric in HEADLINE)
+    found = evidence.reservations([variant_of(unit), *([study.baseline] if gain else [])], study.seeds)
     if claim.reference is not None and claim.configuration_confidence not in TRUSTED:
         found.append(f"the claim's configuration is {claim.configuration_confidence or 'not sourced'}")
     if why := FROM_ELSEWHERE.get(origin_of(unit)):
@@ -133,15 +134,6 @@ def _unproven(study: StudySettings, unit: str, claim: Claim, evidence: Evidence)
             f"nobody has verified the hash of nuScenes' sample tokens ({', '.join(unverified)}) for "
             "workflow/claims/nuscenes_splits.yaml, so the data can't be told from an imitation"
         )
-    gain = any(claim.delta(metric) is not None for metric in HEADLINE)
-    for variant in dict.fromkeys([variant_of(unit), *([study.baseline] if gain else [])]):
-        if left := evidence.left_out.get(variant):
-            found.append(f"scored seeds of {variant} are left out: {', '.join(map(str, left))}")
-        if again := evidence.reruns.get(variant):
-            found.append(f"seeds of {variant} were scored by other code before: {', '.join(map(str, again))}")
-    missing = [seed for seed in evidence.planned if seed not in study.seeds]
-    if missing and evidence.looks is None:  # a sequential plan may stop early: its looks decide
-        found.append(f"{len(study.seeds)} of {len(evidence.planned)} planned seeds (without {missing[0]}, ...)")
     return found
 
 

@@ -1,6 +1,6 @@
 """Facts beside a study's numbers: the samples of training and scoring, the existing runs, and what was declared."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -31,6 +31,7 @@ class Evidence:
         planned: seeds of the complete study.
         left_out: variant -> seeds that are scored but not reported.
         reruns: variant -> reported seeds that are also scored under another run key, because the code has changed.
+        copied: unit -> other studies that the records of its runs name: these runs were put here.
         sensors: unit -> sensors used according to its ingested files.
         registration: what was declared, and what has changed since.
         looks: looks of a sequential study in order; None for other studies.
@@ -43,9 +44,30 @@ class Evidence:
     planned: tuple[int, ...] = ()
     left_out: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     reruns: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    copied: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     sensors: Mapping[str, frozenset[str]] = field(default_factory=dict)
     registration: Registration = field(default_factory=Registration)
     looks: tuple[Mapping[str, object], ...] | None = None
+
+    def reservations(self, variants: Iterable[str], seeds: Sequence[int]) -> list[str]:
+        """What keeps anything from being settled about these variants, in words, whatever their scores are.
+
+        Args:
+            variants: of the study; their own runs.
+            seeds: that are reported.
+        """
+        found = [self.registration.reservation] if self.registration.reservation else []
+        for variant in dict.fromkeys(variants):
+            if left := self.left_out.get(variant):
+                found.append(f"scored seeds of {variant} are left out: {', '.join(map(str, left))}")
+            if again := self.reruns.get(variant):
+                found.append(f"seeds of {variant} were scored by other code before: {', '.join(map(str, again))}")
+            if others := self.copied.get(variant):
+                found.append(f"runs of {variant} were made for another study ({', '.join(others)}) and put here")
+        missing = [seed for seed in self.planned if seed not in seeds]
+        if missing and self.looks is None:  # a sequential plan may stop early: its looks have the last word
+            found.append(f"{len(seeds)} of {len(self.planned)} planned seeds (without {missing[0]}, ...)")
+        return found
 
 
 def evidence_of(plan: StudyPlan) -> Evidence:
@@ -65,6 +87,7 @@ def evidence_of(plan: StudyPlan) -> Evidence:
         planned=plan.planned_seeds,
         left_out=left_out,
         reruns=reruns,
+        copied=_copied(plan),
         sensors=_sensors(plan),
         registration=registration_of(plan),
         looks=tuple(read_json(plan.looks)["looks"]) if plan.looks.is_file() else None,
@@ -120,6 +143,15 @@ def _left_out(plan: StudyPlan) -> tuple[dict[str, tuple[int, ...]], dict[str, tu
     return found[0], found[1]
 
 
+def _copied(plan: StudyPlan) -> dict[str, tuple[str, ...]]:
+    """Studies that the records of reported runs name in place of this one."""
+    found: dict[str, set[str]] = {}
+    for run in plan.runs:
+        if run.record.is_file() and (name := str(read_json(run.record).get("study"))) != plan.study.name:
+            found.setdefault(run.unit, set()).add(name)
+    return {unit: tuple(sorted(names)) for unit, names in found.items()}
+
+
 def _sensors(plan: StudyPlan) -> dict[str, frozenset[str]]:
     found: dict[str, frozenset[str]] = {}
     for run in plan.ingested:
@@ -129,5 +161,6 @@ def _sensors(plan: StudyPlan) -> dict[str, frozenset[str]]:
             used = frozenset({"unknown"})
         else:
             used = frozenset(str(key).removeprefix("use_") for key, value in meta.items() if value is not False)
+            used = used or frozenset({"unknown"})
         found[unit] = found.get(unit, frozenset()) | used
     return found

@@ -67,7 +67,7 @@ def table(
     elif which is Which.hypotheses:
         caption = f"The paper's conclusions {data_scope(chosen)}, on shared seeds: {about}"
         runs = scored_runs(plan, weights)
-        rows = hypothesis_rows(chosen, tables, runs, load_hypotheses(), load_claims())
+        rows = hypothesis_rows(chosen, tables, runs, load_hypotheses(), load_claims(), evidence_of(plan))
         found = hypothesis_table(rows, verdict.confidence)
     else:
         caption = f"Differences to {chosen.baseline} on shared seeds: {about}; {interval}"

@@ -18,7 +18,7 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class Measured:
-    """One metric of one variant on both sides, seed -> value; `other_device` gives the reason if it can't be judged."""
+    """One metric of one variant on both sides, seed -> value; `why_not` gives the reason if it can't be judged."""
 
     study: str
     variant: str
@@ -26,7 +26,7 @@ class Measured:
     unit: str
     a: dict[int, float]
     b: dict[int, float]
-    other_device: str = ""
+    why_not: str = ""
     family: Family = "scores"
 
     def pairs(self, confidence: float) -> PairedComparison:
@@ -76,7 +76,7 @@ def scores(a: Sequence[Run], b: Sequence[Run], weights: str, metrics: Sequence[s
     Args:
         a, b: runs of both sides.
         weights: "ema" or "raw".
-        metrics: names of overall scores; those that no run has are left out.
+        metrics: names of overall scores. One that no run has gives a row too, which says nothing.
     """
     theirs = by_unit(b)
     for (study, variant), ours in by_unit(a).items():
@@ -87,6 +87,15 @@ def scores(a: Sequence[Run], b: Sequence[Run], weights: str, metrics: Sequence[s
                 {run.seed: run.scores.get((weights, metric), math.nan) * factor for run in side}
                 for side in (ours, theirs.get((study, variant), []))
             ]
-            there = any(math.isfinite(value) for side in sides for value in side.values())
-            if all(sides) and (there or points):
-                yield Measured(study, variant, metric, "points" if points else metric, sides[0], sides[1])
+            if all(sides):
+                unit = "points" if points else metric
+                why_not = _other_samples(ours, theirs[study, variant])
+                yield Measured(study, variant, metric, unit, sides[0], sides[1], why_not)
+
+
+def _other_samples(ours: Sequence[Run], theirs: Sequence[Run]) -> str:
+    """Why the scores of two groups of runs are not of the same samples; empty where nothing says so."""
+    scored = {run.samples for run in (*ours, *theirs) if run.scores and run.samples is not None}
+    if len(scored) < 2:
+        return ""
+    return f"scored on other samples ({' and '.join(f'{number:,}' for number, _ in sorted(scored))})"

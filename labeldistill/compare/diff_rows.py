@@ -90,7 +90,7 @@ def judged(compared: list[Measured], options: DiffOptions) -> list[DiffRow]:
         entry.groups(options.confidence) if options.unpaired else entry.pairs(options.confidence) for entry in compared
     ]
     p_values = [
-        math.nan if entry.other_device else pairs.p if isinstance(pairs, UnpairedComparison) else p_for_family(pairs)
+        math.nan if entry.why_not else pairs.p if isinstance(pairs, UnpairedComparison) else p_for_family(pairs)
         for entry, pairs in zip(compared, found, strict=True)
     ]
     family = family_size(p_values)
@@ -107,8 +107,8 @@ def _rows(
 ) -> Iterator[DiffRow]:
     for entry, pairs, p in zip(compared, found, adjusted, strict=True):
         better = entry.higher_is_better
-        if entry.other_device:
-            verdict, reason = Finding.CANT_TELL, f"measured on other devices: {entry.other_device}"
+        if entry.why_not:
+            verdict, reason = Finding.CANT_TELL, entry.why_not
         elif isinstance(pairs, UnpairedComparison):
             verdict, reason = finding_of_groups(pairs, p, alpha=alpha, higher_is_better=better, family=family)
         else:

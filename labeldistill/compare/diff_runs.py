@@ -26,6 +26,7 @@ class Run:
 
     Attributes:
         scores: (weights, metric) -> value over all classes; empty for a run that diverged.
+        samples: number and hash of the scored samples; None if the scores do not say.
         speed: measurements of the study's benchmark, which has only one seed per variant.
     """
 
@@ -37,6 +38,7 @@ class Run:
     record: Json
     scores: dict[tuple[str, str], float]
     speed: dict[str, float] = field(default_factory=dict)
+    samples: tuple[int, str] | None = None
 
     @property
     def id(self) -> RunId:
@@ -121,24 +123,26 @@ def _result_runs(folder: Path) -> Iterator[Run]:
         speeds.update({unit["run_key"]: unit["metrics"] for unit in read_json(file).get("units", {}).values()})
     for file in sorted(folder.rglob(RECORD)):
         record = read_json(file)
-        scores, status = _newest_scores(file.parent.glob("predictions-*/metrics-*/metrics.json"), record)
+        scores, status, samples = _newest_scores(file.parent.glob("predictions-*/metrics-*/metrics.json"), record)
         key = record["run_key"]
         about = record["study"], record["variant"], int(record["seed"]), key, status
-        yield Run(*about, record, scores, speeds.get(key, {}))
+        yield Run(*about, record, scores, speeds.get(key, {}), samples)
     for file in sorted(folder.rglob(INGESTED)):
         taken = read_json(file)
-        scores, status = _newest_scores(file.parent.glob("metrics-*/metrics.json"), None)
+        scores, status, samples = _newest_scores(file.parent.glob("metrics-*/metrics.json"), None)
         about = taken["study"], label(taken["variant"], "ingested"), int(taken["seed"]), taken["sha256"][:12], status
-        yield Run(*about, {}, scores)
+        yield Run(*about, {}, scores, samples=samples)
     for file in sorted(folder.rglob(ADOPTED)):
         taken = read_json(file)
-        scores, status = _newest_scores(file.parent.glob("predictions-*/metrics-*/metrics.json"), None)
+        scores, status, samples = _newest_scores(file.parent.glob("predictions-*/metrics-*/metrics.json"), None)
         unit = label(taken["variant"], "adopted")
-        yield Run(taken["study"], unit, int(taken["seed"]), taken["run_key"], status, {}, scores)
+        yield Run(taken["study"], unit, int(taken["seed"]), taken["run_key"], status, {}, scores, samples=samples)
 
 
-def _newest_scores(files: Iterable[Path], record: Json | None) -> tuple[dict[tuple[str, str], float], str]:
-    """Overall scores, empty if the run did not finish, and how it ended."""
+def _newest_scores(
+    files: Iterable[Path], record: Json | None
+) -> tuple[dict[tuple[str, str], float], str, tuple[int, str] | None]:
+    """Overall scores, empty if the run did not finish; how it ended; the scored samples."""
     found = sorted(files, key=lambda f: (f.stat().st_mtime, f))
     newest = read_json(found[-1]) if found else {"rows": []}
     status, _ = outcome(record, newest)
@@ -147,4 +151,5 @@ def _newest_scores(files: Iterable[Path], record: Json | None) -> tuple[dict[tup
         for row in newest["rows"]
         if row["class"] == "all" and status == FINISHED
     }
-    return scores, status
+    samples = (int(newest["samples"]), str(newest["tokens_sha256"])) if "tokens_sha256" in newest else None
+    return scores, status, samples

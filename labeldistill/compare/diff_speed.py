@@ -44,7 +44,7 @@ def _without_drift(study: str, found: list[Measured]) -> Iterator[Measured]:
     if len(students) < 2:
         yield from found
         return
-    shift = _shift([entry for entry in students if not entry.other_device])
+    shift = _shift([entry for entry in students if not entry.why_not])
     if shift:
         same = dict.fromkeys(shift, 1.0)
         yield Measured(study, EVERYTHING, students[0].metric, "%", same, dict(shift), family="speed")
@@ -52,7 +52,7 @@ def _without_drift(study: str, found: list[Measured]) -> Iterator[Measured]:
         known = {seed: entry.b[seed] / shift[seed] for seed in entry.b if seed in shift}
         yield (
             entry
-            if entry.other_device or not known
+            if entry.why_not or not known
             else replace(entry, metric=f"{entry.metric} beside all variants", a={s: entry.a[s] for s in known}, b=known)
         )
 
@@ -88,7 +88,8 @@ def _benchmarks(study: str, variant: str, pairs: Pairs) -> Iterator[Measured]:
 
 def _other_devices(pairs: Pairs) -> str:
     devices = {_device(run) for pair in pairs for run in pair}
-    return " and ".join(sorted(devices)) if any(_device(x) != _device(y) for x, y in pairs) else ""
+    other = any(_device(x) != _device(y) for x, y in pairs)
+    return f"measured on other devices: {' and '.join(sorted(devices))}" if other else ""
 
 
 def _device(run: Run) -> str:

@@ -1,12 +1,13 @@
 """The paper's conclusions beside a study: one row per hypothesis and metric, tested on runs of the same seed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from labeldistill.claims.claims import Claim
+from labeldistill.claims.evidence import Evidence
 from labeldistill.claims.hypotheses import Hypotheses, Hypothesis, other_differences, variant_in_role
 from labeldistill.config.study import StudySettings
 from labeldistill.reporting.differences import difference
@@ -17,6 +18,7 @@ from labeldistill.statistics.directional import Direction, Tested, judge_directi
 from labeldistill.statistics.estimate import Estimate
 from labeldistill.statistics.holm import FEWEST_PAIRS
 from labeldistill.statistics.paired import sign_flip
+from labeldistill.statistics.sensitivity import failure_words
 from labeldistill.statistics.summary import paired_differences
 
 COLUMNS = (
@@ -36,6 +38,7 @@ class HypothesisRow:
         p_signs: one-sided exact sign-flip p of the same pairs, which rests on no normal noise.
         published: the claimed gain in points, context only.
         reason: in words, with the data and the teacher it holds for.
+        against: what keeps anything from being shown, in words; empty where nothing does.
     """
 
     hypothesis: Hypothesis
@@ -46,11 +49,12 @@ class HypothesisRow:
     p_signs: float
     published: float | None
     reason: str
+    against: str = ""
 
     @property
     def verdict(self) -> Direction:
         """SUPPORTED, CONTRADICTED or NOT SHOWN."""
-        return self.tested.verdict if self.tested else Direction.NOT_SHOWN
+        return self.tested.verdict if self.tested and not self.against else Direction.NOT_SHOWN
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,7 @@ def hypothesis_rows(
     runs: Sequence[ScoredRun],
     known: Hypotheses,
     claims: Mapping[str, Claim],
+    evidence: Evidence | None = None,
 ) -> list[HypothesisRow]:
     """Every hypothesis; all that can be tested here, in both metrics, are one family with error rate alpha.
 
@@ -75,12 +80,28 @@ def hypothesis_rows(
         study: whose variants are asked about. tables: its scores.
         runs: as scored, with their draws of scenes; empty: the interval is over seeds alone.
         known: the hypotheses. claims: by id, for the published gains beside them.
+        evidence: what lies beside the scores; without it nothing is proven, so nothing is shown.
     """
     questions = [_question(study, known, entry, metric) for entry in known.hypotheses for metric in entry.metrics]
     asked = [question for question in questions if not question.why_not]
     found = [difference(tables, runs, str(q.better), str(q.worse), q.metric, factor=100.0) for q in asked]
     tested = dict(zip(map(id, asked), judge_directions(found, study.verdict.alpha), strict=True))
-    return [_row(study, tables, question, tested.get(id(question)), claims) for question in questions]
+    rows = [_row(study, tables, question, tested.get(id(question)), claims) for question in questions]
+    return [_held_back(row, tables, study, evidence or Evidence()) for row in rows]
+
+
+def _held_back(row: HypothesisRow, tables: StudyTables, study: StudySettings, evidence: Evidence) -> HypothesisRow:
+    """The row with what speaks against it in front: seeds chosen or lost after a look show nothing."""
+    if row.tested is None:
+        return row
+    asked = [str(row.better), str(row.worse)]
+    against = evidence.reservations(asked, study.seeds)
+    for unit in asked:
+        found = tables.summary(unit, row.metric)
+        if found.failed:
+            against.append(f"{unit}: {failure_words(found.failed, found.n + found.failed)}")
+    words = "; ".join(against)
+    return replace(row, against=words, reason=f"{words}; {row.reason}" if words else row.reason)
 
 
 def _question(study: StudySettings, known: Hypotheses, entry: Hypothesis, metric: str) -> _Question:

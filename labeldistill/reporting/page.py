@@ -93,7 +93,7 @@ def _statistics(made: ReportSources) -> dict[str, Any]:
     rows = pair_rows(tables, study, confidence=confidence)
     pairs = [(row, pair_scenes(tables, scored, row, confidence=confidence)) for row in rows]
     paper = main_table(study, tables, claims, made.evidence)
-    hypotheses = hypothesis_rows(study, tables, scored, load_hypotheses(), claims)
+    hypotheses = hypothesis_rows(study, tables, scored, load_hypotheses(), claims, made.evidence)
     return {
         "percent": f"{confidence * 100:g} %",
         "alpha": f"{study.verdict.alpha * 100:g} %",

@@ -354,6 +354,31 @@ def test_the_gate_does_not_take_silence_for_success(tmp_path: Path, verb: Callab
     assert allowed.exit_code == (0 if words == "undecided" else 1)
 
 
+def _scored_on(folder: Path, samples: int) -> Path:
+    for file in folder.rglob("metrics.json"):
+        scores = json.loads(file.read_text())
+        file.write_text(json.dumps({**scores, "samples": samples, "tokens_sha256": f"{samples:064}"}))
+    return folder
+
+
+def test_scores_of_a_part_of_the_split_are_not_compared_with_those_of_all(
+    tmp_path: Path, verb: Callable[..., Any]
+) -> None:
+    a, b = (_scored_on(write_results(tmp_path / name, key=name), n) for name, n in (("a", 6019), ("b", 81)))
+    done = verb(a, b, "--fail-on", "regression")
+    assert done.exit_code == 1
+    assert "undecided" in done.stderr
+    assert "scored on other samples (81 and 6,019)" in " ".join(done.output.split())
+    assert verb(a, _scored_on(write_results(tmp_path / "c", key="c"), 6019), "--fail-on", "regression").exit_code == 0
+
+
+def test_a_metric_that_no_run_has_passes_no_gate(tmp_path: Path, verb: Callable[..., Any]) -> None:
+    a, b = write_results(tmp_path / "a"), write_results(tmp_path / "b", noisy(-0.2), key="n")
+    done = verb(a, b, "--metric", "mAVE", "--fail-on", "regression")
+    assert done.exit_code == 1
+    assert "undecided" in done.stderr
+
+
 def test_seeds_that_are_not_shared_are_no_failures(tmp_path: Path, verb: Callable[..., Any]) -> None:
     a, b = write_results(tmp_path / "a", seeds=6), write_results(tmp_path / "b", seeds=4, key="n")
     done = verb(a, b, "--fail-on", "regression")

@@ -28,9 +28,9 @@ def _predictions(seed: int) -> Predictions:
         tokens=tuple(SAMPLES),
         sample=sample,
         translation=random.normal(500, 30, (BOXES, 3)),
-        size=np.full((BOXES, 3), 2.0),
+        size=random.normal(2, 0.2, (BOXES, 3)),
         rotation=np.tile([1.0, 0.0, 0.0, 0.0], (BOXES, 1)),
-        velocity=np.zeros((BOXES, 2)),
+        velocity=random.normal(0, 3, (BOXES, 2)),
         label=random.integers(0, 10, BOXES).astype(np.int8),
         score=random.uniform(0, 1, BOXES),
         attribute=np.zeros(BOXES, dtype=np.int8),
@@ -45,6 +45,36 @@ def _jittered(found: Predictions) -> Predictions:
     return replace(found, translation=found.translation + 2e-5, score=found.score * 0.99)
 
 
+def _few(found: Predictions) -> Predictions:
+    """Boxes that score little dropped, the others scaled."""
+    return replace(found, score=found.score**2).rows(found.score > 0.4)
+
+
+def _moved(found: Predictions) -> Predictions:
+    """Each box by up to a metre, beyond what a score sees."""
+    return replace(found, translation=found.translation + np.random.default_rng(9).uniform(-1, 1, (BOXES, 3)))
+
+
+def _resized(found: Predictions) -> Predictions:
+    return replace(_moved(found), size=found.size * 1.01)
+
+
+def test_what_files_share_by_chance_is_taken_off() -> None:
+    """Detectors that say a class's mean size and no velocity are not one for it."""
+    one, other = (
+        replace(_predictions(s), size=np.full((BOXES, 3), 2.0), velocity=np.zeros((BOXES, 2))) for s in (0, 1)
+    )
+    assert shared_boxes(one, other) < 0.1
+    assert shared_boxes(one, _without_one(one)) == 1
+
+
+def test_one_sample_is_enough() -> None:
+    alone = replace(_predictions(0), tokens=("a",), sample=np.zeros(BOXES, dtype=np.int32))
+    other = replace(_predictions(1), tokens=("a",), sample=np.zeros(BOXES, dtype=np.int32))
+    assert shared_boxes(alone, _without_one(alone)) == 1
+    assert shared_boxes(alone, other) == 0
+
+
 def test_two_trainings_share_no_boxes() -> None:
     one, other = _predictions(0), _predictions(1)
     assert shared_boxes(one, other) == 0
@@ -56,7 +86,10 @@ def test_two_trainings_share_no_boxes() -> None:
 
 @pytest.mark.parametrize(
     ("changed", "words"),
-    [(lambda found: found, "one file is one run"), (_without_one, "in common"), (_jittered, "in common")],
+    [
+        (lambda found: found, "one file is one run"),
+        *((change, "in common") for change in (_without_one, _jittered, _few, _moved, _resized)),
+    ],
 )
 def test_one_file_is_not_taken_in_as_another_seed(
     tmp_path: Path, changed: Callable[[Predictions], Predictions], words: str

@@ -8,7 +8,9 @@ import pytest
 from scipy import stats
 
 from labeldistill.claims.claims import load_claims
+from labeldistill.claims.evidence import Evidence
 from labeldistill.claims.hypotheses import load_hypotheses
+from labeldistill.claims.registration import Registration
 from labeldistill.config.load import load_study
 from labeldistill.config.study import StudySettings
 from labeldistill.reporting.hypothesis_table import HypothesisRow, hypothesis_rows, hypothesis_table
@@ -17,6 +19,7 @@ from labeldistill.reporting.study_tables import StudyTables
 from labeldistill.reporting.table_formats import TableFormat, formatted
 
 NOISE = np.random.default_rng(0).normal(0, 0.002, (4, 6))
+REGISTERED = Evidence(registration=Registration(at="2026-01-01"))
 GAINS = {"baseline": 0.0, "lidar-only": -0.02, "label-only": 0.0, "full": 0.03}
 
 
@@ -29,7 +32,7 @@ def _rows(study: StudySettings, runs: list[ScoredRun] | None = None, seeds: int 
         for metric in ("mAP", "NDS")
     ]
     tables = StudyTables(pd.DataFrame(table), tuple(study.variants), study.baseline)
-    found = hypothesis_rows(study, tables, runs or [], load_hypotheses(), load_claims())
+    found = hypothesis_rows(study, tables, runs or [], load_hypotheses(), load_claims(), REGISTERED)
     return {f"{row.hypothesis.id} {row.metric}": row for row in found}
 
 

@@ -1,5 +1,6 @@
 """Ways to get REPRODUCED for what is not so, found in public: each ends elsewhere, through the CLI's own code."""
 
+import io
 import json
 import shutil
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from typer.testing import CliRunner
 
 from labeldistill.cli.main import build
 from labeldistill.records import gather as gathering
+from labeldistill.reporting import scored_runs
 
 Change = Callable[[ComparableStudy], Any]
 
@@ -22,8 +24,23 @@ Change = Callable[[ComparableStudy], Any]
 def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ComparableStudy:
     made = ComparableStudy(tmp_path, monkeypatch)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(gathering, "read_record", lambda file: json.loads(file.read_text()))  # toy records
+    for module in (gathering, scored_runs):
+        monkeypatch.setattr(module, "read_record", lambda file: json.loads(file.read_text()))  # toy records
     return made
+
+
+def better(unit: str, metric: str, seed: int) -> float:
+    """A full method that is six points above its baseline."""
+    return 0.3 + 0.06 * (unit == "full") + (seed * seed % 5 + (unit == "full") * seed % 3) / 1000
+
+
+def conclusions(study: ComparableStudy, name: str = "study") -> dict[str, tuple[str, str]]:
+    """Hypothesis -> its verdict and reason in mAP."""
+    arguments = ["table", "hypotheses", "--study", name, "--results", str(study.results), "--format", "csv"]
+    done = CliRunner().invoke(build("table"), arguments)
+    assert done.exit_code == 0, done.output
+    rows = pd.read_csv(io.StringIO(done.stdout)).drop_duplicates("hypothesis")
+    return {row.hypothesis: (row.verdict, row.reason) for row in rows.itertuples()}
 
 
 def table(study: ComparableStudy, name: str = "study", *options: str) -> Any:
@@ -215,7 +232,12 @@ def test_files_of_another_code_base_settle_nothing(study: ComparableStudy) -> No
 
 @pytest.mark.parametrize(
     ("meta", "words"),
-    [({"use_camera": False, "use_lidar": True}, "made with lidar"), ({"use_camera": True, "use_map": True}, "map")],
+    [
+        ({"use_camera": False, "use_lidar": True}, "made with lidar"),
+        ({"use_camera": True, "use_map": True}, "map"),
+        ({"use_camera": False, "use_lidar": False}, "made with unknown"),
+        ({}, "made with unknown"),
+    ],
 )
 def test_a_lidar_submission_against_a_camera_claim(study: ComparableStudy, meta: dict[str, bool], words: str) -> None:
     study.take_in(10, "a", meta=meta)
@@ -241,6 +263,45 @@ def test_a_seed_that_was_run_again_until_it_fitted(study: ComparableStudy) -> No
     said, reason = verdicts(study)["full"]
     assert said == "INCONCLUSIVE/INCONCLUSIVE"
     assert "seeds of full were scored by other code before: 2" in reason
+
+
+def test_chosen_or_lost_seeds_show_no_conclusion_of_the_paper(study: ComparableStudy) -> None:
+    study.run(better)
+    assert conclusions(study)["full-over-baseline"][0] == "SUPPORTED"
+    said, reason = conclusions(study, "study@3")["full-over-baseline"]
+    assert said == "NOT SHOWN"
+    assert reason.startswith("scored seeds of full are left out: 3, 4, 5")
+    assert "3 of 6 planned seeds" in reason
+    _set("seeds", [0, 1, 2])(study)
+    said, reason = conclusions(study)["full-over-baseline"]
+    assert said == "NOT SHOWN"
+    assert reason.startswith("CHANGED SINCE IT WAS REGISTERED")
+    study.plan.registered.unlink()
+    said, reason = conclusions(study)["full-over-baseline"]
+    assert said == "NOT SHOWN"
+    assert reason.startswith("NOT REGISTERED")
+
+
+def test_diverged_seeds_show_no_conclusion_of_the_paper(study: ComparableStudy) -> None:
+    study.run(better, failed=(("full", 1), ("full", 2)))
+    said, reason = conclusions(study)["full-over-baseline"]
+    assert said == "NOT SHOWN"
+    assert reason.startswith("full: 2 of 6 runs have no score")
+
+
+def test_the_best_runs_of_a_study_put_under_another_name(study: ComparableStudy) -> None:
+    """Declared as a study of three seeds before any score, then filled with three of the six that were run."""
+    study.run()
+    other = study.folder / "config" / "other.yaml"
+    other.write_text(yaml.safe_dump({**study.tree, "name": "other", "seeds": [0, 1, 2]}))
+    done = CliRunner().invoke(build("register"), ["register", "other", "--results", str(study.results)])
+    assert done.exit_code == 0
+    for folder in study.results.glob("study/*/seed-[012]"):
+        shutil.copytree(folder, study.results / "other" / folder.relative_to(study.results / "study"))
+    shutil.copy(study.plan.benchmark, study.results / "other")
+    said, reason = verdicts(study, "other")["full"]
+    assert said == "INCONCLUSIVE/INCONCLUSIVE"
+    assert reason.startswith("runs of full were made for another study (study) and put here")
 
 
 def test_the_first_three_of_six_seeds(study: ComparableStudy) -> None:

@@ -11,9 +11,9 @@ Score = Callable[[str, str, int], float]
 """Unit, metric, seed -> fraction."""
 
 
-def record(run: PlannedRun) -> dict[str, Any]:
+def record(run: PlannedRun, study: str = "smoke") -> dict[str, Any]:
     """A toy record, without most of what the schema asks for."""
-    about = {"run_key": run.key, "variant": run.unit, "stage": run.stage, "seed": run.seed, "study": "smoke"}
+    about = {"run_key": run.key, "variant": run.unit, "stage": run.stage, "seed": run.seed, "study": study}
     return {**about, "status": "finished", "reason": None, "finished": "2026-01-01"}
 
 
@@ -31,7 +31,7 @@ def finish(
 ) -> None:
     """Leave a trained and scored run; `scores` go into metrics.json, `changes` into the record."""
     plan.metrics(run).mkdir(parents=True)
-    run.record.write_text(json.dumps({**record(run), **changes}))
+    run.record.write_text(json.dumps({**record(run, plan.study.name), **changes}))
     plan.predictions(run).mkdir()
     for weights in ("raw", "ema"):
         predictions_path(plan.predictions(run), weights).touch()
