@@ -24,7 +24,7 @@ def score(
     Example: labeldistill score full --study smoke --seed 1
     """
     from labeldistill.claims.registration import register_first_score
-    from labeldistill.evaluation.predictions import predictions_path
+    from labeldistill.config.run_files import predictions_path
     from labeldistill.evaluation.score_run import score_run
     from labeldistill.records.provenance import code_provenance
     from labeldistill.study.plan import StudyPlan

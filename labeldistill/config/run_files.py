@@ -26,3 +26,8 @@ SCORES = "metrics.json"
 """In a folder of scores; written last."""
 REPLICATES = "replicates.parquet"
 """In a folder of scores: the scene-bootstrap replicates that its intervals come from."""
+
+
+def predictions_path(folder: Path, weights: str) -> Path:
+    """Path of a run's predictions with raw or EMA weights; the EMA ones are written last."""
+    return folder / f"predictions-{weights}.parquet"

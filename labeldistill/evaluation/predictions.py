@@ -28,11 +28,6 @@ _VECTORS |= {"velocity": ("vx", "vy")}
 _METADATA = b"labeldistill.predictions"
 
 
-def predictions_path(folder: Path, weights: str) -> Path:
-    """Path of a run's predictions with raw or EMA weights; the EMA ones are written last."""
-    return folder / f"predictions-{weights}.parquet"
-
-
 @dataclass(frozen=True)
 class Predictions:
     """n boxes of S samples. Rows are grouped by sample, in the order of `tokens`; samples without boxes are kept.

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial.transform import Rotation
 
 Array = NDArray[np.float64]
 
@@ -34,6 +33,8 @@ def rotation_matrix(quaternion: ArrayLike) -> Array:
 
 def quaternion_of_matrix(matrix: ArrayLike) -> Array:
     """Unit quaternions [..., 4] with w >= 0 of rotation matrices [..., 3, 3]."""
+    from scipy.spatial.transform import Rotation  # 0.3 s that what only reads results need not wait for
+
     m = np.asarray(matrix, dtype=np.float64)
     xyzw = np.asarray(Rotation.from_matrix(m.reshape(-1, 3, 3)).as_quat(), dtype=np.float64)
     q = xyzw[:, [3, 0, 1, 2]] * np.where(xyzw[:, 3:] < 0, -1.0, 1.0)

@@ -11,12 +11,13 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from labeldistill.config.methods import STAGES, Stage
+from labeldistill.config.run_files import predictions_path
 from labeldistill.config.study import RunSettings
 from labeldistill.data.batch import Batch
 from labeldistill.data.dataset import KeyFrameDataset
 from labeldistill.data.infos import Infos
 from labeldistill.errors import InputError
-from labeldistill.evaluation.predictions import CAMERA_ONLY, Predictions, predictions_path
+from labeldistill.evaluation.predictions import CAMERA_ONLY, Predictions
 from labeldistill.inference.format_boxes import predictions_from_detections
 from labeldistill.inference.shards import Share, in_shares
 from labeldistill.training.determinism import determinism, set_threads

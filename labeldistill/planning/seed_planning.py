@@ -39,6 +39,10 @@ class SeedNeed:
     published_sd: float = 0.0
 
 
+Spread = tuple[str, float, int | None]
+"""Origin of a spread, the sd in points, and the runs behind it if they give an interval of the sd."""
+
+
 def seed_needs(plan: StudyPlan, *, margin: float | None = None, weights: str = "ema") -> list[SeedNeed]:
     """Needs of mAP and NDS at every measured spread, or else at the assumed spread and those that others measured.
 
@@ -51,14 +55,15 @@ def seed_needs(plan: StudyPlan, *, margin: float | None = None, weights: str = "
     for metric in HEADLINE:
         wanted = margin or plan.study.verdict.margins.get(metric)
         if wanted is not None:
-            needs += [_need(plan.study, metric, wanted, *spread) for spread in _spreads(plan, metric, weights)]
+            noise = _widest_noise(plan.study, metric)
+            needs += [_need(plan.study, metric, wanted, noise, of) for of in _spreads(plan, metric, weights)]
     return needs
 
 
-def _spreads(plan: StudyPlan, metric: Metric, weights: str) -> list[tuple[str, float, int | None]]:
-    """Origin of each spread, the sd in points, and the runs behind it if they give an interval of the sd."""
+def _spreads(plan: StudyPlan, metric: Metric, weights: str) -> list[Spread]:
+    """The measured spreads, or else the assumed one and those that others measured."""
     scores = {variant: scores_so_far(plan, variant, metric, weights) for variant in plan.study.variants}
-    found: list[tuple[str, float, int | None]] = []
+    found: list[Spread] = []
     for variant, values in scores.items():
         runs = summarise(list(values.values()))
         if runs.n > 1 and runs.sd > 0:
@@ -73,9 +78,9 @@ def _spreads(plan: StudyPlan, metric: Metric, weights: str) -> list[tuple[str, f
     return [*([("assumed", assumed, None)] if assumed else []), *theirs]
 
 
-def _need(study: StudySettings, metric: Metric, margin: float, basis: str, sd: float, runs: int | None) -> SeedNeed:
+def _need(study: StudySettings, metric: Metric, margin: float, noise: float, spread: Spread) -> SeedNeed:
+    basis, sd, runs = spread
     verdict = study.verdict
-    noise = _widest_noise(study, metric)
     equivalence = seeds_for_equivalence(sd, margin, power=verdict.power, alpha=verdict.alpha, published_sd=noise)
     now = equivalence_power(len(study.seeds), sd, margin, alpha=verdict.alpha, published_sd=noise)
     difference = seeds_for_difference(sd, margin, power=verdict.power, alpha=verdict.alpha)

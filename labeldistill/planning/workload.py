@@ -6,9 +6,8 @@ from math import nan
 from typing import Any
 
 from labeldistill.config.methods import METHODS
-from labeldistill.config.run_files import SCORES
+from labeldistill.config.run_files import SCORES, predictions_path
 from labeldistill.errors import InputError
-from labeldistill.evaluation.predictions import predictions_path
 from labeldistill.files import read_json
 from labeldistill.records.outcome import FINISHED, outcome
 from labeldistill.records.run_record import read_record

@@ -5,9 +5,6 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import jsonschema
-from referencing import Registry, Resource
-
 from labeldistill.config.run_files import RECORD
 from labeldistill.errors import InputError
 from labeldistill.files import read_json, write_json
@@ -15,6 +12,8 @@ from labeldistill.records.provenance import REPOSITORY, code_provenance, data_pr
 from labeldistill.study.run_key import digest, hashed_settings
 
 if TYPE_CHECKING:
+    import jsonschema
+
     from labeldistill.training.job import LocatedRun, Outcome
 
 SCHEMA_VERSION = 1
@@ -24,12 +23,15 @@ SCHEMAS = tuple(REPOSITORY / "workflow" / "schemas" / f"{part}.schema.json" for 
 
 
 @cache
-def validator() -> jsonschema.Draft202012Validator:
+def validator() -> "jsonschema.Draft202012Validator":
     """A validator for the published schema.
 
     Raises:
         InputError: the repository's workflow folder is not beside the package.
     """
+    import jsonschema  # what has no record to read does not wait for it
+    from referencing import Registry, Resource
+
     whole, *parts = (read_json(file) for file in SCHEMAS)
     resources = ((part["$id"], Resource.from_contents(part)) for part in parts)
     return jsonschema.Draft202012Validator(whole, registry=Registry().with_resources(resources))

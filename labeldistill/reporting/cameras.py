@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
+from labeldistill.config.run_files import predictions_path
 from labeldistill.data.infos import Infos
 from labeldistill.evaluation.prediction_checks import broken_numbers
-from labeldistill.evaluation.predictions import Predictions, predictions_path
+from labeldistill.evaluation.predictions import Predictions
 from labeldistill.files import written_whole
 from labeldistill.geometry.boxes import corners
 from labeldistill.geometry.frames import inverse_pose, pose_matrix, rotation_matrix, transformed

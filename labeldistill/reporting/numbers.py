@@ -4,10 +4,13 @@ With a metric they are in the unit that people speak of (mAP and NDS in points),
 """
 
 import math
+from typing import TYPE_CHECKING
 
 from labeldistill.config.metrics import METRICS
-from labeldistill.statistics.bootstrap import Interval
-from labeldistill.statistics.summary import Summary
+
+if TYPE_CHECKING:  # `status` writes numbers and computes none
+    from labeldistill.statistics.bootstrap import Interval
+    from labeldistill.statistics.summary import Summary
 
 NOTHING = "-"
 
@@ -29,7 +32,7 @@ def measured(value: float, metric: str) -> str:
     return number(value * scale, digits)
 
 
-def spread(summary: Summary | None, metric: str | None = None) -> str:
+def spread(summary: "Summary | None", metric: str | None = None) -> str:
     """Mean and sample sd."""
     if summary is None or summary.n == 0:
         return NOTHING
@@ -38,7 +41,7 @@ def spread(summary: Summary | None, metric: str | None = None) -> str:
     return middle if summary.n == 1 else f"{middle} ± {summary.sd * scale:.{digits}f}"
 
 
-def interval(summary: Summary | None, metric: str | None = None) -> str:
+def interval(summary: "Summary | None", metric: str | None = None) -> str:
     """Signed mean with its interval."""
     if summary is None or summary.n == 0:
         return NOTHING
@@ -53,7 +56,7 @@ def signed(value: float, digits: int = 3, metric: str | None = None) -> str:
     return NOTHING if math.isnan(value) else f"{value * scale:+.{digits}f}"
 
 
-def bounds(found: Summary | Interval, metric: str | None = None) -> str:
+def bounds(found: "Summary | Interval", metric: str | None = None) -> str:
     """An interval without its middle; a dash where there is none, or none with a width."""
     if math.isnan(found.low) or found.low == found.high:
         return NOTHING

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 Floats = NDArray[np.float64]
 WeightedMetric = Callable[[NDArray[np.int64]], Floats]
@@ -72,7 +72,7 @@ def scene_interval(value: float, replicates: Floats, scenes: int, *, confidence:
         return Interval(value, np.nan, np.nan, "scenes", too_few(scenes))
     if not len(finite):
         return Interval(value, np.nan, np.nan, "scenes", "no replicate has a value")
-    tail = float(stats.norm.cdf(widened(scenes) * stats.t.ppf((1 - confidence) / 2, scenes - 1)))
+    tail = float(special.ndtr(widened(scenes) * special.stdtrit(scenes - 1, (1 - confidence) / 2)))
     low, high = np.quantile(finite, [tail, 1 - tail])
     lost = len(replicates) - len(finite)
     caveat = f"{lost} of {len(replicates)} replicates have no value and are left out" if lost else ""
@@ -121,5 +121,5 @@ def paired_scene_test(difference: float, replicates: Floats, scenes: int) -> flo
         return 1.0
     below = float(np.mean(replicates < 0) + np.mean(replicates == 0) / 2)
     step = 1.0 / (len(replicates) + 1)
-    z = stats.norm.ppf(np.clip(min(below, 1 - below), step, 0.5))
-    return float(2 * stats.t.cdf(z / widened(scenes), scenes - 1))
+    z = special.ndtri(np.clip(min(below, 1 - below), step, 0.5))
+    return float(2 * special.stdtr(scenes - 1, z / widened(scenes)))

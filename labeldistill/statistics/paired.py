@@ -6,7 +6,7 @@ from math import ceil, fsum, log2
 from typing import Literal
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 from labeldistill.statistics.summary import Summary, spread, summarise
 
@@ -44,6 +44,8 @@ def sign_flip(
         return SignFlip(float("nan"))
     if n == 1 or not np.any(differences):
         return SignFlip(1.0)
+    from scipy import stats  # half a second; what only plans or shows a study never gets here
+
     exact = n <= EXACT_PAIRS
     found = stats.permutation_test(
         (np.asarray(differences, dtype=float),),

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import integrate, optimize, special
+from scipy import special
 
 Floats = NDArray[np.float64]
 
@@ -48,7 +48,13 @@ def boundaries(fractions: Sequence[float], alpha: float) -> tuple[float, ...]:
 
 def _integral(values: Floats, grid: Floats) -> Floats:
     """Integral along the last axis; a grid of one point is a point mass."""
-    return np.asarray(values[..., 0] if len(grid) == 1 else integrate.simpson(values, x=grid, axis=-1))
+    return np.asarray(values[..., 0] if len(grid) == 1 else _simpson(values, grid))
+
+
+def _simpson(values: Floats, grid: Floats) -> Floats:
+    from scipy import integrate  # slow to import, and a plan without looks needs none
+
+    return np.asarray(integrate.simpson(values, x=grid, axis=-1))
 
 
 def _bound(grid: Floats, density: Floats, step: float, wanted: float, scale: float) -> float:
@@ -56,6 +62,8 @@ def _bound(grid: Floats, density: Floats, step: float, wanted: float, scale: flo
 
     def excess(bound: float) -> float:
         return float(_integral(density * special.ndtr((grid - bound) / step), grid)) - wanted
+
+    from scipy import optimize
 
     highest = _FAR * scale
     return highest if excess(highest) >= 0 else float(optimize.brentq(excess, -highest, highest, xtol=1e-10))

@@ -7,6 +7,7 @@ count at all. The page of a report is rendered from a template, which counts as 
 import ast
 import hashlib
 import importlib.util
+import os.path
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -14,7 +15,9 @@ from pathlib import Path
 from labeldistill.config.methods import METHODS, STAGES
 from labeldistill.config.study import RunSettings
 from labeldistill.config.terms import term_spec
+from labeldistill.study import canonical_code
 from labeldistill.study.canonical_code import canonical, imported
+from labeldistill.study.code_memory import CodeMemory, Found
 
 PACKAGE = "labeldistill"
 _ROOT = Path(__file__).resolve().parents[1]
@@ -69,10 +72,10 @@ _SCORING = {"labeldistill.config.study": {"Slices", "evaluation_slices", "evalua
 
 
 def _file(module: str) -> Path | None:
-    base = _ROOT.joinpath(*module.split(".")[1:])
-    for candidate in (base.with_suffix(".py"), base / "__init__.py"):
-        if candidate.is_file():
-            return candidate
+    base = os.path.join(_ROOT, *module.split(".")[1:])  # noqa: PTH118  thousands of names before every plan
+    for candidate in (f"{base}.py", f"{base}/__init__.py"):
+        if os.path.isfile(candidate):  # noqa: PTH113
+            return Path(candidate)
     return None
 
 
@@ -80,6 +83,11 @@ def _plugin_file(module: str) -> Path | None:
     """The file of a module of another package, which registered a term."""
     found = importlib.util.find_spec(module)
     return Path(found.origin) if found is not None and found.origin else None
+
+
+@cache
+def _memory(root: Path) -> CodeMemory:
+    return CodeMemory(root / "__pycache__", (Path(__file__), Path(canonical_code.__file__)))
 
 
 @cache
@@ -92,11 +100,15 @@ def _module(module: str) -> tuple[str, frozenset[str]]:
     file = _file(module) if module.partition(".")[0] == PACKAGE else _plugin_file(module)
     if file is None:
         raise ModuleNotFoundError(f"no module {module} for the hash of code")
-    tree = ast.parse(file.read_text(encoding="utf-8"))
+    found, imports = _memory(_ROOT).of(module, file, lambda source: _parsed(module, source))
+    return found, frozenset(name for name in imports if _file(name) is not None)
+
+
+def _parsed(module: str, source: str) -> Found:
+    tree = ast.parse(source)
     imports = imported(tree)
     text = canonical(tree, imports, without=_SCORING.get(module, ()))
-    ours = {name for name in imports if name.startswith(f"{PACKAGE}.") and _file(name) is not None}
-    return hashlib.sha256(text.encode()).hexdigest(), frozenset(ours)
+    return hashlib.sha256(text.encode()).hexdigest(), frozenset(n for n in imports if n.startswith(f"{PACKAGE}."))
 
 
 @cache
@@ -121,6 +133,7 @@ def code_hash(stage: str, more: tuple[str, ...] = ()) -> str:
     lines = [f"{name} {_module(name)[0]}" for name in modules_of(stage, more)]
     for template in _templates(stage):
         lines.append(f"{template.name} {hashlib.sha256(template.read_bytes()).hexdigest()}")
+    _memory(_ROOT).save()
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 

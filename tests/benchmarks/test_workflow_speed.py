@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from labeldistill.config.load import studies_folder
-from labeldistill.evaluation.predictions import predictions_path
+from labeldistill.config.run_files import predictions_path
 from labeldistill.study.plan import StudyPlan
 
 ROOT = Path(__file__).resolve().parents[2]

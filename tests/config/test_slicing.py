@@ -52,6 +52,7 @@ def _hash(source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     (tmp_path / "config" / "study.py").write_text(source)
     monkeypatch.setattr(hashing, "_ROOT", tmp_path)
     hashing._module.cache_clear()
+    hashing._memory.cache_clear()
     try:
         return hashing._module("labeldistill.config.study")[0]
     finally:

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from stage_runs import Runs
 
+from labeldistill.config.run_files import predictions_path
 from labeldistill.errors import InputError
-from labeldistill.evaluation.predictions import Predictions, predictions_path
+from labeldistill.evaluation.predictions import Predictions
 from labeldistill.inference.predict import predict
 from labeldistill.training.job import Execution
 from labeldistill.training.weights_file import WEIGHTS

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from labeldistill.claims.claims import load_claims
 from labeldistill.cli.main import build
 from labeldistill.config.load import load_study
-from labeldistill.evaluation.predictions import predictions_path
+from labeldistill.config.run_files import predictions_path
 from labeldistill.planning import workload
 from labeldistill.planning.costs import assumptions, cost_of
 from labeldistill.planning.forecast import forecast

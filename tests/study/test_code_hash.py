@@ -273,7 +273,7 @@ def test_a_stage_without_its_code_is_an_error(monkeypatch: pytest.MonkeyPatch) -
 
 
 def _forget() -> None:
-    for cached in (hashing._module, hashing.modules_of, hashing.code_hash):
+    for cached in (hashing._memory, hashing._module, hashing.modules_of, hashing.code_hash):
         cached.cache_clear()
 
 
@@ -386,7 +386,7 @@ def test_all_that_runs_when_data_are_made_is_hashed(tmp_path: Path) -> None:
 
 
 def test_all_that_runs_when_a_run_is_predicted_and_scored_is_hashed(runs: "Runs", tmp_path: Path) -> None:
-    from labeldistill.evaluation.predictions import predictions_path
+    from labeldistill.config.run_files import predictions_path
     from labeldistill.evaluation.score_run import score_run
     from labeldistill.evaluation.scoring_task import ScoringOptions, ScoringTask
     from labeldistill.inference.predict import predict

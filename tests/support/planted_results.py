@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from labeldistill.evaluation.predictions import predictions_path
+from labeldistill.config.run_files import predictions_path
 from labeldistill.study.plan import PlannedRun, StudyPlan
 
 Score = Callable[[str, str, int], float]
