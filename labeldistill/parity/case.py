@@ -1,4 +1,4 @@
-"""The registry of parity cases: a case reads one recorded file and yields comparisons."""
+"""The registry of parity cases; each reads a recorded file and yields comparisons."""
 
 import importlib
 import pkgutil

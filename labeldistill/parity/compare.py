@@ -1,4 +1,4 @@
-"""How a value of ours is compared with a recorded one: one row of the parity table each."""
+"""How our values are compared with recorded ones; each comparison is a row of the parity table."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,7 +40,17 @@ def _pair(ours: Any, theirs: Any) -> tuple[np.ndarray[Any, Any], np.ndarray[Any,
 
 
 def output(what: str, ours: Any, theirs: Any, limit: float = OUTPUT_LIMIT) -> Comparison:
-    """Largest absolute difference over the largest recorded magnitude; another shape or NaN pattern is infinite."""
+    """Largest absolute difference over the largest recorded magnitude.
+
+    Args:
+        what: name of the value.
+        ours: our value.
+        theirs: the recorded value.
+        limit: largest error that passes.
+
+    Returns:
+        The comparison; its error is infinite for another shape or pattern of NaN.
+    """
     pair = _pair(ours, theirs)
     if pair is None:
         return Comparison(what, float("inf"), limit)
@@ -51,12 +61,26 @@ def output(what: str, ours: Any, theirs: Any, limit: float = OUTPUT_LIMIT) -> Co
 
 
 def loss(what: str, ours: Any, theirs: Any, limit: float = LOSS_LIMIT) -> Comparison:
-    """Relative difference of a scalar; NaN equals NaN."""
+    """Relative difference of a scalar; NaN equals NaN.
+
+    Args:
+        what: name of the value.
+        ours: our value.
+        theirs: the recorded value.
+        limit: largest error that passes.
+    """
     return output(what, ours, theirs, limit)
 
 
 def gradient(what: str, ours: Any, theirs: Any, limit: float = GRADIENT_LIMIT) -> Comparison:
-    """Relative L2 distance; a gradient of all zeros must be all zeros."""
+    """Relative L2 distance; a gradient of all zeros must be all zeros.
+
+    Args:
+        what: name of the value.
+        ours: our value.
+        theirs: the recorded value.
+        limit: largest error that passes.
+    """
     pair = _pair(ours, theirs)
     if pair is None:
         return Comparison(what, float("inf"), limit)
@@ -69,7 +93,7 @@ def gradient(what: str, ours: Any, theirs: Any, limit: float = GRADIENT_LIMIT) -
 
 
 def exact(what: str, ours: Any, theirs: Any) -> Comparison:
-    """Zero when equal in every element (integers, masks, keys, random draws), else the count of differences."""
+    """Zero if equal in every element (integers, masks, keys, random draws), otherwise the number of differences."""
     if isinstance(theirs, (str, dict)) or (
         isinstance(theirs, Sequence) and not isinstance(theirs, Tensor) and any(isinstance(t, str) for t in theirs)
     ):

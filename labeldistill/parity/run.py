@@ -1,4 +1,4 @@
-"""Running the recorded cases of a folder and showing how each went."""
+"""Running the recorded cases of a folder and printing the results."""
 
 import csv
 import json
@@ -13,13 +13,13 @@ from labeldistill.errors import InputError
 from labeldistill.parity.case import Case, GoldenFolder, all_cases
 from labeldistill.parity.compare import Comparison
 
-# What a folder of recordings holds beside cases.
+# Files in a folder of recordings that are not cases.
 _NOT_CASES = {"noise_floor.json"}
 
 
 @dataclass(frozen=True)
 class CaseResult:
-    """One case and its comparisons; a case that compared nothing or broke has failed."""
+    """One case and its comparisons; a case that compared nothing or raised an error has failed."""
 
     name: str
     comparisons: tuple[Comparison, ...]
@@ -43,7 +43,7 @@ class CaseResult:
 
 
 def run_case(case: Case, folder: GoldenFolder) -> CaseResult:
-    """Run one case; a missing or damaged file or a broken comparison is a failure with its reason, not a crash."""
+    """Run one case; a missing or damaged file or an error in it is a failure with its reason, not a crash."""
     generator = torch.get_rng_state()
     rows: list[Comparison] = []
     try:
@@ -91,7 +91,7 @@ def _rows(results: list[CaseResult], every_row: bool) -> list[dict[str, Any]]:
 
 
 def print_results(results: list[CaseResult], *, every_row: bool = False, style: str = "table") -> None:
-    """Print a row a case (its worst value), or every compared value, as a table, JSON or CSV."""
+    """Print one row per case (its worst value), or every compared value, as a table, JSON or CSV."""
     rows = _rows(results, every_row)
     columns = ["case", "values", "what", "error", "limit", "verdict"]
     if style == "json":

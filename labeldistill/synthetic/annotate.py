@@ -18,7 +18,17 @@ def box_poses(things: tuple[Thing, ...], time_s: float) -> F64:
 
 
 def points_inside(boxes: F64, sizes: F64, points: NDArray[np.float32], lidar: Placed) -> NDArray[np.int64]:
-    """Number of LiDAR points [m, 5] (sensor frame) in every box; boxes [n, 4] and sizes (w, l, h) in m."""
+    """Number of LiDAR points in every box.
+
+    Args:
+        boxes: [n, 4] x, y, z (metres) and yaw (radians) in the scene's frame.
+        sizes: [n, 3] width, length, height, metres.
+        points: [m, 5] LiDAR points in the sensor's frame.
+        lidar: pose of the sensor in the scene.
+
+    Returns:
+        [n] counts.
+    """
     scene = np.einsum("nj,ij->ni", points[:, :3].astype(np.float64), lidar.rotation) + lidar.origin
     counts = np.zeros(len(boxes), np.int64)
     for k, ((x, y, z, yaw), (width, length, height)) in enumerate(zip(boxes, sizes, strict=True)):
@@ -31,7 +41,7 @@ def points_inside(boxes: F64, sizes: F64, points: NDArray[np.float32], lidar: Pl
 
 
 def visibility_tokens(total: NDArray[np.int64], visible: NDArray[np.int64]) -> list[str]:
-    """nuScenes' visibility token of every object: the share of its pixels, over all images, that nothing hides."""
+    """nuScenes' visibility token of every object: the unoccluded share of its pixels over all images."""
     share = visible / np.maximum(total, 1)
     bounds = np.array([bound for _, _, bound in VISIBILITY[:-1]])
     return [VISIBILITY[int(k)][0] for k in np.searchsorted(bounds, share, side="right")]

@@ -69,7 +69,15 @@ def directions(intrinsics: F64, height: int, width: int) -> F32:
 
 
 def take_picture(settings: SynthSettings, scene: Scene, sensor: Sensor, time_s: float, rng: Generator) -> Picture:
-    """Render what a camera sees at `time_s`."""
+    """Render what a camera sees.
+
+    Args:
+        settings: settings of the world.
+        scene: the scene.
+        sensor: the camera.
+        time_s: time in the scene, seconds.
+        rng: random numbers of the sensor noise.
+    """
     height, width = (settings.supersampling * side for side in settings.image_size_px)
     intrinsics = fine_intrinsics(sensor, settings.supersampling)
     camera = place(sensor, scene.ego.at(time_s))

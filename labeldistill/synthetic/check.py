@@ -1,4 +1,4 @@
-"""Settings that make no world, each refused with the key that is wrong; and the scenes' official names."""
+"""Refusing settings that make no world, with the wrong key; and the official names of scenes."""
 
 from labeldistill.config.data import SynthSettings
 from labeldistill.errors import InputError
@@ -12,7 +12,7 @@ def _refuse(key: str, message: str) -> None:
 
 
 def check_settings(settings: SynthSettings, version: str) -> None:
-    """Refuse settings of which no world can be made.
+    """Refuse settings from which no world can be made.
 
     Raises:
         InputError: with the key `synth.<name>`.

@@ -28,13 +28,27 @@ class Crowd:
         self._radii = np.zeros(0)
 
     def fits(self, motion: Motion, length: float, width: float, gap: float = 0.35) -> bool:
-        """True if the footprint keeps `gap` m from all others at every time."""
+        """Whether a footprint keeps its distance from all others at all times.
+
+        Args:
+            motion: motion of the thing.
+            length: length of the footprint, metres.
+            width: width of the footprint, metres.
+            gap: least distance, metres.
+        """
         centres, radius = _circles(motion, length, width, self._times)
         apart = centres[:, :, None] - self._centres[:, None]
         return bool((np.hypot(apart[..., 0], apart[..., 1]) > self._radii + radius + gap).all())
 
     def add(self, motion: Motion, length: float, width: float, forward: float = 0.0) -> None:
-        """Remember a footprint."""
+        """Add a footprint.
+
+        Args:
+            motion: motion of the thing.
+            length: length of the footprint, metres.
+            width: width of the footprint, metres.
+            forward: shift of the footprint along the heading, metres.
+        """
         centres, radius = _circles(motion, length, width, self._times, forward)
         self._centres = np.concatenate([self._centres, centres], 1)
         self._radii = np.concatenate([self._radii, np.full(_CIRCLES, radius)])

@@ -1,8 +1,8 @@
-"""What the world knows of nuScenes' classes: category, mean size and spread, legal attributes, how often, how fast.
+"""Facts about nuScenes' classes: category, mean size and spread, legal attributes, frequency, speed.
 
 Sizes are the usual nuScenes class means (width, length, height in metres); spreads are rounded from the data set.
-Shares that move follow nuScenes' attributes: most vehicles are parked, most pedestrians walk. So a detector that says
-0 m/s everywhere has an mAVE near 1 here as there: look at it beside a low one.
+Shares that move follow nuScenes' attributes: most vehicles are parked, most pedestrians walk. So a detector that always
+predicts 0 m/s has an mAVE near 1 here as on nuScenes.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class ClassFacts:
     """Share of instances that move."""
     speed_mps: tuple[float, float] = (0.0, 0.0)
     group: tuple[int, int] = (1, 1)
-    """Least and most instances placed together in a row."""
+    """Smallest and largest number of instances placed together in a row."""
 
 
 FACTS: dict[str, ClassFacts] = {
@@ -71,7 +71,7 @@ CATEGORIES: tuple[str, ...] = (
     "movable_object.debris",
     "static_object.bicycle_rack",
 )
-"""All nuScenes categories, so that a reader that maps categories finds the table it expects."""
+"""All nuScenes categories, so that readers that map categories find the expected table."""
 
 VISIBILITY: tuple[tuple[str, str, float], ...] = (
     ("1", "v0-40", 0.4),

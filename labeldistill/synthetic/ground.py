@@ -48,7 +48,17 @@ def _marks(s: F32, n: F32) -> NDArray[np.bool_]:
 
 
 def ground(road: Road, x: F32, y: F32, roughness: float) -> tuple[F32, F32]:
-    """Colour [.., 3] and LiDAR intensity [..] of ground points; `roughness` scales the noise."""
+    """Colour and LiDAR intensity of points on the ground.
+
+    Args:
+        road: the road.
+        x: [..] x in the scene, metres.
+        y: [..] y in the scene, metres.
+        roughness: scale of the noise.
+
+    Returns:
+        Colour [.., 3] and intensity [..].
+    """
     s, n = road.coordinates(x, y)
     strip = np.searchsorted(_EDGES, n)
     colour, intensity = _COLOURS[strip], _INTENSITIES[strip]

@@ -1,4 +1,4 @@
-"""One scene: the ego's path, what stands and drives around it, light and weather; drawn from the scene's own seed."""
+"""One scene: the ego's path, everything around it, light and weather, drawn from the scene's own seed."""
 
 from dataclasses import dataclass
 
@@ -49,7 +49,7 @@ class Scene:
 
 
 def draw_scene(settings: SynthSettings, split: str, index: int) -> Scene:
-    """The scene (split, index) of a world; depends on nothing else."""
+    """The scene (split, index) of a world, which depends on nothing else."""
     rng = generator(settings.seed, split, index, "layout")
     span = (settings.key_frames_per_scene - 1) * KEY_FRAME_S
     speed = 0.0 if rng.random() < 0.12 else float(rng.uniform(2.0, 9.0))
@@ -69,7 +69,7 @@ def draw_scene(settings: SynthSettings, split: str, index: int) -> Scene:
 
 
 def _near_path(motion: Motion, ego: Motion, times: np.ndarray, reach: float) -> bool:  # type: ignore[type-arg]
-    """Within reach of the ego in the same instant, most of the time."""
+    """Whether it is within reach of the ego at the same instant, most of the time."""
     apart = motion.at(times)[:, :2] - ego.at(times)[:, :2]
     return bool(np.median(np.hypot(apart[:, 0], apart[:, 1])) < reach)
 
@@ -84,7 +84,7 @@ def _things(settings: SynthSettings, place: Placement, crowd: Crowd, ego: Motion
     for _ in range(2 * wanted):
         name = names[int(rng.choice(len(names), p=shares / shares.sum()))]
         moves = bool(rng.random() < FACTS[name].moving)
-        for _ in range(_TRIES):  # the same class again, or the large ones would become rare
+        for _ in range(_TRIES):  # try the same class again, otherwise large classes would become rare
             motion, moving, in_lane = place.draw(name, moves)
             row: list[Thing] = []
             if _near_path(motion, ego, times, 0.92 * settings.range_m):
@@ -99,7 +99,7 @@ def _things(settings: SynthSettings, place: Placement, crowd: Crowd, ego: Motion
 
 def _row(settings: SynthSettings, name: str, first: Motion, moving: bool, in_lane: bool, crowd: Crowd,
          rng: Generator) -> list[Thing]:  # fmt: skip
-    """One object, or a row of them where the class comes in rows; only those that fit."""
+    """One object, or a row of them for classes that come in rows; only those that fit."""
     facts = FACTS[name]
     count = int(rng.integers(facts.group[0], facts.group[1] + 1))
     spacing = facts.size_m[0] + float(rng.uniform(0.6, 1.8))
@@ -115,7 +115,7 @@ def _row(settings: SynthSettings, name: str, first: Motion, moving: bool, in_lan
 
 
 def _clutter(settings: SynthSettings, place: Placement, crowd: Crowd, rng: Generator) -> list[Body]:
-    """Buildings away from the road, trees and poles along it, furniture about: the more, the harder the world."""
+    """Buildings away from the road, trees and poles along it, furniture around it; more in harder worlds."""
     most = {"building": 10, "tree": 12, "pole": 8, "furniture": 8}
     sides = {"building": (17.0, 30.0), "tree": (8.0, 18.0), "pole": (8.0, 9.0), "furniture": (8.5, 16.0)}
     bodies = []

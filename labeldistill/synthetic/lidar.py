@@ -32,7 +32,18 @@ def beam_directions(beams: int, azimuths: int, phase: float) -> F32:
 
 
 def sweep(settings: SynthSettings, scene: Scene, sensor: Sensor, time_s: float, rng: Generator) -> F32:
-    """Points [n, 5] of one revolution at `time_s`: x, y, z (m, sensor frame), intensity (0-255), ring."""
+    """Simulate one revolution of the LiDAR.
+
+    Args:
+        settings: settings of the world.
+        scene: the scene.
+        sensor: the LiDAR.
+        time_s: time in the scene, seconds.
+        rng: random numbers of phase, noise and lost pulses.
+
+    Returns:
+        Points [n, 5]: x, y, z (metres, sensor frame), intensity (0-255), ring.
+    """
     beams, azimuths = settings.lidar_beams, settings.lidar_azimuths
     phase = float(rng.uniform(0, 2 * np.pi / azimuths))
     rays = beam_directions(beams, azimuths, phase)
@@ -50,7 +61,7 @@ def sweep(settings: SynthSettings, scene: Scene, sensor: Sensor, time_s: float, 
 
 def _returns(settings: SynthSettings, scene: Scene, hits: Hits, rays: F32, rotation: NDArray[np.float64],
              origin: NDArray[np.float64], rng: Generator) -> F32:  # fmt: skip
-    """Pulses that come back: bodies and ground in range, less those lost, with noise along the ray."""
+    """Pulses that return from bodies and ground in range, without lost ones, with noise along the ray."""
     below = np.minimum(rays[2], np.float32(-1e-6))
     to_ground = np.float32(-origin[2]) / below
     on_body = hits.depth < to_ground

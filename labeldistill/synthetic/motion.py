@@ -59,7 +59,15 @@ class Road:
         return s.astype(np.float32), n.astype(np.float32)
 
     def lane_motion(self, s: float, n: float, speed: float, time_s: float, backwards: bool = False) -> Motion:
-        """Motion along a lane at offset `n`; `backwards` drives against the road's direction."""
+        """Motion along a lane.
+
+        Args:
+            s: distance along the road at `time_s`, metres.
+            n: offset of the lane to the left of the road's middle, metres.
+            speed: metres per second.
+            time_s: time at which the position holds, seconds.
+            backwards: whether it drives against the road's direction.
+        """
         x, y, yaw = self.pose(s, n)
         curvature = self.curvature / (1 - self.curvature * n)
         turn = speed * curvature

@@ -28,7 +28,7 @@ class Thing:
 
 
 def draw_size(name: str, rng: Generator) -> tuple[float, float, float]:
-    """Width, length, height in metres: nuScenes' mean and spread, cut at two spreads; the three go together."""
+    """Width, length, height in metres, correlated, with nuScenes' mean and spread, clipped at two spreads."""
     facts = FACTS[name]
     shared = rng.normal()
     draws = np.clip(0.7 * shared + 0.7 * rng.normal(size=3), -2, 2)
@@ -39,7 +39,14 @@ def draw_size(name: str, rng: Generator) -> tuple[float, float, float]:
 
 
 def attribute_of(name: str, moving: bool, rng: Generator, in_lane: bool) -> str:
-    """A legal nuScenes attribute that agrees with the motion."""
+    """A legal nuScenes attribute that agrees with the motion.
+
+    Args:
+        name: detection class.
+        moving: whether it moves.
+        rng: random numbers of the object.
+        in_lane: whether it stands in a lane.
+    """
     if name in ("barrier", "traffic_cone"):
         return ""
     if name == "pedestrian":
@@ -61,7 +68,16 @@ def _shadow(L: float, W: float) -> Part:
 def make(
     name: str, motion: Motion, size: tuple[float, float, float], attribute: str, difficulty: float, rng: Generator
 ) -> Thing:
-    """Build an object of a class with a given motion, size and attribute."""
+    """Build an object.
+
+    Args:
+        name: detection class.
+        motion: its motion.
+        size: width, length, height of the box, metres.
+        attribute: nuScenes attribute, "" for none.
+        difficulty: 0..1, how little the colour says about the class.
+        rng: random numbers of the object.
+    """
     W, L, H = size[0] - 2 * _MARGIN, size[1] - 2 * _MARGIN, size[2]
     paint = vehicle_paint(name, difficulty, rng)
     if name in ("bicycle", "motorcycle"):

@@ -1,4 +1,4 @@
-"""Colours: of vehicles (by instance, the less by class the harder the world), clothes, and fixed materials."""
+"""Colours of vehicles (per instance, with less regard to class in harder worlds), clothes and fixed materials."""
 
 from numpy.random import Generator
 
@@ -40,7 +40,7 @@ def _varied(colour: Colour, rng: Generator, amount: float = 0.06) -> Colour:
 
 
 def vehicle_paint(name: str, difficulty: float, rng: Generator) -> Colour:
-    """A vehicle's paint: typical of its class with probability 1 - difficulty, else any."""
+    """A vehicle's paint, typical of its class with probability 1 - difficulty, otherwise any."""
     typical = rng.random() >= difficulty and name in _TYPICAL
     palette = _TYPICAL[name] if typical else PAINTS
     return _varied(palette[int(rng.integers(len(palette)))], rng)

@@ -1,4 +1,4 @@
-"""What objects are made of: convex frusta (tapered cuboids) with flat patches of other material on their faces."""
+"""The parts of objects: convex frusta (tapered cuboids) with flat patches of other material on their faces."""
 
 from dataclasses import dataclass, field
 
@@ -11,7 +11,7 @@ Colour = tuple[float, float, float]
 FACES = ("back", "front", "right", "left", "bottom", "top")
 """Order of a part's planes: -x, +x, -y, +y, -z, +z in the object's frame (x forward, y left, z up)."""
 PATCHES = 5
-"""Patches a face can carry."""
+"""Largest number of patches per face."""
 PLAIN, FACADE, FOLIAGE, SHADOW = range(4)
 """Kinds of surface."""
 
@@ -81,7 +81,18 @@ def block(
     taper: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0),
     surface: int = PLAIN,
 ) -> Part:
-    """A cuboid; `taper` moves the top's back, front, right and left edges inwards (m)."""
+    """A cuboid, possibly tapered.
+
+    Args:
+        x: back and front, metres.
+        y: right and left, metres.
+        z: bottom and top, metres.
+        colour: colour of the faces.
+        *patches: patches on the faces.
+        lidar: LiDAR intensity, 0-255.
+        taper: how far the top's back, front, right and left edges move inwards, metres.
+        surface: kind of surface.
+    """
     back, front, right, left = taper
     top = (x[0] + back, x[1] - front, y[0] + right, y[1] - left)
     return Part((*x, *y), top, z[0], z[1], colour, lidar, surface, patches)

@@ -1,4 +1,4 @@
-"""Where a class likes to be: lanes, kerbs, pavements, crossings, rows; drawn in road coordinates."""
+"""Where objects of a class are placed (lanes, kerbs, pavements, crossings, rows), drawn in road coordinates."""
 
 from collections.abc import Callable
 
@@ -18,9 +18,18 @@ Place = tuple[Motion, bool, bool]
 
 
 class Placement:
-    """Draws motions for a scene: `reach` is how far (m) from the ego's path, `span_s` how long the scene lasts."""
+    """Draws motions for the objects of a scene."""
 
     def __init__(self, road: Road, path_m: float, span_s: float, reach: float, rng: Generator) -> None:
+        """Prepare the placement for one scene.
+
+        Args:
+            road: the road.
+            path_m: length of the ego's path, metres.
+            span_s: duration of the scene, seconds.
+            reach: largest distance from the ego's path, metres.
+            rng: random numbers of the scene.
+        """
         self.road, self.path_m, self.span_s, self.reach, self.rng = road, path_m, span_s, reach, rng
 
     def _s(self) -> float:

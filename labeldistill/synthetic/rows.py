@@ -22,6 +22,14 @@ class SceneTables:
     """Collects one scene's rows. Times are microseconds since the scene's start; `number` counts all scenes."""
 
     def __init__(self, world: str, scene: Scene, number: int, settings: SynthSettings) -> None:
+        """Start the tables of one scene.
+
+        Args:
+            world: key of the world, for tokens.
+            scene: the scene.
+            number: number of the scene over all splits.
+            settings: settings of the world.
+        """
         self.world, self.scene, self.settings = world, scene, settings
         self.start_us = (_BEGINNING_S + number * _SCENE_PERIOD_S) * MICRO
         names = ("scene", "sample", "sample_data", "ego_pose", "instance", "sample_annotation")
@@ -39,7 +47,16 @@ class SceneTables:
         return float(gx + c * x - s * y), float(gy + s * x + c * y), float(yaw + turn)
 
     def add_data(self, sensor: Sensor, vehicle: str, at_us: int, file: str, frame: int, key: bool) -> None:
-        """One image or point cloud, linked to the one before it, with the ego's pose at its own time."""
+        """Add one image or point cloud, linked to the previous one, with the ego's pose at its time.
+
+        Args:
+            sensor: the sensor.
+            vehicle: name of the recording vehicle.
+            at_us: time since the start of the scene, microseconds.
+            file: file name relative to the dataroot.
+            frame: number of the key frame that it belongs to.
+            key: whether it is the key frame's own.
+        """
         height, width = self.settings.image_size_px if sensor.is_camera else (0, 0)
         row: Row = {
             "token": self.token("data", sensor.channel, at_us),
@@ -147,9 +164,16 @@ class FrameBoxes:
 
 
 def annotated_frames(boxes: list[FrameBoxes], k: int, ego: NDArray[np.float64], reach: float) -> range:
-    """Consecutive key frames from the first to the last in which thing `k` is within `reach` m of the ego [n, 3].
+    """Consecutive key frames from the first to the last in which a thing is near the ego.
 
-    Two at least, so that every box has a velocity; none if it never comes near.
+    Args:
+        boxes: boxes of all key frames.
+        k: number of the thing.
+        ego: [n, 3] poses of the ego at the key frames.
+        reach: distance that counts as near, metres.
+
+    Returns:
+        Numbers of key frames: at least two, so that every box has a velocity, or none if the thing never comes near.
     """
     centres = np.array([frame.poses[k, :2] for frame in boxes])
     near = np.flatnonzero(np.hypot(*(centres - ego[:, :2]).T) < reach)

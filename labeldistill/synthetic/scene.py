@@ -16,12 +16,13 @@ from labeldistill.synthetic.rig import Sensor
 from labeldistill.synthetic.rows import MICRO, FrameBoxes, Row, SceneTables, annotated_frames
 from labeldistill.synthetic.seeds import generator
 
-_BEYOND_M = 10.0  # boxes are annotated this far beyond the range, as nuScenes annotates what has no point any more
+# boxes are annotated this far beyond the range, because nuScenes also annotates objects without points
+_BEYOND_M = 10.0
 
 
 @dataclass(frozen=True)
 class SceneJob:
-    """All a worker needs to write one scene: `number` counts scenes over all splits, `world` keys the tokens."""
+    """What a worker needs to write one scene: `number` counts scenes over all splits, `world` keys the tokens."""
 
     settings: SynthSettings
     world: str
@@ -82,7 +83,7 @@ class _Writer:
         return [int(k * KEY_FRAME_S * MICRO + 10_000 + off[k]) for k in range(len(off))]
 
     def _key_frame(self, frame: int, time_us: int) -> FrameBoxes:
-        """Six images and a point cloud; returns the boxes with what was seen of them."""
+        """Write six images and a point cloud; returns the boxes with their points and visibility."""
         *cameras, lidar = self.job.sensors
         total = visible = np.zeros(len(self.scene.bodies.motions), np.int64)
         for camera in cameras:

@@ -1,4 +1,4 @@
-"""What is not labelled: buildings, trees, poles and street furniture that hide objects and look a little like them."""
+"""Unlabelled scenery: buildings, trees, poles and street furniture that hide objects and look a little like them."""
 
 from numpy.random import Generator
 
@@ -12,7 +12,13 @@ _LEAVES: tuple[Colour, ...] = ((0.16, 0.30, 0.12), (0.24, 0.36, 0.14), (0.30, 0.
 
 
 def building(x: float, y: float, yaw: float, rng: Generator) -> Body:
-    """A block of 8 to 18 m with rows of windows."""
+    """A block of 8 to 18 m with rows of windows.
+
+    Args:
+        x, y: position in the scene, metres.
+        yaw: heading, radians.
+        rng: random numbers of the object.
+    """
     half_l, half_w, h = rng.uniform(4, 9), rng.uniform(3, 6), rng.uniform(5, 14)
     wall = _WALLS[int(rng.integers(len(_WALLS)))]
     part = block((-half_l, half_l), (-half_w, half_w), (0, h), wall, lidar=25, surface=FACADE)
@@ -20,7 +26,13 @@ def building(x: float, y: float, yaw: float, rng: Generator) -> Body:
 
 
 def tree(x: float, y: float, yaw: float, rng: Generator) -> Body:
-    """A trunk under a crown of two tapered blocks."""
+    """A trunk under a crown of two tapered blocks.
+
+    Args:
+        x, y: position in the scene, metres.
+        yaw: heading, radians.
+        rng: random numbers of the object.
+    """
     h, r = rng.uniform(3.5, 7.0), rng.uniform(0.9, 1.7)
     leaf = _LEAVES[int(rng.integers(len(_LEAVES)))]
     foot = rng.uniform(1.6, 2.3)
@@ -32,7 +44,13 @@ def tree(x: float, y: float, yaw: float, rng: Generator) -> Body:
 
 
 def pole(x: float, y: float, yaw: float, rng: Generator) -> Body:
-    """A lamp post, or a sign on a post."""
+    """A lamp post, or a sign on a post.
+
+    Args:
+        x, y: position in the scene, metres.
+        yaw: heading, radians.
+        rng: random numbers of the object.
+    """
     mast = block((-0.07, 0.07), (-0.07, 0.07), (0, 5.0), STEEL, lidar=35)
     if rng.random() < 0.5:
         lamp = block((-0.1, 1.4), (-0.12, 0.12), (4.9, 5.1), DARK,
@@ -44,7 +62,13 @@ def pole(x: float, y: float, yaw: float, rng: Generator) -> Body:
 
 
 def furniture(x: float, y: float, yaw: float, rng: Generator) -> Body:
-    """A hedge, a dumpster, a bin or a kiosk: about the size of labelled things, but none of them."""
+    """A hedge, a dumpster, a bin or a kiosk: about the size of labelled things, but not among them.
+
+    Args:
+        x, y: position in the scene, metres.
+        yaw: heading, radians.
+        rng: random numbers of the object.
+    """
     kind = rng.integers(4)
     if kind == 0:
         half = rng.uniform(0.8, 2.5)

@@ -1,4 +1,4 @@
-"""Seeds and tokens: both depend only on settings and on what the thing is, never on who computed it or when."""
+"""Seeds and tokens, which depend only on settings and on what they are for, never on which process computes them."""
 
 import hashlib
 
@@ -7,7 +7,7 @@ from numpy.random import Generator
 
 
 def generator(*key: int | str) -> Generator:
-    """A generator of its own for a key such as (seed, "val", 3, "CAM_FRONT", 12)."""
+    """A separate generator for a key such as (seed, "val", 3, "CAM_FRONT", 12)."""
     digest = hashlib.sha256("/".join(str(part) for part in key).encode()).digest()
     return np.random.Generator(np.random.PCG64(int.from_bytes(digest[:16], "little")))
 

@@ -1,4 +1,4 @@
-"""From hits to colours: paint, patches, facades and foliage, sun and shade, head lights at night, haze."""
+"""From hits to colours: paint, patches, facades, foliage, sun and shade, headlights at night, haze."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,17 @@ _V = np.array([2, 2, 2, 2, 1, 1])
 
 
 def face_coordinates(bodies: Bodies, part: I32, face: I32, point: F32) -> tuple[F32, F32]:
-    """Coordinates (u, v) from -1 to 1 on the face of `part` for points [3, n] in the body's frame."""
+    """Coordinates of points on faces.
+
+    Args:
+        bodies: all bodies.
+        part: [n] part of each point.
+        face: [n] face of each point.
+        point: [3, n] in the body's frame, metres.
+
+    Returns:
+        u [n] and v [n] from -1 to 1 on the face.
+    """
     low, high = bodies.low[part], bodies.high[part]
     middle, half = (low + high) / 2, np.maximum((high - low) / 2, 1e-4)
     row = np.arange(len(part))
@@ -26,7 +36,18 @@ def face_coordinates(bodies: Bodies, part: I32, face: I32, point: F32) -> tuple[
 
 
 def patch_hits(bodies: Bodies, part: I32, face: I32, u: F32, v: F32) -> list[tuple[NDArray[np.int64], F32]]:
-    """For every patch slot: indices of the points inside a patch, and the patches' rows [k, 12]."""
+    """Points that lie in patches.
+
+    Args:
+        bodies: all bodies.
+        part: [n] part of each point.
+        face: [n] face of each point.
+        u: [n] first face coordinate, -1 to 1.
+        v: [n] second face coordinate, -1 to 1.
+
+    Returns:
+        For every patch slot with hits: indices [k] of the points, and rows [k, 12] of their patches.
+    """
     result = []
     for slot in range(PATCHES):
         rows = bodies.patches[:, :, slot].reshape(-1, 12)[part * 6 + face]
@@ -56,7 +77,18 @@ def _facades(colour: F32, glow: F32, bodies: Bodies, part: I32, face: I32, point
 
 
 def surface(bodies: Bodies, part: I32, face: I32, point: F32, light: Light) -> tuple[F32, F32]:
-    """Colour [n, 3] before lighting, and own glow [n], of hits on bodies (points [3, n] in the bodies' frames)."""
+    """Colour and glow of hits on bodies.
+
+    Args:
+        bodies: all bodies.
+        part: [n] part of each hit.
+        face: [n] face of each hit.
+        point: [3, n] in the bodies' frames, metres.
+        light: light of the scene.
+
+    Returns:
+        Colour [n, 3] before lighting, and emitted light [n].
+    """
     colour, glow = bodies.colour[part], np.zeros(len(part), np.float32)
     u, v = face_coordinates(bodies, part, face, point)
     grain = noise(point[0] + point[1], point[2] + np.float32(0.3) * point[1], 0.12)

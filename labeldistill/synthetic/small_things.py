@@ -31,7 +31,14 @@ def _rider(L: float, W: float, H: float, seat: float, rng: Generator) -> list[Pa
 
 
 def motorcycle(L: float, W: float, H: float, paint: Colour, rng: Generator, rider: bool) -> list[Part]:
-    """Two wheels, tank and seat, a high handlebar with the head light ahead."""
+    """Two wheels, tank and seat, a high handlebar with the head light ahead.
+
+    Args:
+        L, W, H: length, width and height of the box, metres.
+        paint: main colour.
+        rng: random numbers of the object.
+        rider: whether somebody rides it.
+    """
     seat = 0.52 * H
     wheel = min(0.32, 0.24 * H + 0.05)
     low = Patch("left", 0.0, 0, 0.25, 0.8, DARK, lidar=12)
@@ -52,7 +59,14 @@ def motorcycle(L: float, W: float, H: float, paint: Colour, rng: Generator, ride
 
 
 def bicycle(L: float, W: float, H: float, paint: Colour, rng: Generator, rider: bool) -> list[Part]:
-    """Two thin wheels, a thin frame, a wide handlebar ahead; a rider sits above the rear wheel."""
+    """Two thin wheels, a thin frame, a wide handlebar ahead; a rider sits above the rear wheel.
+
+    Args:
+        L, W, H: length, width and height of the box, metres.
+        paint: main colour.
+        rng: random numbers of the object.
+        rider: whether somebody rides it.
+    """
     seat = 0.56 * H
     radius = min(0.34, 0.30 * H)
     tyres = [block((x - radius, x + radius), (-0.03, 0.03), (0.0, 2 * radius), TYRE, lidar=9, taper=(0.12, 0.12, 0, 0))
@@ -67,7 +81,13 @@ def bicycle(L: float, W: float, H: float, paint: Colour, rng: Generator, rider: 
 
 
 def pedestrian(L: float, W: float, H: float, paint: Colour, rng: Generator) -> list[Part]:
-    """Striding legs, a forward-leaning torso, face at the front, a backpack behind."""
+    """Striding legs, a forward-leaning torso, face at the front, a backpack behind.
+
+    Args:
+        L, W, H: length, width and height of the box, metres.
+        paint: main colour.
+        rng: random numbers of the object.
+    """
     coat, trousers, hair = clothing(rng), clothing(rng), mixed(clothing(rng), DARK, 0.7)
     legs = [
         Part((x, x + 0.28 * L, y0, y1), (-0.03 * L, 0.24 * L, y0, y1), 0.0, 0.48 * H, trousers, 18)
@@ -84,7 +104,13 @@ def pedestrian(L: float, W: float, H: float, paint: Colour, rng: Generator) -> l
 
 
 def barrier(L: float, W: float, H: float, paint: Colour, rng: Generator) -> list[Part]:
-    """A wide foot and a narrow striped wall, across the heading (nuScenes barriers are wide and short)."""
+    """A wide foot and a narrow striped wall, across the heading (nuScenes barriers are wide and short).
+
+    Args:
+        L, W, H: length, width and height of the box, metres.
+        paint: main colour.
+        rng: random numbers of the object.
+    """
     colour = (ORANGE, WHITE, (0.70, 0.70, 0.68))[int(rng.integers(3))]
     stripe = WHITE if colour == ORANGE else (0.85, 0.15, 0.10)
     bands = [
@@ -99,7 +125,13 @@ def barrier(L: float, W: float, H: float, paint: Colour, rng: Generator) -> list
 
 
 def traffic_cone(L: float, W: float, H: float, paint: Colour, rng: Generator) -> list[Part]:
-    """A dark foot under a tall tapered body with reflecting bands."""
+    """A dark foot under a tall tapered body with reflecting bands.
+
+    Args:
+        L, W, H: length, width and height of the box, metres.
+        paint: main colour.
+        rng: random numbers of the object.
+    """
     foot = block((-L / 2, L / 2), (-W / 2, W / 2), (0.0, 0.07), DARK, lidar=15)
     band = [
         Patch(f, 0.0, v, 2.0, 0.14, WHITE, lidar=240) for f in ("front", "back", "left", "right") for v in (-0.15, 0.45)

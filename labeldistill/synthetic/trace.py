@@ -1,4 +1,4 @@
-"""Ray casting of convex parts on a grid of rays, with a depth buffer. Cameras and LiDAR share it, so they agree."""
+"""Ray casting of convex parts on a grid of rays with a depth buffer, shared by cameras and LiDAR so that they agree."""
 
 from dataclasses import dataclass
 
@@ -18,8 +18,8 @@ _NEAR = np.float32(0.05)
 class Hits:
     """What every ray of an [H, W] grid met: distance in units of the ray's direction, part (-1: nothing), face, point.
 
-    `point` [3, H, W] is in the frame of the part's body. `total` [B] counts rays that would meet the body were it
-    alone in the world.
+    `point` [3, H, W] is in the frame of the part's body. `total` [B] counts rays that would meet the body if it
+    were alone in the world.
     """
 
     depth: F32
@@ -79,7 +79,7 @@ class _Met:
 
 
 def _composite(hits: Hits, met: _Met, first: int, window: tuple[slice, slice], origin: F32) -> None:
-    """Keep what lies nearer than what the buffers hold; `first` is the number of the first part."""
+    """Store what lies nearer than the content of the buffers; `first` is the number of the first part."""
     nearest, depth = met.nearest
     closer = (depth < hits.depth[window].reshape(-1)) & np.isfinite(depth)
     if not closer.any():
@@ -97,12 +97,22 @@ def _composite(hits: Hits, met: _Met, first: int, window: tuple[slice, slice], o
 def trace_body(
     hits: Hits, bodies: Bodies, body: int, view: View, directions: F32, window: tuple[slice, slice], shadows: bool
 ) -> None:
-    """Trace one body inside a window (rows, columns) of the grid of ray directions [3, H, W] (sensor frame)."""
+    """Trace one body inside a window of the grid of rays.
+
+    Args:
+        hits: buffers to update.
+        bodies: all bodies.
+        body: number of the body.
+        view: the body as seen from the sensor.
+        directions: [3, H, W] ray directions in the sensor's frame.
+        window: rows and columns of the grid that can meet the body.
+        shadows: whether the shadow part is traced.
+    """
     first, last = int(bodies.first[body]), int(bodies.first[body + 1])
     chosen = np.arange(first, last)
     if not shadows:
         chosen = chosen[bodies.surface[first:last] != SHADOW]
-    # Parts of a body are numbered in a row and a shadow comes last, so `first + index` names the part.
+    # Parts of a body are numbered consecutively with a shadow last, so `first + index` identifies the part.
     planes = bodies.planes[chosen]
     solid = bodies.surface[chosen] != SHADOW
     rows, columns = window

@@ -45,7 +45,13 @@ def _lights(v_front: float, v_back: float, size: float = 0.16) -> list[Patch]:
 
 
 def car(L: float, W: float, H: float, paint: Colour, rng: Generator) -> list[Part]:
-    """Hood, cabin with slanted windscreen, and (saloon) a boot or (estate, van) a steep tail."""
+    """Hood, cabin with slanted windscreen, and (saloon) a boot or (estate, van) a steep tail.
+
+    Args:
+        L, W, H: length, width and height of the box, metres.
+        paint: main colour.
+        rng: random numbers of the object.
+    """
     kind = rng.choice(["saloon", "estate", "van"], p=[0.5, 0.3, 0.2])
     waist = H * {"saloon": 0.56, "estate": 0.54, "van": 0.50}[kind]
     cabin_back = -L * {"saloon": 0.36, "estate": 0.485, "van": 0.485}[kind]
@@ -69,7 +75,13 @@ def car(L: float, W: float, H: float, paint: Colour, rng: Generator) -> list[Par
 
 
 def truck(L: float, W: float, H: float, paint: Colour, rng: Generator) -> list[Part]:
-    """A cab lower than the cargo behind it; the cargo is a box, a flat bed with a low load, or a tank."""
+    """A cab lower than the cargo behind it; the cargo is a box, a flat bed with a low load, or a tank.
+
+    Args:
+        L, W, H: length, width and height of the box, metres.
+        paint: main colour.
+        rng: random numbers of the object.
+    """
     cab_l = min(max(1.7, 0.26 * L), 2.3)
     split = L / 2 - cab_l
     cab_h = H * 0.80 if L > 5.8 else H * 0.86
@@ -96,7 +108,13 @@ def truck(L: float, W: float, H: float, paint: Colour, rng: Generator) -> list[P
 
 
 def bus(L: float, W: float, H: float, paint: Colour, rng: Generator) -> list[Part]:
-    """One long box with a window band, a tall raked windscreen, a door on the right, a cooling unit on the rear."""
+    """One long box with a window band, a tall raked windscreen, a door on the right, a cooling unit on the rear.
+
+    Args:
+        L, W, H: length, width and height of the box, metres.
+        paint: main colour.
+        rng: random numbers of the object.
+    """
     roof = H * 0.92
     side = [_glass(f, -0.03, 0.38, 0.90, 0.26) for f in ("left", "right")]
     door = Patch("right", 0.84, -0.10, 0.07, 0.80, mixed(GLASS, WHITE, 0.25), lidar=10, loss=0.4)
@@ -117,7 +135,13 @@ def bus(L: float, W: float, H: float, paint: Colour, rng: Generator) -> list[Par
 
 
 def trailer(L: float, W: float, H: float, paint: Colour, rng: Generator) -> list[Part]:
-    """A container on rear axles; a low drawbar at the front, striped reflectors at the back, no cab."""
+    """A container on rear axles; a low drawbar at the front, striped reflectors at the back, no cab.
+
+    Args:
+        L, W, H: length, width and height of the box, metres.
+        paint: main colour.
+        rng: random numbers of the object.
+    """
     bar = min(1.6, 0.14 * L)
     low = block(
         (-L / 2, L / 2 - bar), (-W / 2, W / 2), (1.10, H), paint,
@@ -139,7 +163,13 @@ def trailer(L: float, W: float, H: float, paint: Colour, rng: Generator) -> list
 
 
 def construction_vehicle(L: float, W: float, H: float, paint: Colour, rng: Generator) -> list[Part]:
-    """Tracks or big wheels, a cab at the back, an engine behind it, a boom with a bucket reaching to the front."""
+    """Tracks or big wheels, a cab at the back, an engine behind it, a boom with a bucket reaching to the front.
+
+    Args:
+        L, W, H: length, width and height of the box, metres.
+        paint: main colour.
+        rng: random numbers of the object.
+    """
     tracks = block(
         (-L / 2, L * 0.18), (-W / 2, W / 2), (0.0, 0.30 * H), DARK,
         *_wheels(L * 0.68, 0.42, 0.0, 0.30 * H, -0.22 * L, 0.22 * L), lidar=10, taper=(0.15, 0.15, 0, 0),

@@ -1,4 +1,4 @@
-"""Which rays of a sensor can meet a body at all: a window of pixels, or of LiDAR beams and azimuths."""
+"""Which rays of a sensor can meet a body: a window of pixels, or of LiDAR beams and azimuths."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -96,7 +96,7 @@ def lidar_windows(
         poses: x, y, yaw of every body [B, 3].
         origin: the sensor's place in the scene [3].
         fan: its beams.
-        range_m: how far it sees, metres.
+        range_m: range of the LiDAR, metres.
     """
     c, s = np.cos(poses[:, 2]), np.sin(poses[:, 2])
     dx, dy = origin[0] - poses[:, 0], origin[1] - poses[:, 1]

@@ -29,7 +29,7 @@ from labeldistill.synthetic.seeds import generator
 from labeldistill.synthetic.tables import TABLES, VEHICLES, log_row, logfile, map_row, static_tables
 
 Progress = Callable[[int, int], None]
-"""Called with the number of scenes done and of all scenes."""
+"""Called with the number of finished scenes and of all scenes."""
 
 
 def write_world(
@@ -40,11 +40,18 @@ def write_world(
     workers: int = 1,
     progress: Progress | None = None,
 ) -> None:
-    """Write the world of `settings` to `out`: tables, images, point clouds, maps and `<version>/splits.json`.
+    """Write a synthetic world: tables, images, point clouds, maps and `<version>/splits.json`.
 
-    The same settings give byte-identical files, however many workers. `splits.json` holds `synth_train`,
-    `synth_val` and `synth_tuning`; their scenes have names of the official train, val and train splits, so the
+    The same settings give byte-identical files for any number of workers. `splits.json` holds `synth_train`,
+    `synth_val` and `synth_tuning`; their scenes have names of the official train, val and train splits, so that the
     unmodified devkit evaluates `val` of version v1.0-trainval.
+
+    Args:
+        settings: settings of the world.
+        out: the folder to create.
+        version: name of the version's folder.
+        workers: number of processes.
+        progress: called as scenes are written.
 
     Raises:
         InputError: settings that make no world, `out` exists, or the disk refuses.
@@ -52,7 +59,7 @@ def write_world(
     out = Path(out)
     check_settings(settings, version)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError("exists already; remove it or choose another folder", file=out)
+        raise InputError("already exists; remove it or choose another folder", file=out)
     building = _workplace(out)
     try:
         building.mkdir(parents=True)
@@ -67,7 +74,7 @@ def write_world(
 
 
 def _workplace(out: Path) -> Path:
-    """A new folder's name beside `out`; what killed builds of the same world left on this machine is cleared away."""
+    """Name of a new folder beside `out`; remains of killed builds of the same world on this machine are removed."""
     prefix = f".{out.name}.{socket.gethostname()}-"
     for left in out.parent.glob(f"{glob.escape(prefix)}*.part"):
         owner = left.name[len(prefix) : -len(".part")]
@@ -86,7 +93,7 @@ def _build(settings: SynthSettings, root: Path, version: str, workers: int, prog
         for folder in ("samples",) if sensor.is_camera else ("samples", "sweeps"):
             (root / folder / sensor.channel).mkdir(parents=True)
     scenes = []
-    with closing(_run(jobs, workers)) as running:  # stops the workers before the folder goes, whatever happens
+    with closing(_run(jobs, workers)) as running:  # always stops the workers before the folder is removed
         for done in running:
             scenes.append(done)
             if progress is not None:
@@ -114,7 +121,7 @@ def _run(jobs: list[SceneJob], workers: int) -> Generator[SceneRows, None, None]
     if workers <= 1 or len(jobs) <= 1:
         yield from map(write_scene, jobs)
         return
-    # An executor, not a Pool: a worker that the system kills ends in an error there, and in waiting for ever here.
+    # An executor instead of a Pool: a killed worker raises an error there, while a Pool would wait forever.
     pool = ProcessPoolExecutor(min(workers, len(jobs)), get_context("spawn"), _follow_the_parent)
     try:
         for future in as_completed([pool.submit(write_scene, job) for job in jobs]):
@@ -126,7 +133,7 @@ def _run(jobs: list[SceneJob], workers: int) -> Generator[SceneRows, None, None]
 
 
 def _follow_the_parent() -> None:
-    """In a worker: Ctrl-C is the parent's to handle, and a parent that was killed leaves no worker behind."""
+    """In a worker: leave Ctrl-C to the parent, and end when the parent is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=_end_with, args=(parent_process(),), daemon=True).start()
 

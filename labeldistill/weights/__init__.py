@@ -1,1 +1,1 @@
-"""Checkpoints of other code: read strictly, converted to our names and back."""
+"""Checkpoints of other code bases: reading them strictly, converting them to our names and back."""

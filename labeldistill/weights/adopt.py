@@ -1,4 +1,4 @@
-"""Adopting a checkpoint: weights trained elsewhere become a run of a study and are scored as any other."""
+"""Adopting a checkpoint: weights trained elsewhere become a run of a study and are scored like any other."""
 
 import tempfile
 from datetime import UTC, datetime
@@ -35,7 +35,7 @@ KINDS = {
 }
 """Kinds of checkpoints that may hold what a stage trains; a student's names are ours in both of its kinds."""
 UNSAID: WeightsName = "ema"
-"""What weights are called that neither the file nor the user names: the released files are its EMA callback's."""
+"""Default kind of weights if neither file nor user says: the released files come from its EMA callback."""
 
 
 def adopt(
@@ -48,27 +48,27 @@ def adopt(
     layout: Layout | None = None,
     source: str = "",
 ) -> dict[str, Any]:
-    """Take a released or foreign checkpoint into a study, strictly.
+    """Adopt a released or foreign checkpoint into a study, strictly.
 
     Written: `<results>/<study>/<unit>/seed-<seed>/adopted-<key>/` with `weights-<raw or ema>.safetensors` and
-    `adopted.json`; the folder appears whole or not at all.
+    `adopted.json`; the folder is created whole or not at all.
 
     Args:
-        plan: of the study; its data need not be there.
+        plan: plan of the study; its data need not exist.
         file: the checkpoint.
         unit: a variant, or `teacher`.
-        seed: a number to tell several checkpoints of one unit apart.
-        which: raw or EMA weights; needed where the file holds both, and what to call the only ones of a file that
-            does not say.
-        layout: of sparse weights; None finds it out by their shapes.
-        source: where the file comes from, in words.
+        seed: a number that distinguishes several checkpoints of one unit.
+        which: raw or EMA weights; needed if the file has both, or to name the only ones of a file that does not
+            say.
+        layout: layout of sparse weights; None determines it from their shapes.
+        source: origin of the file in words.
 
     Returns:
         The record.
 
     Raises:
-        InputError: not a checkpoint; of another model, depth or geometry; raw and EMA weights and none asked for; NaN
-            in it; a hash that does not fit the file's name; taken in before. Nothing is written.
+        InputError: not a checkpoint; of another model, depth or geometry; raw and EMA weights without a choice; NaN;
+            a hash that does not fit the file's name; adopted before. Nothing is written.
     """
     run = _settings(plan, unit, seed)
     checkpoint = read_checkpoint(file, which)
@@ -125,7 +125,7 @@ def _settings(plan: StudyPlan, unit: str, seed: int) -> RunSettings:
 
 
 def _refuse_taken(plan: StudyPlan, file: Path, new: AdoptedRun) -> None:
-    """Refuse what is there already: this file under any seed or name, or other weights in the same place."""
+    """Refuse this file if adopted under any seed or name, and other weights in the same place."""
     for run in adopted_under(plan.folder, (new.unit,)):
         one_set = run.record.get("weights_named_by") != "the file"
         if run.record["sha256"] == new.record["sha256"] and (run.weights == new.weights or one_set):
@@ -165,7 +165,7 @@ def _refuse_not_finite(checkpoint: Checkpoint, tensors: dict[str, Tensor]) -> No
 
 
 def _check_geometry(checkpoint: Checkpoint, run: RunSettings, tensors: dict[str, Tensor]) -> None:
-    """Loaded buffers replace the study's own: a file of another grid would detect on that grid without a word."""
+    """Refuse other geometry: loaded buffers replace the study's, so the file would silently detect on its own grid."""
     own = build_model(run, inference=True).state_dict()
     for name, value in tensors.items():
         if name.endswith(GEOMETRY) and not torch.allclose(value.double(), own[name].double(), rtol=1e-3, atol=1e-2):
@@ -178,7 +178,7 @@ def _check_geometry(checkpoint: Checkpoint, run: RunSettings, tensors: dict[str,
 
 
 def _content(tensors: dict[str, Tensor], detecting: dict[str, Tensor], found: Match) -> dict[str, Any]:
-    """What of the file was taken, and the hash of each part that was not: it only taught."""
+    """The parts of the file that were used, and the hash of each part that only training uses."""
     rest = {name: value for name, value in tensors.items() if name not in detecting}
     parts = sorted({name.partition(".")[0] for name in rest})
     of_part = {part: {n: v for n, v in rest.items() if n.startswith(f"{part}.")} for part in parts}

@@ -1,4 +1,4 @@
-"""Checkpoint files of other code: read without running any of it, written in the same wrapping."""
+"""Checkpoint files of other code bases: reading them without running their code, writing them in the same form."""
 
 import pickle
 import re
@@ -18,7 +18,7 @@ from labeldistill.weights.weight_sets import EMA_ENTRIES, STATE_ENTRIES, Weights
 from labeldistill.weights.wrappers import unwrapped
 
 COUNTERS = ("n_averaged", "num_updates", "steps", "updates")
-"""How often an averaged model was updated: some codes store it among the weights."""
+"""Number of updates of an averaged model, which some code stores among the weights."""
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,10 @@ class Checkpoint:
         file: where it was read.
         state: name (without the container's prefix and inner wrappers) -> tensor, in the file's order.
         container: how the file wraps them.
-        others: what else the file holds (optimiser, epoch, ...); it is not taken over.
-        weights: which weights these are by the file; None where it does not say.
-        note: what is to be known of them.
-        wrapped: name -> the file's name behind the prefix, where a wrapper stood inside it.
+        others: other content of the file (optimiser, epoch and so on), which is not used.
+        weights: kind of weights according to the file; None if it does not say.
+        note: what users should know about them.
+        wrapped: name -> the file's name after the prefix, for names with a wrapper inside.
     """
 
     file: Path
@@ -49,11 +49,11 @@ def read_checkpoint(file: Path, which: WeightsName | None = None) -> Checkpoint:
 
     Args:
         file: the checkpoint.
-        which: raw or EMA weights; None: the only ones that it holds.
+        which: raw or EMA weights; None: the only ones in the file.
 
     Raises:
-        InputError: missing, truncated, no checkpoint, wants to run code, holds no state dict, holds raw and EMA weights
-            and none was asked for; names the file and the key.
+        InputError: missing, truncated, not a checkpoint, needs to run code, has no state dict, or has raw and EMA
+            weights without a choice; names the file and the key.
     """
     loaded = _loaded(file)
     if not isinstance(loaded, Mapping):
@@ -87,7 +87,7 @@ def _loaded(file: Path) -> Any:
             return torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise _refused(file, str(error)) from error
-    except Exception as error:  # the many ways in which damaged bytes fail to be a checkpoint
+    except Exception as error:  # damaged bytes fail in many ways
         reason = next(iter(str(error).splitlines()), "") or type(error).__name__
         raise InputError(f"can't be read as a checkpoint: truncated or damaged ({reason[:160]})", file=file) from error
 
@@ -106,7 +106,7 @@ def _refused(file: Path, message: str) -> InputError:
 
 
 def write_checkpoint(file: Path, state: Mapping[str, Tensor], container: Container) -> None:
-    """Write a state dict whole, wrapped as `container` says.
+    """Write a whole state dict, wrapped as in `container`.
 
     Raises:
         InputError: the folder can't be written or the disk is full.

@@ -15,7 +15,7 @@ from labeldistill.weights.layouts import Layout, Shape, from_layout, is_sparse, 
 
 @dataclass(frozen=True)
 class Problem:
-    """One name that does not match: what the checkpoint lacks, what nobody takes, or another shape."""
+    """One name that does not match: missing in the checkpoint, unused, or with another shape."""
 
     what: Literal["missing", "unknown", "shape"]
     name: str
@@ -27,13 +27,13 @@ class Problem:
 
 @dataclass(frozen=True)
 class Match:
-    """A checkpoint laid beside what is expected.
+    """A checkpoint compared with an expected model.
 
     Attributes:
-        expected: the model.
+        expected: the expected model.
         names: the checkpoint's name -> ours, for those that match.
-        layout: of its sparse weights, None without any.
-        filled: our names that old files lack and that are filled with zeros (BatchNorm's counters).
+        layout: layout of its sparse weights, None without any.
+        filled: our names that are missing in old files and filled with zeros (BatchNorm's counters).
         problems: everything that does not match.
     """
 
@@ -51,13 +51,13 @@ class UnmatchedError(InputError):
 
 
 def match(kind: Kind, shapes: Mapping[str, Shape], expected: Expected, layout: Layout | None = None) -> Match:
-    """Lay the names and shapes of a checkpoint beside an expected model.
+    """Compare the names and shapes of a checkpoint with an expected model.
 
     Args:
-        kind: of the checkpoint.
+        kind: kind of the checkpoint.
         shapes: the checkpoint's name -> shape.
-        expected: what it is compared with.
-        layout: of the sparse weights; None finds it out.
+        expected: the model to compare with.
+        layout: layout of the sparse weights; None determines it.
 
     Raises:
         InputError: several layouts fit, so that only the user can know.
@@ -94,18 +94,25 @@ def _counters(kind: Kind, found: Mapping[str, Shape], wanted: Mapping[str, Shape
 def _absent_parts(
     found: Mapping[str, Shape], wanted: Mapping[str, Shape], optional: tuple[str, ...]
 ) -> tuple[str, ...]:
-    """Unused and optional parts of which the checkpoint holds nothing at all: `unused.head.`, `unused.fc.`."""
+    """Unused and optional parts that are completely absent from the checkpoint: `unused.head.`, `unused.fc.`."""
     parts = {f"{UNUSED}{name.split('.')[1]}." for name in wanted if name.startswith(UNUSED)} | set(optional)
     return tuple(part for part in parts if not any(name.startswith(part) for name in found))
 
 
 def best_match(kind: Kind, shapes: Mapping[str, Shape], candidates: list[Expected], layout: Layout | None) -> Match:
-    """The candidate with the fewest problems."""
+    """The candidate with the fewest problems.
+
+    Args:
+        kind: kind of the checkpoint.
+        shapes: the checkpoint's name -> shape.
+        candidates: models to compare with.
+        layout: layout of the sparse weights; None determines it.
+    """
     return min((match(kind, shapes, each, layout) for each in candidates), key=lambda found: len(found.problems))
 
 
 def ours(state: Mapping[str, Tensor], found: Match) -> dict[str, Tensor]:
-    """The tensors under our names and in our layout, bit for bit; each has memory of its own."""
+    """The tensors with our names and layout, bit for bit, without shared memory."""
     tensors = {}
     for name, our_name in found.names.items():
         value = state[name]
@@ -117,7 +124,7 @@ def ours(state: Mapping[str, Tensor], found: Match) -> dict[str, Tensor]:
 
 
 def theirs(tensors: Mapping[str, Tensor], names: Mapping[str, str], layout: Layout | None) -> dict[str, Tensor]:
-    """The way back: `names` is the checkpoint's name -> ours, in the checkpoint's order."""
+    """The inverse of `ours`; `names` is the checkpoint's name -> ours, in the checkpoint's order."""
     state = {}
     for name, our_name in names.items():
         value = tensors[our_name]

@@ -1,4 +1,4 @@
-"""Names and shapes that a checkpoint of each kind must have: those of our modules, built without memory."""
+"""Names and shapes that a checkpoint of each kind must have, from our modules built without memory."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ RELEASED: dict[Kind, tuple[str, ...]] = {
     Kind.mmdet3d_centerpoint: ("paper-r50-5f",),
     Kind.bevdepth: ("bevdepth-r50-1f", "bevdepth-r50-2f"),
 }
-"""The studies whose models the released checkpoints hold."""
+"""The studies whose models are in the released checkpoints."""
 CLASSES_OF_IMAGENET = 1000
 
 
@@ -32,7 +32,7 @@ class Expected:
     """What a checkpoint must hold.
 
     Attributes:
-        model: what it is, in words.
+        model: description of the model.
         shapes: our name -> shape.
         optional: prefixes of parts that may be absent as a whole.
     """
@@ -43,12 +43,12 @@ class Expected:
 
 
 def largest_variant(study: StudySettings) -> str:
-    """The variant with the most terms, the last of them; its model holds all parts."""
+    """The last variant with the largest number of terms, whose model has all parts."""
     return max(reversed(study.variants), key=lambda name: len(study.variants[name].terms))
 
 
 def expected(kind: Kind, study: str | None = None) -> list[Expected]:
-    """What a checkpoint of `kind` may be.
+    """The models that a checkpoint of `kind` may contain.
 
     Args:
         kind: of the checkpoint.
@@ -64,11 +64,11 @@ def expected(kind: Kind, study: str | None = None) -> list[Expected]:
 
 
 def expected_of_run(run: RunSettings, model: str) -> Expected:
-    """What a checkpoint that detects like `run` must hold; frozen networks and lent heads may be absent as a whole.
+    """What a checkpoint that detects like `run` must hold; frozen networks and unused heads may be completely absent.
 
     Args:
-        run: of a student or a teacher.
-        model: what it is, in words.
+        run: run of a student or a teacher.
+        model: description of the model.
     """
     if run.stage == "student":
         return Expected(model, shapes_without_memory(lambda: untrained_model(run)), STAGES["student"].frozen)

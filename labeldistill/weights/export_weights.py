@@ -1,4 +1,4 @@
-"""Export: weights of ours in the names, layout and wrapping of the released code."""
+"""Export: our weights with the names, layout and file format of the released code."""
 
 from pathlib import Path
 from typing import Any
@@ -17,26 +17,26 @@ KIND_OF_STAGE: dict[str, Kind] = {
     "label-encoder": Kind.label_encoder,
     "student": Kind.labeldistill,
 }
-"""What weights trained here are written as unless told otherwise."""
+"""Default kind of checkpoint for weights trained here."""
 
 
 def export_weights(file: Path, out: Path, *, kind: Kind | None = None, layout: Layout | None = None) -> dict[str, Any]:
     """Write a file of `weights import` or of `train` as a checkpoint of the released code.
 
-    An imported file goes back as the checkpoint that it was, bit for bit, unless another kind or layout is asked for.
-    Weights trained here hold what they trained: a student's checkpoint has no teachers in it.
+    An imported file is written as the original checkpoint, bit for bit, unless another kind or layout is asked for.
+    Weights trained here contain only what was trained: a student's checkpoint has no teachers.
 
     Args:
-        file: safetensors of ours.
+        file: one of our safetensors files.
         out: the checkpoint to write.
-        kind: None: the kind it was imported from, or the one of its stage.
-        layout: of sparse weights; None: as it was, or mmcv's.
+        kind: kind of checkpoint; None: the kind it was imported from, or that of its stage.
+        layout: layout of sparse weights; None: the original one, or mmcv's.
 
     Returns:
         Kind, layout, number of tensors, what was left out, hash of the state dict.
 
     Raises:
-        InputError: a file that is not ours, a name that the kind has no place for, an output that can't be written.
+        InputError: a file that is not ours, a name unknown to the kind, an output that can't be written.
     """
     if out.suffix == ".safetensors":
         raise InputError("an export is a checkpoint; give a name such as x.pth", file=out, key="--out")

@@ -17,13 +17,13 @@ from labeldistill.weights.not_a_checkpoint import check_hash_in_name
 from labeldistill.weights.weight_sets import WeightsName
 
 BUFFERS = ("running_mean", "running_var", COUNTER, "voxel_size", "voxel_coord", "voxel_num", "frustum")
-"""Last parts of names that are not parameters."""
+"""Last parts of the names of buffers."""
 NAMED = 8
-"""Unmatched names that the one-line message holds; the whole list is in `UnmatchedError.problems`."""
+"""Unmatched names in the one-line message; the complete list is in `UnmatchedError.problems`."""
 
 
 def report_path(out: Path) -> Path:
-    """Where the parity report of an imported file lies."""
+    """Path of the parity report of an imported file."""
     return out.with_suffix(".parity.json")
 
 
@@ -41,10 +41,10 @@ def import_weights(
     Args:
         file: the checkpoint.
         out: the safetensors file to write; the report lies beside it (`report_path`).
-        kind: of the checkpoint; None finds it out by its names.
+        kind: kind of the checkpoint; None determines it from its names.
         study: the study whose model it must fit; None: any model that was released.
-        layout: of its sparse weights; None finds it out by their shapes.
-        which: raw or EMA weights; None: the only ones that it holds.
+        layout: layout of its sparse weights; None determines it from their shapes.
+        which: raw or EMA weights; None: the only ones in the file.
 
     Raises:
         UnmatchedError: names or shapes that do not match; nothing is written.
@@ -70,10 +70,10 @@ def import_weights(
 
 
 def known_kind(checkpoint: Checkpoint) -> Kind:
-    """The kind of a checkpoint by its names.
+    """The kind of a checkpoint, from its names.
 
     Raises:
-        InputError: none that we know; the first name is given.
+        InputError: an unknown kind; the message gives the first name.
     """
     kind = kind_of(checkpoint.state)
     if kind is None:
@@ -85,6 +85,12 @@ def known_kind(checkpoint: Checkpoint) -> Kind:
 
 def matched(checkpoint: Checkpoint, kind: Kind, candidates: list[Expected], layout: Layout | None) -> Match:
     """The candidate that a checkpoint fits.
+
+    Args:
+        checkpoint: the checkpoint.
+        kind: its kind.
+        candidates: models to compare with.
+        layout: layout of the sparse weights; None determines it.
 
     Raises:
         UnmatchedError: it fits none; the problems are those of the closest.

@@ -1,4 +1,4 @@
-"""Our side of an import: a safetensors file that says where it came from and how it goes back."""
+"""The imported file: safetensors with its origin and how to convert it back."""
 
 import json
 from collections.abc import Mapping
@@ -19,14 +19,14 @@ _ENTRY = "labeldistill"
 
 
 def write_imported(file: Path, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
-    """Write tensors and metadata whole.
+    """Write tensors and metadata, whole or not at all.
 
     Raises:
         InputError: the folder can't be written or the disk is full.
     """
     with written_whole(file) as temporary:
         try:
-            # one entry: the library writes several in random order, and equal weights are to be equal files
+            # a single entry, because the library writes several in random order and equal weights must give equal files
             save_file(dict(tensors), temporary, metadata={_ENTRY: json.dumps(about, sort_keys=True)})
         except SafetensorError as error:
             raise OSError(str(error)) from error
@@ -36,8 +36,8 @@ def read_safetensors(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Tensors and metadata of a file that this project wrote, by an import or by training.
 
     Raises:
-        InputError: missing, damaged, written by something else, not the file that the record beside it is about, or
-            NaN in it.
+        InputError: missing, damaged, written by something else, not the file in the record beside it, or
+            with NaN.
     """
     if not file.is_file():
         raise InputError("no such file", file=file)
@@ -50,7 +50,7 @@ def read_safetensors(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if not isinstance(about, dict):
         raise InputError("not written by `labeldistill weights import` or `train`", file=file, key=_ENTRY)
     refuse_other_file(file)
-    if about.get("status") == "finished":  # a training of ours; an import holds what its file held
+    if about.get("status") == "finished":  # weights of our own training; an import contains what its file did
         refuse_not_finite(tensors, file)
     return tensors, about
 

@@ -1,6 +1,6 @@
-"""The one declared map between the names of released checkpoints and ours, and how to tell the kinds apart.
+"""The map between the names of released checkpoints and ours, and how to tell the kinds apart.
 
-Our modules carry the released names, so every row is a prefix for a prefix. What follows a prefix is equal in both.
+Our modules have the released names, so every row maps a prefix to a prefix; what follows a prefix is equal.
 """
 
 from collections.abc import Iterable
@@ -23,8 +23,7 @@ class Kind(StrEnum):
 class Row:
     """Names that start with `theirs` in the checkpoint start with `ours` in our file.
 
-    What is not `used` only came along in the checkpoint: no module of ours takes it, it is kept for the way back and
-    may be absent as a whole.
+    Parts that are not `used` belong to none of our modules; they are kept for export and may be completely absent.
     """
 
     theirs: str
@@ -36,7 +35,7 @@ def _same(*prefixes: str) -> tuple[Row, ...]:
     return tuple(Row(prefix, prefix) for prefix in prefixes)
 
 
-# The experiments of the teacher and the label encoder store stock BEVDepth's camera head, which only lent its losses.
+# The experiments of teacher and label encoder store stock BEVDepth's camera head, of which they only use losses.
 _LENT_HEAD = Row("head.", "unused.head.", used=False)
 UNUSED = "unused."
 
@@ -59,7 +58,7 @@ MARKS: dict[Kind, str] = {
     Kind.bevdepth: "backbone.img_backbone.",
     Kind.torchvision_resnet: "layer1.0.conv1.",
 }
-"""The first kind of which some name starts so is the checkpoint's."""
+"""The first kind with a name that starts with its prefix is the checkpoint's."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +66,8 @@ class Container:
     """How a checkpoint file wraps its state dict.
 
     Attributes:
-        entry: key of the state dict in the file; None where the file is the state dict.
-        prefix: what stands before every name (Lightning's experiment calls its network `model`).
+        entry: key of the state dict in the file; None if the file is the state dict.
+        prefix: prefix of every name (Lightning's experiment calls its network `model`).
     """
 
     entry: str | None
@@ -94,18 +93,18 @@ COUNTER = "num_batches_tracked"
 
 
 def kind_of(names: Iterable[str]) -> Kind | None:
-    """The kind of a checkpoint by its names (without the container's prefix); None if it is none that we know."""
+    """The kind of a checkpoint from its names (without the container's prefix); None if unknown."""
     seen = list(names)
     return next((kind for kind, mark in MARKS.items() if any(name.startswith(mark) for name in seen)), None)
 
 
 def to_ours(kind: Kind, name: str) -> str | None:
-    """Our name for a checkpoint's; None where no row takes it."""
+    """Our name for a checkpoint's name; None if no row matches."""
     row = next((row for row in KEY_MAP[kind] if name.startswith(row.theirs)), None)
     return None if row is None else row.ours + name[len(row.theirs) :]
 
 
 def to_theirs(kind: Kind, name: str) -> str | None:
-    """The checkpoint's name for ours; None where no row takes it."""
+    """The checkpoint's name for one of ours; None if no row matches."""
     row = next((row for row in KEY_MAP[kind] if name.startswith(row.ours)), None)
     return None if row is None else row.theirs + name[len(row.ours) :]

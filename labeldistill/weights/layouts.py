@@ -38,7 +38,7 @@ def to_layout(value: Tensor, layout: Layout) -> Tensor:
 
 
 def layouts_that_fit(found: Mapping[str, Shape], expected: Mapping[str, Shape]) -> tuple[Layout | None, list[Layout]]:
-    """Which layout a checkpoint's sparse weights have; a file has one.
+    """The layout of a checkpoint's sparse weights, which is the same for all of them.
 
     Args:
         found: shapes in the checkpoint, by our names.

@@ -1,4 +1,4 @@
-"""How many parameters the parts of a study's models have, without building their values or looking for data."""
+"""Number of parameters in the parts of a study's models, without allocating them or needing data."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ class Part:
     Attributes:
         name: its path in the model.
         parameters: number of parameter values, frozen ones included.
-        trained: of these, those that the stage trains: neither frozen teachers nor a frozen stem.
+        trained: number of these that the stage trains, without frozen teachers and a frozen stem.
         buffers: number of buffer values (running statistics, frustum).
     """
 
@@ -32,7 +32,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Summary:
-    """The parts of a model, and what they add up to."""
+    """The parts of a model and their totals."""
 
     study: str
     unit: str
@@ -41,17 +41,17 @@ class Summary:
 
     @property
     def parameters(self) -> int:
-        """Of the whole model, frozen teachers included."""
+        """Parameters of the whole model, including frozen teachers."""
         return sum(part.parameters for part in self.parts)
 
     @property
     def trained(self) -> int:
-        """Of the parts that training changes."""
+        """Parameters that training changes."""
         return sum(part.trained for part in self.parts)
 
     @property
     def deployed(self) -> int:
-        """Of what detects: a student's camera branch and head, or the whole model."""
+        """Parameters used to detect: a student's camera branch and head, or the whole model."""
         camera = [part for part in self.parts if part.name.startswith(("backbone.", "head."))]
         return sum(part.parameters for part in camera or self.parts)
 
@@ -60,7 +60,7 @@ def summarise(study: str, unit: str | None = None) -> Summary:
     """Count a model's parameters by sub-module.
 
     Args:
-        study: name of a study or a YAML file; its data need not be there.
+        study: name of a study or a YAML file; its data need not exist.
         unit: a variant, `teacher` or `label-encoder`; None: the variant with the most terms.
 
     Raises:
@@ -82,7 +82,7 @@ def summarise(study: str, unit: str | None = None) -> Summary:
 
 
 def _parts(model: nn.Module) -> list[Part]:
-    """Children of children where a child has named ones, children otherwise; what has no values is left out."""
+    """Children, replaced by their own children where these have names; parts without values are left out."""
     parts = []
     for name, child in model.named_children():
         inner = dict(child.named_children())

@@ -1,4 +1,4 @@
-"""What a file really is that was taken for a checkpoint: a web page, a Git LFS pointer, nothing at all."""
+"""Recognising files that are not checkpoints: a web page, a Git LFS pointer, an empty file."""
 
 import re
 from pathlib import Path
@@ -12,10 +12,10 @@ _NAME_HASH = re.compile(r"-([0-9a-f]{8})\.(?:pth|pt|ckpt)$")
 
 
 def refuse_what_is_none(file: Path) -> None:
-    """Refuse what is not a checkpoint at all, by its first bytes.
+    """Refuse a file that is not a checkpoint at all, judging by its first bytes.
 
     Raises:
-        InputError: says what it is and how one comes by the file instead.
+        InputError: says what it is and how to get the real file.
     """
     with file.open("rb") as stream:
         head = stream.read(_HEAD)
@@ -35,16 +35,16 @@ def refuse_what_is_none(file: Path) -> None:
 
 
 def hash_in_name(file: Path) -> str | None:
-    """The beginning of the SHA-256 that a file's name claims, None where it claims none."""
+    """The beginning of the SHA-256 in a file's name; None without one."""
     found = _NAME_HASH.search(file.name)
     return found[1] if found else None
 
 
 def check_hash_in_name(file: Path, sha256: str) -> None:
-    """Refuse a file whose content is not what its name says.
+    """Refuse a file whose content does not match its name.
 
     Raises:
-        InputError: damaged, half downloaded, or another file under that name.
+        InputError: damaged, incompletely downloaded, or another file with that name.
     """
     claimed = hash_in_name(file)
     if claimed is not None and not sha256.startswith(claimed):

@@ -1,4 +1,4 @@
-"""Which sets of weights a checkpoint file holds: raw, EMA, or one that does not say; never one taken in silence."""
+"""The sets of weights in a checkpoint file: raw, EMA or unnamed; none of several is ever chosen silently."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from labeldistill.errors import InputError
 WeightsName = Literal["raw", "ema"]
 
 STATE_ENTRIES = ("state_dict", "model_state_dict", "model")
-"""Where training codes keep the state dict of a checkpoint, the most common first."""
+"""Keys under which training code stores the state dict of a checkpoint, the most common first."""
 EMA_ENTRIES = ("ema_state_dict", "state_dict_ema", "model_ema", "ema_weights", "ema")
 TRAINING_ENTRIES = ("optimizer_states", "optimizer", "callbacks", "pytorch-lightning_version", "loops")
-"""What only a training loop writes: its state dict holds the weights that are trained, the raw ones."""
+"""Keys that only training loops write: the state dict beside them holds the trained, raw weights."""
 AVERAGED = ("current_model_state", "averaging_state")
 """Lightning's WeightAveraging writes these beside a `state_dict` that then holds the average."""
 MMCV_EMA = "ema_"
@@ -31,10 +31,10 @@ class WeightSet:
     """One state dict of a file.
 
     Attributes:
-        name: which weights they are by the file; None where it does not say.
-        entry: dotted place in the file; None where the file is the state dict.
+        name: kind of weights according to the file; None if it does not say.
+        entry: dotted path in the file; None if the file is the state dict.
         state: the state dict.
-        note: what its reader has to know.
+        note: what users should know.
     """
 
     name: WeightsName | None
@@ -47,7 +47,7 @@ def weight_sets(loaded: Mapping[str, Any], file: Path) -> list[WeightSet]:
     """Every set of weights of a checkpoint.
 
     Raises:
-        InputError: none, or several of one name; the message names the entries.
+        InputError: none, or several with the same name; the message names the entries.
     """
     if all(isinstance(loaded.get(entry), Mapping) for entry in AVERAGED):
         return [
@@ -74,12 +74,12 @@ def chosen(sets: list[WeightSet], which: WeightsName | None, file: Path) -> Weig
     """The set that is asked for.
 
     Args:
-        sets: of the file.
-        which: what is asked for; None: the only one.
-        file: for the message.
+        sets: sets in the file.
+        which: the set that is asked for; None: the only one.
+        file: the file, for the message.
 
     Raises:
-        InputError: several and none asked for; the one that is asked for is not there.
+        InputError: several without a choice, or the chosen one is missing.
     """
     there = " and ".join(f"{s.name or 'unnamed'} weights ({s.entry or 'the file itself'})" for s in sets)
     if not sets:
@@ -100,7 +100,7 @@ def is_state_dict(value: Any) -> bool:
 
 
 def _plain(loaded: Mapping[str, Any]) -> WeightSet | None:
-    """The state dict where every code looks for it; raw where a training loop wrote the file."""
+    """The state dict in its usual place; it is raw if a training loop wrote the file."""
     entry = next((name for name in STATE_ENTRIES if isinstance(loaded.get(name), Mapping)), None)
     if entry is not None:
         trained = any(name in loaded for name in TRAINING_ENTRIES)

@@ -1,4 +1,4 @@
-"""Names that training code puts around those of a model: DataParallel's, DDP's, torch.compile's, Lightning's."""
+"""Wrappers that training code adds to names of a model: DataParallel, DDP, torch.compile, Lightning."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,16 +6,16 @@ from dataclasses import dataclass
 OUTER = ("model.", "module.", "_orig_mod.")
 """First parts of all names of a wrapped model: Lightning's experiment, (Distributed)DataParallel, torch.compile."""
 INNER = ("_orig_mod", "module")
-"""Parts that stand inside a name where only a part of the model was compiled or wrapped."""
+"""Parts inside a name if only a part of the model was compiled or wrapped."""
 
 
 @dataclass(frozen=True)
 class Unwrapped:
-    """What was taken off.
+    """The result of removing wrappers.
 
     Attributes:
-        prefix: before every name.
-        names: name without wrappers -> the name behind the prefix, in the file's order.
+        prefix: removed prefix of every name.
+        names: name without wrappers -> name after the prefix, in the file's order.
     """
 
     prefix: str
@@ -28,7 +28,7 @@ class Unwrapped:
 
 
 def unwrapped(names: Iterable[str]) -> Unwrapped:
-    """Take wrappers off: those before all names, and those inside single ones where that leaves all names apart."""
+    """Remove wrappers before all names, and those inside single names if the names remain distinct."""
     left, prefix = list(names), ""
     while left and (found := next((p for p in OUTER if all(name.startswith(p) for name in left)), None)):
         prefix += found

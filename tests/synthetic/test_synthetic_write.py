@@ -120,7 +120,7 @@ def test_settings_that_make_no_world_are_refused(change: dict[str, Any], key: st
 def test_an_existing_folder_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "precious.txt").write_text("keep")
-    with pytest.raises(InputError, match="exists already"):
+    with pytest.raises(InputError, match="already exists"):
         write_world(SynthSettings(**TINY), tmp_path / "mine")
     assert (tmp_path / "mine" / "precious.txt").read_text() == "keep"
 

@@ -122,7 +122,7 @@ def test_nothing_is_overwritten_and_a_full_disk_leaves_nothing(
 ) -> None:
     again = finished.run("labeldistill", "crate", "nano", "--out", str(crate))
     assert again.returncode == 2
-    assert "exists already" in again.stderr
+    assert "already exists" in again.stderr
     full = finished.run("labeldistill", "crate", "nano", "--out", str(tmp_path / "new"), largest_file=16)
     assert full.returncode == 2, full.stderr
     assert len(full.stderr.splitlines()) == 1

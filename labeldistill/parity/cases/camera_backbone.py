@@ -1,8 +1,8 @@
 """Recorded camera branch (released: layers/backbones/base_lss_fpn.py and the voxel pooling operators).
 
-Gradients of these nets jump where a ReLU's input is zero up to rounding: the recording in float32 is up to 1.2 % off
-the same code in float64 (`noise_floor.json`), and so are two memory layouts off one another. Training is therefore
-run in each arithmetic of ARITHMETICS, and the one nearest to the recording is what is compared.
+Gradients of these networks jump where a ReLU's input is zero up to rounding: the recording in float32 differs from the
+same code in float64 by up to 1.2 % (`noise_floor.json`), and so do two memory layouts. Training is therefore run in
+each arithmetic of ARITHMETICS, and the one nearest to the recording is compared.
 """
 
 import re
@@ -29,7 +29,7 @@ from labeldistill.parity.compare import Comparison
 R50, R18 = "05_base_lss_fpn_r50.pt", "05b_base_lss_fpn_r18.pt"
 DEPTH_NET, POOLING, FRUSTUM = "05c_depth_net.pt", "05d_voxel_pooling.pt", "05e_full_frustum.pt"
 BORDER = 5e-5
-"""In voxels: closer to a border than this, float32 rounding of the recording decides where a point belongs."""
+"""Distance in voxels: nearer to a border, float32 rounding of the recording decides where a point belongs."""
 ARITHMETICS = ((torch.float32, True), (torch.float32, False), (torch.float64, True))
 """Type and channels-last memory."""
 
@@ -230,7 +230,7 @@ def _compare_counts(position: Tensor, cells_xy: tuple[int, int], record: dict[st
     near = (position - position.round()).abs() <= BORDER
     cells = voxel_cells(position.trunc().int(), (nx, ny, 1)).flatten().long()
     counts = torch.bincount(cells[cells >= 0], minlength=nx * ny).view(ny, nx)
-    # A point near a border may have been counted on its other side.
+    # A point near a border may have been counted on the other side.
     doubtful = torch.zeros(ny + 2, nx + 2, dtype=torch.long)
     for x, y in position[near.any(-1)][:, :2].clamp(-1, max(nx, ny)).round().int().tolist():
         doubtful[max(y, 0) : y + 2, max(x, 0) : x + 2] += 1

@@ -106,7 +106,7 @@ def compare_predictions(what: str, ours: HeadOutput, recorded: HeadOutput) -> It
 
 
 def weighted_sum(predictions: HeadOutput, seed: int) -> Tensor:
-    """The scalar whose gradients were recorded: every map times noise of its own seed, tasks and branches in order."""
+    """The scalar whose gradients were recorded: every map times noise of its own seed, by task and branch."""
     maps = [task[name] for task in predictions for name in (*BRANCHES, "heatmap")]
     noise = (torch.randn(m.shape, generator=torch.Generator().manual_seed(seed + i)) for i, m in enumerate(maps))
     return torch.stack([(m * n).sum() for m, n in zip(maps, noise, strict=True)]).sum()
@@ -121,7 +121,14 @@ def first_seed(data: dict[str, Any]) -> int:
 def compare_losses(
     data: dict[str, Any], recorded: HeadOutput, grid: GridSettings, head: HeadSettings
 ) -> Iterator[Comparison]:
-    """Detection loss with gradients of the raw predictions; with a NaN velocity; with an empty first sample."""
+    """Detection loss with gradients of the raw predictions; with a NaN velocity; with an empty first sample.
+
+    Args:
+        data: the recorded file.
+        recorded: recorded predictions.
+        grid: the recorded grid.
+        head: the recorded head's settings.
+    """
     boxes, labels = data["gt_boxes"], data["gt_labels"]
     targets = RULES.targets(boxes, labels, grid, head)
     leaves, predictions = _leaves(recorded)
@@ -151,7 +158,7 @@ def _compare_response(data: dict[str, Any], grid: GridSettings, head: HeadSettin
 
 
 def _leaves(recorded: HeadOutput) -> tuple[HeadOutput, HeadOutput]:
-    """Copies that collect gradients, and their clones, which a loss may overwrite as it overwrites a head's output."""
+    """Copies that collect gradients, and clones of them that a loss may overwrite like a head's output."""
     leaves = [{name: m.clone().requires_grad_() for name, m in task.items()} for task in recorded]
     return leaves, [{name: m.clone() for name, m in task.items()} for task in leaves]
 

@@ -1,4 +1,4 @@
-"""09: whole items of the released datasets, the made-up infos turned into an index of ours."""
+"""09: complete items of the released datasets, with the recorded synthetic infos converted to our index."""
 
 import hashlib
 import os
@@ -87,13 +87,13 @@ def _run(recorded: dict[str, Any], offsets: list[int]) -> RunSettings:
         bev_augmentation=bev,
         training=TrainingSettings(epochs=1),
         switches={name: "released" for name in STAGES_OF_SWITCH},
-        # Not validated: what is recorded need not suit a network's strides.
+        # Not validated, because recorded sizes need not fit a network's strides.
         student=StudentSettings.model_construct(image=image, frame_offsets=(0, *offsets)),
     )
 
 
 def _options(name: str, value: dict[str, Any], run: RunSettings) -> LoadingOptions:
-    """What the recorded dataset was told: det_* is the validation's class, lidar_* the training's."""
+    """Options of the recorded dataset: det_* is the class of validation, lidar_* that of training."""
     asked = value["kwargs"]
     options = LoadingOptions.from_settings(run, training=asked["is_train"])
     return replace(
@@ -167,7 +167,7 @@ def _capped(value: dict[str, Any], recorded: dict[str, Any], infos: Infos) -> It
     options = replace(LoadingOptions.from_settings(run, training=True), max_points=value["max_points"])
     keys = infos.sweeps.file.take(np.flatnonzero(infos.sweeps.slot == 0)).to_pylist()
     there = [sample for sample, file in enumerate(keys) if file in recorded["lidar_files"]]
-    for sample in there:  # the recording does not say which of them it was
+    for sample in there:  # the recording does not say which of them it is
         points = key_frame_cloud(infos, sample, options, value["bda_rot"].numpy(), RandomState(value["np_seed"]))
         if points.shape == tuple(value["points"].shape):
             row = output(f"capped points (sample {sample})", torch.from_numpy(points), value["points"])

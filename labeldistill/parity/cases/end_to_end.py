@@ -69,10 +69,10 @@ def student_model(record: Record, *, corrected: tuple[str, ...] = ()) -> Distill
 
 
 def inject_voxels(model: DistilledStudent, voxels: Sequence[Tensor]) -> None:
-    """Pool with recorded voxel indices and without dropout, so that nothing but arithmetic can differ.
+    """Pool with recorded voxel indices and without dropout, so that only arithmetic can differ.
 
-    Images keep the recorded memory format too: channels-last convolutions round differently, which BatchNorm over few
-    values and 50 layers of ReLU turn into 2 % of some gradients.
+    Images also keep the recorded memory format: channels-last convolutions round differently, which BatchNorm over few
+    values and 50 layers of ReLU amplify to 2 % of some gradients.
     """
     camera = model.backbone
     camera.image_features = lambda images: camera.img_neck(camera.img_backbone(images.flatten(0, 1)))  # type: ignore[method-assign]
@@ -83,7 +83,7 @@ def inject_voxels(model: DistilledStudent, voxels: Sequence[Tensor]) -> None:
 
 
 def batch_of(record: Record) -> Batch:
-    """The recorded batch in our words."""
+    """The recorded batch as one of ours."""
     mats = record["mats"]
     return Batch(
         images=record["imgs_int8"].float() / 32,
@@ -125,7 +125,7 @@ def _targets(record: Record) -> Iterator[Comparison]:
 
 
 def _step(name: str, record: Record, corrected: tuple[str, ...]) -> Iterator[Comparison]:
-    """One training step: everything seen, every loss, every gradient, what BatchNorm remembers."""
+    """One training step: all inputs of the terms, every loss, every gradient, and the buffers of BatchNorm."""
     theirs, model = record[name], student_model(record, corrected=corrected).train()
     seen = model.term_inputs(batch_of(record))
     yield from _seen(name, seen, theirs)
@@ -241,7 +241,7 @@ def _depth(record: Record) -> Iterator[Comparison]:
     borders = record["depth_bins"]
     onehot = borders["onehot"]
     step = (depth_m[1] - depth_m[0]) / onehot.shape[1]
-    pixels = borders["depth"].numel() // len(onehot)  # of a cell
+    pixels = borders["depth"].numel() // len(onehot)  # cells
     ours = depth_bins(borders["depth"], round(pixels**0.5), (depth_m[0], depth_m[1], step))
     yield compare.exact("depth bins at their borders", ours, onehot)
 

@@ -1,4 +1,4 @@
-"""What cases of single modules share: run forward and backward with recorded output weights, compare everything."""
+"""Shared by cases of single modules: run forward and backward with recorded output weights and compare everything."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -16,9 +16,15 @@ NOISE = 1e-6
 def compare_module_run(
     mode: str, module: nn.Module, run: Callable[[], list[Tensor]], record: Mapping[str, Any]
 ) -> Iterator[Comparison]:
-    """Compare `run()` in `mode` ("train" or "eval") with a record of outputs, param_grads and buffers_after.
+    """Compare a module's run with its record.
 
     The loss is the sum over outputs of output * grad_outputs, as recorded.
+
+    Args:
+        mode: "train" or "eval".
+        module: the module.
+        run: runs the module on the recorded inputs and returns its outputs.
+        record: recorded outputs, grad_outputs, param_grads and buffers_after.
     """
     module.train(mode == "train")
     outputs = run()
@@ -39,10 +45,17 @@ def compare_module_run(
 def compare_gradient(
     what: str, ours: Tensor | None, theirs: Tensor, largest: float, limit: float = compare.GRADIENT_LIMIT
 ) -> Comparison:
-    """Compare a parameter's gradient; where the recorded one is rounding noise, ours has to be noise too.
+    """Compare a parameter's gradient; if the recorded one is rounding noise, ours must be noise too.
 
-    A bias before a BatchNorm in train mode has no gradient: what is recorded there is rounding, under 1e-7 of
-    the `largest` gradient of the module, and can't be met to 1e-3 of itself.
+    A bias before a BatchNorm in training mode has no gradient: the recorded value is rounding, under 1e-7 of the
+    largest gradient of the module, and can't be reproduced to 1e-3 of itself.
+
+    Args:
+        what: name of the gradient.
+        ours: our gradient.
+        theirs: the recorded gradient.
+        largest: norm of the largest recorded gradient of the module.
+        limit: largest relative error that passes.
     """
     if ours is None or float(theirs.norm()) >= NOISE * largest:
         return compare.gradient(what, torch.zeros(0) if ours is None else ours, theirs, limit)

@@ -1,4 +1,4 @@
-"""From the configuration that a record carries (mmdetection3d's words) to the settings of a run of ours."""
+"""From the configuration in a record (in mmdetection3d's terms) to the settings of one of our runs."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -64,7 +64,7 @@ def label_encoder_of(conf: Record, head: HeadSettings) -> LabelEncoderSettings:
 
 
 def teacher_of(conf: Record, grid: GridSettings, head: HeadSettings) -> TeacherSettings:
-    """The teacher that a recorded `lidar_conf` describes; parts that were not recorded are as small as can be."""
+    """The teacher that a recorded `lidar_conf` describes; parts that were not recorded are as small as possible."""
     neck = conf["pts_neck"]
     voxels = conf.get("pts_voxel_layer", {})
     encoder = conf.get("pts_middle_encoder", {})
@@ -107,7 +107,7 @@ def student_of(record: Record, head: HeadSettings, frame_offsets: tuple[int, ...
 
 
 def released_run(stage: Stage, grid: GridSettings, *, corrected: tuple[str, ...] = (), **parts: Any) -> RunSettings:
-    """A run of `stage` with every switch as released but those in `corrected`; `parts` are its networks and terms."""
+    """A run of `stage` with every switch released except those in `corrected`; `parts` are its networks and terms."""
     switches = {
         name: "corrected" if name in corrected or name == "label_encoder_eval" else "released"
         for name, stages in STAGES_OF_SWITCH.items()
