@@ -25,7 +25,7 @@ TILE_WIDTH_PX = 640
 
 
 def _segment(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any], intrinsics: np.ndarray[Any, Any]) -> Any:
-    """End points in pixels of the part of an edge that lies in front of the camera; None where none does."""
+    """End points in pixels of the part of an edge that lies in front of the camera; None if none does."""
     if max(a[2], b[2]) <= NEAR_M:
         return None
     if a[2] < NEAR_M:
@@ -84,7 +84,7 @@ def _pictured(plan: StudyPlan) -> list[PlannedRun]:
 
 
 def _fullest(infos: Infos, split: str) -> int:
-    """The key frame of a split with most annotations."""
+    """The key frame of a split with the most annotations."""
     rows = infos.split(split)
     counts = [infos.annotations_of(int(row)).stop - infos.annotations_of(int(row)).start for row in rows]
     return int(rows[int(np.argmax(counts))])
@@ -95,8 +95,8 @@ def draw_cameras(plan: StudyPlan, folder: Path, threshold: float) -> list[str]:
 
     Args:
         plan: a study whose predictions are written.
-        folder: where the pictures go.
-        threshold: detections with a lower score are not drawn.
+        folder: output folder.
+        threshold: detections with lower scores are not drawn.
 
     Returns:
         The units drawn; a run that failed or diverged has no boxes and is left out.

@@ -1,4 +1,4 @@
-"""The questions of one claim about one unit, judged as a family, and held back where something is not proven."""
+"""The questions of one claim about one unit, judged as a family, with reservations where something is not proven."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ from labeldistill.statistics.summary import summarise
 
 @dataclass(frozen=True)
 class Question:
-    """One metric of one claim, and the values that it is asked of; `published` and `values` as records hold them."""
+    """One metric of one claim and our values; `published` and `values` are in the units of records."""
 
     unit: str
     claim: Claim
@@ -30,33 +30,33 @@ class Question:
 
     @property
     def name(self) -> str:
-        """Of the metric, as tables call it."""
+        """Name of the metric in tables."""
         return f"gain in {self.metric}" if self.gain else self.metric
 
     @property
     def factor(self) -> float:
-        """From records' unit to that of claims."""
+        """Factor from the unit of records to that of claims."""
         return METRICS[self.metric].scale
 
     @property
     def words(self) -> str:
-        """The claims' unit."""
+        """Name of the unit of claims."""
         return METRICS[self.metric].unit
 
     @property
     def scaled(self) -> dict[int, float]:
-        """The values in the claims' unit."""
+        """The values in the unit of claims."""
         return {seed: value * self.factor for seed, value in self.values.items()}
 
 
 def judgements(study: StudySettings, asked: Sequence[Question], evidence: Evidence, weights: str) -> list[Judgement]:
-    """One judgement per question of a claim, in order; each kind of false verdict has its error rate over all of them.
+    """One judgement per question of a claim, in order; each kind of false verdict keeps its error rate over all.
 
     Args:
-        study: what was run.
+        study: the study that was run.
         asked: every metric of one claim about one unit.
-        evidence: what lies beside the scores.
-        weights: that were scored.
+        evidence: facts about the study's data and runs.
+        weights: the weights that were scored.
     """
     first = asked[0]
     found = comparability(study, first.unit, first.claim, evidence, weights)
@@ -90,7 +90,7 @@ def _in_family(question: Question, rules: VerdictSettings, noise: float) -> Aske
 
 
 def _notes(question: Question, noise: PublishedNoise, judgement: Judgement, rules: VerdictSettings) -> list[str]:
-    """Where the claim's noise comes from, whether its run could be one of ours, and what holds without normal noise."""
+    """Origin of the claim's noise, whether its run could be one of ours, and what holds without normal noise."""
     values, published = list(question.scaled.values()), question.published * question.factor
     notes = [f"its sd is that of {noise.source}"]
     if not question.gain:
@@ -105,7 +105,7 @@ def _notes(question: Question, noise: PublishedNoise, judgement: Judgement, rule
 
 
 def _held_back(judgement: Judgement, found: Comparability, about_runs: list[str], notes: list[str]) -> Judgement:
-    """The judgement with what speaks against it in front; a settled one becomes INCONCLUSIVE where anything does."""
+    """The judgement preceded by reservations; with any, a settled verdict becomes INCONCLUSIVE."""
     against = [*found.unproven, *about_runs]
     words = "; ".join((*against, judgement.reason, *notes, *found.notes))
     if against and decided(judgement):
@@ -114,7 +114,7 @@ def _held_back(judgement: Judgement, found: Comparability, about_runs: list[str]
 
 
 def _about_runs(question: Question, judgement: Judgement, evidence: Evidence) -> list[str]:
-    """What the runs themselves leave open: some failed, or the looks of a sequential study are not through."""
+    """What the runs leave open: some failed, or the looks of a sequential study are not finished."""
     found: list[str] = []
     summary = summarise(list(question.values.values()))
     if summary.failed:

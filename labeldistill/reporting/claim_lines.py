@@ -1,4 +1,4 @@
-"""One line per claim: what was published, what was measured, the verdict in each metric, and why."""
+"""One line per claim: published and measured values, the verdict in each metric, and the reason."""
 
 from collections.abc import Sequence
 

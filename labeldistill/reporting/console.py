@@ -1,4 +1,4 @@
-"""Tables and lines on a terminal: text as it is, whatever stands in it."""
+"""Tables and lines on a terminal, printing text literally."""
 
 import sys
 
@@ -9,6 +9,6 @@ def plain_console(width: int | None = None) -> Console:
     """A console that takes brackets and colons in a name as text, not as styles or emoji.
 
     Args:
-        width: columns where the output goes into a file; None: as the environment says.
+        width: columns when output goes to a file; None: as in the environment.
     """
     return Console(width=None if sys.stdout.isatty() else width, markup=False, emoji=False, highlight=False)

@@ -1,4 +1,4 @@
-"""What each deviation is worth: corrected less released on shared seeds, from the table of a study that flips them."""
+"""The effect of each deviation: corrected minus released on shared seeds, from the table of a study that flips them."""
 
 from dataclasses import dataclass
 
@@ -16,12 +16,12 @@ COLUMNS = (
     *("switch", "flipped to", "metric", "effect", "low", "high", "sd", "n", "failed", "p_t", "p_holm", "finding"),
     "reason",
 )
-"""Columns of `deviation_table`; effect, interval and sd in points, corrected less released."""
+"""Columns of `deviation_table`; effect, interval and sd in points, corrected minus released."""
 
 
 @dataclass(frozen=True)
 class MeasuredSwitch:
-    """A switch and metric: `pairs` holds corrected less released, in points."""
+    """A switch and metric; `pairs` are corrected minus released, in points."""
 
     switch: str
     variant: str
@@ -36,7 +36,7 @@ class MeasuredSwitch:
 def measured_switches(study: StudySettings, tables: StudyTables) -> list[MeasuredSwitch]:
     """Every variant that flips one switch against the study's baseline, in mAP and NDS, corrected as one family.
 
-    A variant that sets a switch to `released` (because the study itself has it corrected) counts the other way round.
+    The sign is reversed for a variant that sets a switch to `released` because the study itself has it corrected.
 
     Raises:
         InputError: no variant flips a switch, or one changes more than that.
@@ -63,7 +63,7 @@ def measured_switches(study: StudySettings, tables: StudyTables) -> list[Measure
 
 
 def deviation_table(rows: list[MeasuredSwitch]) -> pd.DataFrame:
-    """A row a switch and metric (columns: COLUMNS)."""
+    """One row per switch and metric (columns: COLUMNS)."""
     table = [
         (
             *(row.switch, row.value, row.metric),
@@ -76,7 +76,17 @@ def deviation_table(rows: list[MeasuredSwitch]) -> pd.DataFrame:
 
 
 def effects(rows: list[MeasuredSwitch], study: StudySettings, version: str, weights: str) -> dict[str, Effect]:
-    """For the ledger: what was measured of each switch; one without a single pair of finished runs is left out."""
+    """Measured effects for the ledger.
+
+    Args:
+        rows: measured switches.
+        study: the study that measured them.
+        version: version of results and report code.
+        weights: the weights that were scored.
+
+    Returns:
+        Switch -> effect, without switches that have no pair of finished runs.
+    """
     measured: dict[str, Effect] = {}
     for switch in dict.fromkeys(row.switch for row in rows):
         mine = {row.metric: row for row in rows if row.switch == switch}

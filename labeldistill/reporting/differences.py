@@ -1,4 +1,4 @@
-"""One variant less another on shared seeds: the estimate that findings and hypotheses rest on."""
+"""One variant minus another on shared seeds: the estimate behind findings and hypotheses."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,20 +13,20 @@ from labeldistill.statistics.estimate import Estimate, over_seeds
 from labeldistill.statistics.summary import paired_differences
 
 ROUNDING = 1e-9
-"""Differences of fractions that vary by no more than this do not vary."""
+"""Differences of fractions that vary by no more than this count as equal."""
 
 
 def difference(
     tables: StudyTables, runs: Sequence[ScoredRun], ours: str, theirs: str, metric: str, *, factor: float = 1.0
 ) -> Estimate:
-    """Mean paired difference with the error that seeds and scenes give it; seeds alone where no scenes were drawn.
+    """Mean paired difference with its error from seeds and scenes, or from seeds only without draws of scenes.
 
     Args:
         tables: the scores.
-        runs: as scored, with their draws of scenes.
-        ours, theirs: units; ours less theirs.
-        metric: a fraction.
-        factor: 100 for points.
+        runs: scored runs with their draws of scenes.
+        ours, theirs: units; the difference is ours minus theirs.
+        metric: metric whose values are fractions.
+        factor: unit of the result; 100 for points.
     """
     pairs = paired_differences(tables.values(ours, metric), tables.values(theirs, metric))
     seeds = over_seeds([factor * value for value in pairs.values()], ROUNDING * factor)

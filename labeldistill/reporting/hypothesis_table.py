@@ -1,4 +1,4 @@
-"""The paper's conclusions beside a study: one row per hypothesis and metric, tested on runs of the same seed."""
+"""The paper's conclusions for a study: one row per hypothesis and metric, tested on runs of the same seed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,7 +25,7 @@ COLUMNS = (
     *("hypothesis", "what", "confidence", "source", "better", "worse", "metric", "difference", "low", "high", "n"),
     *("failed", "p_supported", "p_contradicted", "p_signs", "verdict", "published_gain", "reason"),
 )
-"""Columns of `hypothesis_table`: differences in points, better less worse."""
+"""Columns of `hypothesis_table`; differences in points, better minus worse."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def hypothesis_rows(
     claims: Mapping[str, Claim],
     evidence: Evidence | None = None,
 ) -> list[HypothesisRow]:
-    """Every hypothesis; all that can be tested here, in both metrics, are one family with error rate alpha.
+    """Rows of all hypotheses; those that can be tested, in both metrics, are one family with error rate alpha.
 
     Args:
         study: whose variants are asked about. tables: its scores.
@@ -151,7 +151,7 @@ def _context(published: float, claim: Claim) -> str:
 
 
 def hypothesis_table(rows: Sequence[HypothesisRow], confidence: float = 0.95) -> pd.DataFrame:
-    """As a table (columns: COLUMNS)."""
+    """The rows as a table (columns: COLUMNS)."""
     return pd.DataFrame([_cells(row, confidence) for row in rows], columns=list(COLUMNS))
 
 

@@ -1,4 +1,4 @@
-"""What a mean, and a difference, may be on other seeds, on other scenes, and on both."""
+"""Intervals of means and differences over seeds, over scenes, and over both."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,11 +23,11 @@ from labeldistill.statistics.summary import Summary, summarise
 
 @dataclass(frozen=True)
 class IntervalRow:
-    """One unit and metric, in the table's unit; `caveat` says why an interval is missing.
+    """One unit and metric, in the unit of the table; `caveat` says why an interval is missing.
 
     Attributes:
-        seeds: the runs with their t interval. scenes: of the mean over these very runs on other scenes.
-        both: of the mean on other seeds and other scenes.
+        seeds: the runs with their t interval. scenes: interval of the mean of these runs over scenes.
+        both: interval of the mean over seeds and scenes.
     """
 
     unit: str
@@ -38,7 +38,7 @@ class IntervalRow:
 
     @property
     def caveat(self) -> str:
-        """What can't be said and why, in words."""
+        """What can't be given and why, in words."""
         said = (self.seeds.caveat, self.scenes.caveat, "" if self.seeds.n == 1 else self.both.caveat)
         return "; ".join(dict.fromkeys(caveat for caveat in said if caveat))
 
@@ -78,7 +78,7 @@ def _undrawn(scenes: int) -> str:
 
 @dataclass(frozen=True)
 class PairScenes:
-    """A paired difference on other scenes: interval and two-sided p value, and its interval on other seeds too."""
+    """A paired difference: interval and two-sided p value over scenes, and interval over seeds and scenes."""
 
     scenes: Interval
     p: float
@@ -88,7 +88,14 @@ class PairScenes:
 def pair_scenes(
     tables: StudyTables, runs: Sequence[ScoredRun], row: PairRow, *, confidence: float = 0.95
 ) -> PairScenes:
-    """The paired scene bootstrap of one comparison: both runs of a seed under the same draws of scenes."""
+    """The paired scene bootstrap of one comparison, with the same draws of scenes for both runs of a seed.
+
+    Args:
+        tables: the scores.
+        runs: scored runs with their draws of scenes.
+        row: the comparison with the baseline.
+        confidence: confidence of the intervals, in 0..1.
+    """
     ours = draws_of(runs, row.variant, row.metric)
     theirs = draws_of(runs, tables.baseline_of(row.variant), row.metric)
     drawn = np.array([ours[seed] - theirs[seed] for seed in row.pairs.seeds if seed in ours and seed in theirs])

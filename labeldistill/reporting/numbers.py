@@ -65,7 +65,7 @@ def bounds(found: "Summary | Interval", metric: str | None = None) -> str:
 
 
 def p_value(value: float) -> str:
-    """A p value with two digits that count; never 0."""
+    """A p value with two significant digits; never 0."""
     if math.isnan(value):
         return NOTHING
     return "< 0.001" if value < 0.001 else f"{value:.3f}"

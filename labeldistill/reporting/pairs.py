@@ -30,12 +30,12 @@ def pair_rows(
     confidence: float = 0.95,
     metrics: tuple[str, ...] = HEADLINE,
 ) -> list[PairRow]:
-    """All variants but the baseline, ours and ingested, all `metrics`: one family with error rate 1 - confidence.
+    """All variants but the baseline, own and ingested, in all `metrics`, as one family with error rate 1 - confidence.
 
     Args:
         tables: the scores.
-        study: whose scores they are: a finding then begins with the teacher that it holds for.
-        confidence, metrics: of the family.
+        study: the study; if given, a finding begins with the teacher that it holds for.
+        confidence, metrics: confidence and metrics of the family.
     """
     compared = [
         (variant, metric, compare_pairs(tables.deltas(variant, metric), confidence=confidence, resolution=1e-9))

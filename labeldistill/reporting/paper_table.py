@@ -1,4 +1,4 @@
-"""The paper's main table beside ours, one row per variant and metric: published, reproduced, difference, verdict."""
+"""The paper's main table and ours, one row per variant and metric: published, reproduced, difference, verdict."""
 
 import pandas as pd
 
@@ -20,13 +20,13 @@ MAIN = (
     *("variant", "metric", "claim", "source", "published", "mean", "low", "high", "sd", "n", "failed", "runs"),
     *("difference", "difference_low", "difference_high", "verdict", "reason"),
 )
-"""Columns of `main_table`: numbers in the claims' units (points for mAP and NDS)."""
+"""Columns of `main_table`; numbers in the units of claims (points for mAP and NDS)."""
 
 PAIRS = (
     *("variant", "metric", "difference", "low", "high", "sd", "n", "failed", "pairs"),
     *("p_t", "p_sign_flip", "p_sign_flip_error", "p_holm", "finding", "reason"),
 )
-"""Columns of `pairs_table`: differences to the baseline in points."""
+"""Columns of `pairs_table`; differences to the baseline in points."""
 
 
 def _factor(metric: str) -> float:
@@ -71,10 +71,16 @@ def _unclaimed(study: StudySettings, tables: StudyTables, variant: str, metric: 
 def main_table(
     study: StudySettings, tables: StudyTables, claims: dict[str, Claim], evidence: Evidence | None = None
 ) -> pd.DataFrame:
-    """One row per variant and metric, mAP and NDS always; columns MAIN.
+    """One row per variant and metric, always including mAP and NDS; columns MAIN.
 
-    A variant without a claim of its own has no published value, and none is made up for it. The ingested runs of a
-    variant have rows of their own; teacher and label encoder where the study sets a claim beside them.
+    A variant without its own claim has no published value, and none is invented. The ingested runs of a variant have
+    their own rows; so have teacher and label encoder if the study compares them with a claim.
+
+    Args:
+        study: the study that was run.
+        tables: its scores.
+        claims: claims by id.
+        evidence: facts about the study's data and runs; without them, nothing is proven.
 
     Raises:
         InputError: the study names an unknown claim.

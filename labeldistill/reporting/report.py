@@ -40,7 +40,7 @@ def summary_of(tables: StudyTables) -> dict[str, dict[str, float]]:
 
 
 def write_report(plan: StudyPlan) -> Path:
-    """Write the report of a gathered study; its page last, so that a page means a whole report.
+    """Write the report of a gathered study, its page last, so that a page means a complete report.
 
     Returns:
         The page's path, `reports/<study>/<version>/index.html`.
@@ -52,11 +52,11 @@ def write_report(plan: StudyPlan) -> Path:
 
 
 def remake_report(plan: StudyPlan, folder: Path) -> Path:
-    """Write an older report again under today's rules, from its own table and records; the older one stays.
+    """Write an older report again with today's code, from its own table and records; the older one is kept.
 
     Args:
-        plan: of the study, whose settings and reports folder count.
-        folder: of the older report.
+        plan: plan of the study, with its settings and reports folder.
+        folder: folder of the older report.
 
     Returns:
         The new page's path.

@@ -1,4 +1,4 @@
-"""What a study's findings hold for, in words: its data, and the one teacher that all its students had."""
+"""What a study's findings hold for, in words: its data, and the single teacher of all its students."""
 
 from labeldistill.config.runs import run_settings
 from labeldistill.config.study import StudySettings
@@ -23,9 +23,9 @@ def needs_teacher(study: StudySettings, variant: str) -> bool:
 
 
 def teacher_scope(study: StudySettings, *variants: str) -> str:
-    """ "given this teacher" where a variant has one and all seeds share it; else empty.
+    """ "given this teacher" if a variant has one that all seeds share; otherwise empty.
 
-    Another teacher could have moved every seed of such a variant alike, which no spread over seeds shows.
+    Another teacher could have changed all seeds of such a variant alike, which no spread over seeds shows.
     """
     return GIVEN if any(variant in study.variants and needs_teacher(study, variant) for variant in variants) else ""
 

@@ -1,4 +1,4 @@
-"""What scoring left of every run beside numbers: findings, how it ended, and its draws of scenes."""
+"""What scoring stored for every run besides numbers: findings, how it ended, and its draws of scenes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,10 +22,10 @@ class ScoredRun:
     """One run of a study's table.
 
     Attributes:
-        unit: as the table calls it. status, reason: see `records.outcome`.
-        scenes: how many it was scored on.
-        findings: mistakes that the scores give away, in words.
-        draws: metric -> [1 + R] of the chosen weights, on all scenes and under each draw; empty with too few scenes.
+        unit: name in the table. status, reason: see `records.outcome`.
+        scenes: number of scenes that it was scored on.
+        findings: mistakes that the scores indicate, in words.
+        draws: metric -> [1 + R] for the chosen weights, on all scenes and for each draw; empty with too few scenes.
     """
 
     unit: str
@@ -38,7 +38,7 @@ class ScoredRun:
 
 
 def scored_runs(plan: StudyPlan, weights: str = "ema") -> list[ScoredRun]:
-    """Every run, ours and those taken in, in the order of the table; without ours where none is scored.
+    """Every run, own, ingested and adopted, in the order of the table; without own runs if none is scored.
 
     Raises:
         InputError: a record or scores that can't be read.

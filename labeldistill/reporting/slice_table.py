@@ -1,4 +1,4 @@
-"""The table of slices: a part of the split a row, every unit's mAP and its difference to the baseline."""
+"""The table of slices: one row per part of the split, with every unit's mAP and its difference to the baseline."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from labeldistill.statistics.summary import Summary, summarise
 
 @dataclass(frozen=True)
 class SliceCell:
-    """A unit's metric on one part: over seeds, and paired with the baseline (None for the baseline and the stages)."""
+    """A unit's metric on one part: over seeds, and paired with the baseline (None for baseline and stages)."""
 
     summary: Summary
     difference: Summary | None
@@ -16,7 +16,7 @@ class SliceCell:
 
 @dataclass(frozen=True)
 class SliceRow:
-    """One part of the split; `truths`: boxes to be found there; `cells`: unit -> what it scores."""
+    """One part of the split; `truths`: number of annotated boxes; `cells`: unit -> its scores."""
 
     criterion: str
     part: str
@@ -25,7 +25,7 @@ class SliceRow:
 
 
 def slice_rows(tables: StudyTables, metric: str = "mAP", *, confidence: float = 0.95) -> list[SliceRow]:
-    """A row a part, criterion by criterion; none where the study asks for no slices."""
+    """One row per part, by criterion; empty if the study has no slices."""
     compared = tables.compared()
 
     def cell(unit: str, name: str) -> SliceCell:

@@ -1,4 +1,4 @@
-"""What a report is made from: a study's results, or an older report of it whose rules have changed since."""
+"""What a report is made from: a study's results, or an older report that is made again with today's code."""
 
 import shutil
 from collections.abc import Callable, Mapping
@@ -41,7 +41,7 @@ class Drawn:
 
 @dataclass(frozen=True)
 class ReportSources:
-    """Everything that a page is made of.
+    """Everything that a report is made from.
 
     Attributes:
         study, tables: what was run, and its scores.
@@ -109,11 +109,11 @@ def of_results(plan: StudyPlan) -> ReportSources:
 
 
 def of_report(study: StudySettings, folder: Path) -> ReportSources:
-    """The sources of a report that is made again under today's rules; draws of scenes and evidence are not in it.
+    """The sources of an older report that is made again; they have no draws of scenes and no evidence.
 
     Args:
-        study: whose report it is.
-        folder: of the report, with `table.csv` and `records.json`.
+        study: study of the report.
+        folder: folder of the report, with `table.csv` and `records.json`.
 
     Raises:
         InputError: a file is missing or damaged, or the report is of another study.

@@ -1,4 +1,4 @@
-"""The tables of a study's report, worked out from the tidy table: main, deltas per seed, per class, throughput."""
+"""The tables of a study's report, computed from the tidy table: main, deltas per seed, per class, throughput."""
 
 import re
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from labeldistill.study.apart import APART, is_apart, label, origin_of
 
 @dataclass(frozen=True)
 class StudyTables:
-    """Views of one study's tidy table; `weights` chooses raw or EMA scores, `confidence` is that of intervals."""
+    """Views of one study's tidy table; `weights` selects raw or EMA scores, `confidence` is that of intervals."""
 
     table: pd.DataFrame
     variants: tuple[str, ...]
@@ -24,7 +24,17 @@ class StudyTables:
     confidence: float = 0.95
 
     def values(self, variant: str, metric: str, class_: str = "all", weights: str | None = None) -> dict[int, float]:
-        """Value per seed of one metric of one variant; a run without it gives NaN, and so does one that diverged."""
+        """Value per seed of one metric of one unit.
+
+        Args:
+            variant: name of the unit.
+            metric: name of the metric.
+            class_: detection class, or "all".
+            weights: "raw" or "ema"; None: those of the tables.
+
+        Returns:
+            Seed -> value; NaN for a run that has none or diverged.
+        """
         rows = self.table[self.table["variant"] == variant]
         seeds = sorted(rows["seed"].unique())
         scored = rows[
@@ -33,40 +43,47 @@ class StudyTables:
             & (rows["weights"].isin([weights or self.weights, "-"]))
             & (rows["status"] == "finished")
         ]
-        # a variant's overrides may need a teacher of their own; the study's own stands first
+        # a variant's overrides may need a separate teacher; the study's own comes first
         scored = scored.drop_duplicates("seed")
         found = dict(zip(scored["seed"], scored["value"], strict=True))
         return {int(seed): float(found.get(seed, float("nan"))) for seed in seeds}
 
     def summary(self, variant: str, metric: str, class_: str = "all", weights: str | None = None) -> Summary:
-        """Mean, sd and interval over seeds."""
+        """Mean, sd and interval over seeds.
+
+        Args:
+            variant: name of the unit.
+            metric: name of the metric.
+            class_: detection class, or "all".
+            weights: "raw" or "ema"; None: those of the tables.
+        """
         return summarise(list(self.values(variant, metric, class_, weights).values()), confidence=self.confidence)
 
     def deltas(self, variant: str, metric: str, class_: str = "all") -> dict[int, float]:
-        """Difference to the baseline per shared seed; runs from elsewhere to a baseline from there."""
+        """Difference to the baseline per shared seed; ingested runs are compared with an ingested baseline."""
         baseline = self.baseline_of(variant)
         return paired_differences(self.values(variant, metric, class_), self.values(baseline, metric, class_))
 
     def baseline_of(self, unit: str) -> str:
-        """What a unit is compared with: seeds of another code base pair with nothing but their own."""
+        """The unit that a unit is compared with: seeds of another code base are only paired with their own."""
         return label(self.baseline, origin_of(unit))
 
     def units_present(self) -> list[str]:
-        """Teacher and label encoder (where scored), the variants in their order, then runs from elsewhere."""
+        """Teacher and label encoder (if scored), the variants in order, then ingested and adopted runs."""
         there = set(self.table["variant"])
         units = (*FIXED_UNITS, *self.variants)
         apart = (label(unit, origin) for origin in APART for unit in units)
         return [unit for unit in (*units, *apart) if unit in there]
 
     def judged(self) -> list[str]:
-        """The study's variants, run or not, and those with runs from elsewhere; these alone where nothing was run."""
+        """The study's variants and those with ingested or adopted runs; only the latter if nothing was run."""
         there = set(self.table["variant"])
         own = self.variants if not there or not all(map(is_apart, there)) else ()
         apart = (label(variant, origin) for origin in APART for variant in self.variants)
         return [*own, *(unit for unit in apart if unit in there)]
 
     def compared(self) -> list[str]:
-        """Those of `judged` with a baseline to be compared with; adopted checkpoints share no seed and have none."""
+        """Those of `judged` with a baseline; adopted checkpoints share no seeds and have none."""
         units = [unit for unit in self.judged() if origin_of(unit) != "adopted"]
         return [unit for unit in units if (baseline := self.baseline_of(unit)) in units and unit != baseline]
 
@@ -103,7 +120,7 @@ class StudyTables:
     def runs(self) -> pd.DataFrame:
         """Every single run: variant, seed, run_key, status, reason, then mAP and NDS of raw and EMA weights.
 
-        A run that did not finish has its row and no number: what little it scores is not a score.
+        A run that did not finish has a row without numbers, because what it scores is not a score.
         """
         about = ["variant", "seed", "run_key", "status", *(["reason"] if "reason" in self.table else [])]
         rows = self.table[(self.table["class"] == "all") & self.table["metric"].isin([*HEADLINE, "none"])]
@@ -113,7 +130,7 @@ class StudyTables:
         return wide.reset_index()
 
     def slices(self) -> dict[str, list[str]]:
-        """Criterion -> parts of the split that were scored on their own, as the table's column `slice` calls them."""
+        """Criterion -> parts of the split that were scored separately, as named in the table's column `slice`."""
         names = dict.fromkeys(self.table["slice"]) if "slice" in self.table else {}
         found: dict[str, list[str]] = {}
         for name in names:
@@ -122,7 +139,7 @@ class StudyTables:
         return {criterion: sorted(parts, key=_by_number) for criterion, parts in found.items()}
 
     def truths(self, part: str) -> int:
-        """How many boxes there were to be found in a part of the split."""
+        """Number of annotated boxes in a part of the split."""
         found = self.table.loc[self.table["metric"] == f"{TRUTHS}@{part}", "value"]
         return int(found.max()) if len(found) else 0
 

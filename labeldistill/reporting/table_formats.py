@@ -1,4 +1,4 @@
-"""A table of verdicts as Markdown, LaTeX (booktabs) or CSV; the words of reasons become notes below."""
+"""A table of verdicts as Markdown, LaTeX (booktabs) or CSV; reasons become notes below it."""
 
 import math
 import re
@@ -38,12 +38,12 @@ _LATEX = {
 
 
 def latex_text(text: str) -> str:
-    """Plain text for LaTeX; line breaks become spaces, for an empty line would end a paragraph."""
+    """Plain text for LaTeX; line breaks become spaces because an empty line would end a paragraph."""
     return "".join(_LATEX.get(character, character) for character in " ".join(text.split()))
 
 
 def markdown_text(text: str) -> str:
-    """Plain text for a Markdown table: no part of it is HTML, a link, or the end of a cell or row."""
+    """Plain text for a Markdown table, without HTML, links, or ends of cells or rows."""
     plain = re.sub(r"<(?=[A-Za-z/!?])", "&lt;", " ".join(text.split()))
     return plain.replace("|", "\\|").replace("](", "]\\(")
 
@@ -120,7 +120,7 @@ _KINDS: tuple[tuple[str, list[str], Callable[[Row], list[str]]], ...] = (
     ("verdict", _MAIN_HEAD, _main_cells),
     ("finding", _PAIR_HEAD, _pair_cells),
 )
-"""A column that only this kind of table has (looked for in this order), its head, its cells."""
+"""Kinds of tables in the order of detection: a column that only this kind has, its head, its cells."""
 
 
 def formatted(
@@ -129,10 +129,10 @@ def formatted(
     """`main_table`, `pairs_table` or `hypothesis_table` as text.
 
     Args:
-        table: with its numbers; CSV keeps every one of them.
+        table: table with numbers; CSV keeps all of them.
         format: markdown, latex or csv.
-        caption: of the study, weights and units.
-        confidence: of the intervals, for the head.
+        caption: caption with study, weights and units.
+        confidence: confidence of the intervals, for the head.
         lines: sentences below the table, one per claim; not in CSV.
     """
     if format is TableFormat.csv:

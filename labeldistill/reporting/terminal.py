@@ -14,7 +14,14 @@ from labeldistill.reporting.verdicts import claim_rows
 
 
 def show_study(study: StudySettings, tables: StudyTables, evidence: Evidence, page: str) -> None:
-    """Print the main table, every claim's verdict with its reason, and the path of the page."""
+    """Print the main table, every claim's verdict with its reason, and the path of the page.
+
+    Args:
+        study: the study.
+        tables: its scores.
+        evidence: facts about the study's data and runs.
+        page: path of the report's page.
+    """
     console = plain_console(160)
     main = Table(title=f"Study {study.name}: mean ± sd over seeds, {tables.weights} weights", title_justify="left")
     for column in ("variant", "n", *METRICS, *(f"Δ {m} [95 %]" for m in HEADLINE)):

@@ -1,4 +1,4 @@
-"""Claims beside a study's numbers, each with one verdict and its reason in words."""
+"""Claims and a study's numbers, each with one verdict and its reason in words."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ from labeldistill.study.apart import APART, label
 
 @dataclass(frozen=True)
 class ClaimRow:
-    """One metric of one claim beside what this study measured.
+    """One metric of one claim and what this study measured.
 
     Attributes:
-        variant: the unit it is set beside. metric: name; a gain over the baseline is called "gain in mAP".
+        variant: the unit that is compared. metric: name; a gain over the baseline is called "gain in mAP".
         published, summary: fractions for mAP and NDS, nuScenes' units for errors.
-        judgement: in the claim's units (points for mAP and NDS).
+        judgement: judgement in the claim's units (points for mAP and NDS).
     """
 
     variant: str
@@ -40,32 +40,32 @@ class ClaimRow:
 
     @property
     def n(self) -> int:
-        """Runs with a value."""
+        """Number of runs with a value."""
         return self.summary.n
 
     @property
     def verdict(self) -> str:
-        """One of the five words."""
+        """The verdict."""
         return str(self.judgement.verdict)
 
     @property
     def reason(self) -> str:
-        """Why, in words."""
+        """The reason in words."""
         return self.judgement.reason
 
 
 def claim_rows(
     study: StudySettings, tables: StudyTables, claims: dict[str, Claim], evidence: Evidence | None = None
 ) -> list[ClaimRow]:
-    """Every claim that the study names, metric by metric; a claimed gain is held against the paired differences.
+    """Every claim that the study names, by metric; a claimed gain is compared with the paired differences.
 
-    mAP and NDS always; an error only where the study declares a margin for it.
+    mAP and NDS are always included; an error only if the study declares a margin for it.
 
     Args:
-        study: what was run.
-        tables: of its scores.
-        claims: by id.
-        evidence: what lies beside the scores; without it nothing is proven.
+        study: the study that was run.
+        tables: its scores.
+        claims: claims by id.
+        evidence: facts about the study's data and runs; without them, nothing is proven.
 
     Raises:
         InputError: the study names an unknown claim or unit, or a gain for the baseline itself; a margin
@@ -108,7 +108,7 @@ def _questions(study: StudySettings, tables: StudyTables, unit: str, claim: Clai
 
 
 def _claimed(study: StudySettings, tables: StudyTables, claims: dict[str, Claim]) -> Iterator[tuple[str, Claim]]:
-    """Each unit of the study with its claim, and then the runs from elsewhere of the same unit, where there are any."""
+    """Each unit of the study with its claim, followed by the unit's ingested and adopted runs, if any."""
     judged = tables.judged()
     for unit, claim_id in study.claims.items():
         claim = claims[claim_id]

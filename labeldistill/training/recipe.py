@@ -204,7 +204,13 @@ def _compared(settings: Any) -> Any:
 
 
 def load_state(model: nn.Module, state: dict[str, torch.Tensor], file: Path, frozen: tuple[str, ...] = ()) -> None:
-    """Load a state dict strictly; names under `frozen` prefixes may be missing because runs do not save them.
+    """Load a state dict strictly.
+
+    Args:
+        model: the model to load into.
+        state: name -> tensor.
+        file: where the state came from, for the message.
+        frozen: prefixes of names that may be missing, because runs do not save them.
 
     Raises:
         InputError: unmatched names or shapes; the first is named.

@@ -54,6 +54,14 @@ class Session:
         scaled: bool = False,
         heartbeat: Callable[[], None] = lambda: None,
     ) -> None:
+        """Start one process's part of a run, from its checkpoint if there is one.
+
+        Args:
+            job: the run.
+            length: size of the run.
+            scaled: whether losses are scaled (fp16), so that single steps may be skipped.
+            heartbeat: called every few seconds by the process that writes.
+        """
         self.job, self.length = job, length
         self.scaled, self._heartbeat = scaled, heartbeat
         self.stop = StopRequest()

@@ -22,7 +22,14 @@ def silence_lightning() -> None:
 
 
 def build_trainer(job: TrainingJob, accelerator: Accelerator, precision: str, accumulation: int) -> pl.Trainer:
-    """A Trainer that goes once through the loader: the order of samples holds all epochs."""
+    """A Trainer that goes through the loader once; the order of samples covers all epochs.
+
+    Args:
+        job: the run.
+        accelerator: cpu or cuda.
+        precision: Lightning's name of the precision.
+        accumulation: micro-batches per optimiser step.
+    """
     silence_lightning()
     strategy: Any = "auto"
     if job.processes > 1:
