@@ -1,1 +1,1 @@
-"""The command line: one small file per verb."""
+"""The command line: one small file per verb, and the tables and texts that verbs print."""

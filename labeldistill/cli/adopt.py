@@ -1,4 +1,4 @@
-"""Verb `adopt`: take a released or foreign checkpoint into a study as a run that predicts and is scored."""
+"""Verb `adopt`: add a released or foreign checkpoint to a study as a run that is predicted and scored."""
 
 import json
 from pathlib import Path
@@ -25,14 +25,14 @@ def adopt(
     weights: WhichOption = None,
     seed: SeedOption = 0,
     sparse_layout: LayoutOption = LayoutChoice.auto,
-    source: Annotated[str, typer.Option("--source", help="Where it comes from, in words.")] = "",
+    source: Annotated[str, typer.Option("--source", help="Origin of the checkpoint in words.")] = "",
     results: ResultsOption = Path("results"),
     format: TableOrJsonOption = TableOrJson.table,
 ) -> None:
-    """Take in a checkpoint trained elsewhere; every name and shape must fit the study, or nothing is written.
+    """Adopt a checkpoint trained elsewhere; every name and shape must fit the study, or nothing is written.
 
-    `predict` and `score` then work on it by its --key; `gather`, and all that reads its table, call it `VARIANT
-    (adopted)`: it is never averaged with runs of the study. Wrappers (`module.`, `_orig_mod.`, ...) are taken off.
+    `predict` and `score` then accept its --key. In `gather` and everything that reads its table it is called `VARIANT
+    (adopted)` and never averaged with runs of the study. Wrappers (`module.`, `_orig_mod.`, ...) are removed.
 
     Example: labeldistill adopt 29.pth --study paper-r50-5f --variant full --source "released model zoo"
     """
@@ -61,14 +61,14 @@ def adopt(
 def _print(record: dict[str, Any], unit: str, place: str) -> None:
     named = {
         "the file": "as the file says",
-        "the user": "as you say; the file holds one set and does not name it",
-        "nobody": "assumed: the file holds one set and does not name it; --weights raw calls it raw",
+        "the user": "as you say; the file has one set without a name",
+        "nobody": "assumed, because the file has one set without a name; use --weights raw if it is raw",
     }[record["weights_named_by"]]
     typer.echo(f"{unit} seed {record['seed']}: {record['values']:,} values in {record['tensors']} tensors, all matched")
     typer.echo(f"weights   {record['weights']} ({named})")
     typer.echo(f"file      {record['file']}, SHA-256 {record['sha256']}")
     for part, held in record["left_out"].items():
-        typer.echo(f"left out  {part}: {held['tensors']} tensors that detecting does not need")
+        typer.echo(f"left out  {part}: {held['tensors']} tensors that are not needed to detect")
     for note in record["notes"]:
         typer.echo(f"note      {note}")
     typer.echo(f"next      labeldistill predict {place}\n          labeldistill score {place}")

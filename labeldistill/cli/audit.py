@@ -22,7 +22,7 @@ _MOST_MODULES = 20
 
 
 class Level(StrEnum):
-    """Of determinism."""
+    """Level of determinism."""
 
     off = "off"
     warn = "warn"
@@ -31,7 +31,7 @@ class Level(StrEnum):
 
 @app.callback()
 def _checks() -> None:
-    """Keep `determinism` a word of its own although it is the only check."""
+    """Keep `determinism` a sub-verb although it is the only check."""
 
 
 @app.command("determinism")
@@ -39,15 +39,15 @@ def determinism(
     study: Annotated[str, typer.Option("--study", "-s", help="Name of a study, or a YAML file.")] = "smoke",
     unit: Annotated[str, typer.Option("--unit", help="`teacher`, `label-encoder` or a variant.")] = "full",
     seed: SeedOption = 0,
-    steps: Annotated[int, typer.Option("--steps", min=1, help="Optimiser steps of each training.")] = 2,
-    level: Annotated[Level | None, typer.Option("--level", help="Instead of the study's own.")] = None,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Optimiser steps per training.")] = 2,
+    level: Annotated[Level | None, typer.Option("--level", help="Level of determinism; default: the study's.")] = None,
     batch: Annotated[int | None, typer.Option("--batch", min=1, help="Key frames per step.")] = None,
     small: Annotated[bool, typer.Option("--small", help="The same networks on small random images.")] = False,
     device: DeviceOption = "auto",
     format: TableOrJsonOption = TableOrJson.table,
     results: ResultsOption = Path("results"),
 ) -> None:
-    """Train the same seed twice and compare bit by bit, operator by operator; exit 1 where one differs.
+    """Train the same seed twice and compare bit by bit, operator by operator; exit 1 if one differs.
 
     The study's own key frames, teacher and label encoder are used where they exist; otherwise random ones take
     their place, and the output says so. Nothing is written.
@@ -101,7 +101,7 @@ def _print(found: "Audit", about: str, notes: list[str]) -> None:
     typer.echo(f"{len(found.by_module) - len(differ)} of {len(found.by_module)} modules are bit-identical")
     for row in differ[:_MOST_MODULES]:
         calls = f"forward {row.forward_differ} of {row.forward}, backward {row.backward_differ} of {row.backward}"
-        state = "other weights at the end" if row.state_differs else "same weights at the end"
+        state = "different weights at the end" if row.state_differs else "same weights at the end"
         typer.echo(f"  {row.module or '(model, losses, optimiser)'}: calls that differ: {calls}; {state}")
     if len(differ) > _MOST_MODULES:
         typer.echo(f"  and {len(differ) - _MOST_MODULES} more modules (all of them in --format json)")

@@ -1,4 +1,4 @@
-"""Verb `check`: a study's scores against its committed reference band."""
+"""Verb `check`: compare a study's scores with its committed reference band."""
 
 import json
 from pathlib import Path
@@ -11,13 +11,13 @@ from labeldistill.cli.options import Format, FormatOption, ResultsOption
 
 def check(
     study: Annotated[str, typer.Argument(help="Name of a study, or a YAML file.")],
-    write: Annotated[bool, typer.Option("--write", help="Make the reference from the results at hand.")] = False,
+    write: Annotated[bool, typer.Option("--write", help="Write the reference from the current results.")] = False,
     format: FormatOption = Format.table,
     results: ResultsOption = Path("results"),
 ) -> None:
     """Compare a finished study with its reference (workflow/references); exit 1 outside its band.
 
-    Exit 1 too where no metric can serve as a gate: single runs, or bands that contain 0.
+    Also exit 1 if no metric can serve as a gate: single runs, or bands that contain 0.
 
     Example: labeldistill check mini
     """
@@ -45,7 +45,7 @@ def check(
                 f"{row.unit:20s} {row.metric:4s} {row.mean:.4f} (n = {row.n})  {band:18s}  {row.reason or 'inside'}"
             )
         typer.echo(
-            f"{len(gates)} of {len(rows)} rows are gates; unchanged code fails one of them, whichever, in at most "
+            f"{len(gates)} of {len(rows)} rows are gates; unchanged code fails any of them in at most "
             f"{FALSE_ALARMS:.0%} of checks"
         )
     if outside := [f"{row.unit} {row.metric} ({row.reason})" for row in gates if not row.inside]:

@@ -1,4 +1,4 @@
-"""Verb `check-data`: whether a study's nuScenes folder is whole and readable."""
+"""Verb `check-data`: check that a study's nuScenes folder is complete and readable."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,14 +18,14 @@ def check_data(
     study: StudyOption,
     results: ResultsOption = Path("results"),
     whole: Annotated[
-        bool, typer.Option("--whole", help="Read every sensor file whole; exit 1 when one is another than before.")
+        bool, typer.Option("--whole", help="Read every sensor file completely; exit 1 if one has changed.")
     ] = False,
 ) -> None:
-    """Look at every file that a study reads and write what was found beside its index; exit 2 when one is bad.
+    """Check every file that a study reads and write the findings beside its index; exit 2 if one is bad.
 
-    The content of all sensor files is part of every run key where they hold 4 GiB at most, else that of 256 MB of them
-    and of every other one that changes later. In the latter case a file replaced under its own size and time is found
-    by `--whole` alone, and only after an earlier `--whole`.
+    The content of all sensor files is part of every run key if they have at most 4 GiB; otherwise that of 256 MB of
+    them, and of every other file that changes later. In the latter case, only `--whole` finds a file that was replaced
+    with the same size and time, and only after an earlier `--whole`.
 
     Example: labeldistill check-data --study real-frame
     """
@@ -49,7 +49,7 @@ def check_data(
         )
     if whole:
         _read_all(plan)
-    sensors = plan.sensor_files.fingerprint(seconds=None)  # of every file, before the name of the check follows from it
+    sensors = plan.sensor_files.fingerprint(seconds=None)  # of every file; the path of the check depends on it
     write_json(plan.data_check, {**asdict(report), "sensor_files": asdict(sensors)})
     typer.echo(f"{plan.dataroot}: {report.images} images and {report.clouds} clouds, {report.key_frames} key frames")
 
@@ -61,14 +61,14 @@ def _read_all(plan: "StudyPlan") -> None:
         found, changed = plan.sensor_files.read_all(progress)
     if changed is None:
         typer.echo(
-            f"{plan.dataroot}: {found.files} sensor files read whole for the first time: nothing to compare with"
+            f"{plan.dataroot}: {found.files} sensor files read completely for the first time: nothing to compare with"
         )
         return
     for name in changed[:SHOWN]:
-        typer.echo(f"{plan.dataroot / name}: another content than when it was last read", err=True)
+        typer.echo(f"{plan.dataroot / name}: its content has changed since it was last read", err=True)
     if changed:
         raise GateError(
-            f"{plan.dataroot}: {len(changed)} sensor files have another content than before; it is part of every key "
-            "from now on, so no result of before is used again"
+            f"{plan.dataroot}: {len(changed)} sensor files have changed; their new content is part of every key "
+            "from now on, so no earlier result is used again"
         )
-    typer.echo(f"{plan.dataroot}: {found.files} sensor files read whole: all as they were")
+    typer.echo(f"{plan.dataroot}: {found.files} sensor files read completely: none has changed")

@@ -1,4 +1,4 @@
-"""Verb `deviations`: what each oddity of the released code is worth, from a study that flips the switches."""
+"""Verb `deviations`: the effect of each oddity of the released code, from a study that flips the switches."""
 
 import sys
 from pathlib import Path
@@ -14,11 +14,11 @@ def deviations(
     format: FormatOption = Format.table,
     weights: Annotated[str, typer.Option("--weights", help="ema or raw.")] = "ema",
     write: Annotated[
-        bool, typer.Option("--write", help="Put the effects into workflow/claims/deviations.yaml.")
+        bool, typer.Option("--write", help="Write the effects into workflow/claims/deviations.yaml.")
     ] = False,
     results: ResultsOption = Path("results"),
 ) -> None:
-    """Print the effect of each switch, corrected less released, in points with its interval over shared seeds.
+    """Print the effect of each switch (corrected minus released) in points with its interval over shared seeds.
 
     Example: labeldistill deviations deviations --write
     """
@@ -56,7 +56,7 @@ def _print(table: object, about: str) -> None:
     import pandas as pd
 
     assert isinstance(table, pd.DataFrame)
-    typer.echo(f"corrected less released, points of mAP and NDS: {about}")
+    typer.echo(f"corrected minus released, points of mAP and NDS: {about}")
     shown = table.drop(columns=["reason", "sd", "p_t"]).round({"effect": 2, "low": 2, "high": 2, "p_holm": 4})
     typer.echo(shown.to_string(index=False))
     for number, reason in enumerate(table["reason"].drop_duplicates(), start=1):

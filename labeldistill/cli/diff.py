@@ -22,15 +22,15 @@ class FailOn(StrEnum):
 
 def diff(
     a: Annotated[str, typer.Argument(help="Git or DVC revision, report folder or results folder.")],
-    b: Annotated[str, typer.Argument(help="The same, judged against A.")],
+    b: Annotated[str, typer.Argument(help="Likewise; judged against A.")],
     weights: Annotated[str, typer.Option("--weights", help="ema or raw.")] = "ema",
     metric: Annotated[list[str] | None, typer.Option("--metric", help="Score to compare; repeat for several.")] = None,
-    confidence: Annotated[float, typer.Option("--confidence", help="Of the intervals, above 0.8.")] = 0.95,
+    confidence: Annotated[float, typer.Option("--confidence", help="Confidence of intervals, above 0.8.")] = 0.95,
     speed: Annotated[
-        bool, typer.Option("--speed", help="Compare speed and memory too, as a family of their own.")
+        bool, typer.Option("--speed", help="Also compare speed and memory, as a separate family.")
     ] = False,
     unpaired: Annotated[
-        bool, typer.Option("--unpaired", help="Compare all runs of a variant, whatever their seeds (Welch's test).")
+        bool, typer.Option("--unpaired", help="Compare all runs of a variant regardless of seeds (Welch's test).")
     ] = False,
     format: Annotated[DiffFormat, typer.Option("--format", "-f", help="table or json.")] = DiffFormat.table,
     fail_on: Annotated[
@@ -38,7 +38,7 @@ def diff(
         typer.Option("--fail-on", help="Exit 1 when B is worse, lacks variants or scores, or when too few runs tell."),
     ] = None,
     allow_undecided: Annotated[
-        bool, typer.Option("--allow-undecided", help="With --fail-on: pass what has too few runs to tell.")
+        bool, typer.Option("--allow-undecided", help="With --fail-on: let rows with too few runs to tell pass.")
     ] = False,
 ) -> None:
     """Compare two sets of results run by run (study, variant, seed), with intervals and Holm-corrected findings.
@@ -64,4 +64,4 @@ def diff(
         print_diff(found)
     against = objections(found, allow_undecided=allow_undecided)
     if fail_on is FailOn.regression and against:
-        raise GateError(f"{b} does not pass against {a}: {'; '.join(against)}")
+        raise GateError(f"{b} fails against {a}: {'; '.join(against)}")

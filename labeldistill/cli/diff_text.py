@@ -29,10 +29,10 @@ def _cells(row: DiffRow) -> list[str]:
 
 
 def print_diff(diff: Diff) -> None:
-    """Rows, then what could explain them, then what was not paired."""
+    """Print the rows, then possible causes, then what was not paired."""
     console = plain_console(200)
     options = diff.options
-    how = "B less A, all runs of each side" if options.unpaired else "B less A on shared seeds"
+    how = "B minus A, all runs of each side" if options.unpaired else "B minus A on shared seeds"
     title = f"A {diff.a} -> B {diff.b}: {how}, {options.weights} weights, mAP and NDS in points"
     table = Table(title=title, title_justify="left")
     percent = f"{options.confidence * 100:g} %"
@@ -48,7 +48,7 @@ def print_diff(diff: Diff) -> None:
         if names:
             console.print(f"only in {side}: {', '.join(names)}")
     if (diff.only_a or diff.only_b) and not options.unpaired:
-        console.print("Seeds that one side lacks are left out above; --unpaired compares all runs of each side.")
+        console.print("Seeds missing on one side are left out above; --unpaired compares all runs of each side.")
     for note in diff.notes:
         console.print(note)
 

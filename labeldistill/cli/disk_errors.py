@@ -1,4 +1,4 @@
-"""What a disk or the operating system refuses, as one message; for code that is not ours (event files, libraries)."""
+"""Turning refusals of disk or operating system into one message, also in code that is not ours (libraries)."""
 
 import errno
 import threading
@@ -13,10 +13,10 @@ REFUSED = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 
 @contextmanager
 def as_input_error(folder: Path | None = None) -> Iterator[None]:
-    """Run the body; a refused write in it or in a thread of it, or a refused file, is one error and no traceback.
+    """Run the body; a refused write or file, also in its threads, becomes one error without traceback.
 
     Args:
-        folder: where the body writes, for errors that don't name their file.
+        folder: output folder of the body, for errors that don't name their file.
 
     Raises:
         InputError: the disk or the file system refused a write, or anything about a file that the error names (a name
@@ -26,7 +26,7 @@ def as_input_error(folder: Path | None = None) -> Iterator[None]:
 
     def quiet(failed: threading.ExceptHookArgs) -> None:
         if not (isinstance(failed.exc_value, OSError) and failed.exc_value.errno in REFUSED):
-            before(failed)  # else: the thread's owner raises it again, and tells it then
+            before(failed)  # otherwise the thread's owner raises it again and reports it then
 
     threading.excepthook = quiet
     try:

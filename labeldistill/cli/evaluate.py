@@ -15,7 +15,7 @@ def evaluate(
     split: Annotated[str, typer.Option("--split", help="Split of splits.json or of the devkit, e.g. mini_val.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for metrics_summary.json and metrics_details.json.")],
     arbiter: Annotated[
-        bool, typer.Option("--arbiter", help="Run the devkit too; fail on a difference > 1e-9.")
+        bool, typer.Option("--arbiter", help="Also run the devkit; fail on a difference > 1e-9.")
     ] = False,
     slices: Annotated[
         list[str] | None,
@@ -34,7 +34,7 @@ def evaluate(
     bootstrap: Annotated[
         int, typer.Option("--bootstrap", min=0, help="Scene-bootstrap replicates for 95 % intervals, e.g. 1000.")
     ] = 0,
-    cache: Annotated[Path, typer.Option("--cache", help="Folder that keeps tables as columns.")] = Path(
+    cache: Annotated[Path, typer.Option("--cache", help="Folder for caching tables as columns.")] = Path(
         ".cache/tables"
     ),
     format: FormatOption = Format.table,
@@ -64,7 +64,7 @@ def evaluate(
 
 
 def _listed(text: str | None) -> tuple[str, ...] | None:
-    """Words separated by commas, or the lines of the file after `@`."""
+    """Items separated by commas, or the lines of the file after `@`."""
     if text is None:
         return None
     if text.startswith("@"):

@@ -1,4 +1,4 @@
-"""How an evaluation is printed: a table for people, rows for programs."""
+"""Printing an evaluation: a table for people, rows for programs."""
 
 import csv
 import json
@@ -27,7 +27,7 @@ def print_evaluation(result: Evaluation, form: Format) -> None:
 
 
 def _rows(result: Evaluation) -> list[dict[str, Any]]:
-    """Rows slice, part, metric, class, value; and low, high (None where there is none) if intervals were asked for."""
+    """Rows of slice, part, metric, class, value, and low, high (None without one) if intervals were asked for."""
     keys = ("slice", "part", "metric", "class", "value", *(("low", "high") if result.intervals else ()))
     whole = [{"slice": "", "part": "", "metric": m, "class": c, "value": v} for m, c, v in result.metrics.rows()]
     for row in whole:
@@ -100,7 +100,7 @@ def _per_class(result: Evaluation) -> Any:
 
 
 def _table(*columns: str) -> Any:
-    """A table without frames: all of it fits into 80 columns."""
+    """A table without frames that fits into 80 columns."""
     from rich.table import Table
 
     table = Table(box=None, padding=(0, 1))

@@ -12,10 +12,10 @@ from labeldistill.cli.options import Format, FormatOption, ResultsOption
 def gather(
     study: Annotated[str, typer.Argument(help="Name of a study, or a YAML file.")],
     format: FormatOption = Format.table,
-    write: Annotated[bool, typer.Option("--write", help="Write parquet and CSV into the results folder.")] = False,
+    write: Annotated[bool, typer.Option("--write", help="Write Parquet and CSV into the results folder.")] = False,
     results: ResultsOption = Path("results"),
 ) -> None:
-    """Gather a finished study, and what was taken into it, into one table: one row per run, metric, class, slice.
+    """Gather a finished study with its ingested and adopted runs: one row per run, metric, class and slice.
 
     Example: labeldistill gather smoke --format csv
     """

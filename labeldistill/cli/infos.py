@@ -7,7 +7,7 @@ from labeldistill.cli.progress import bar
 
 
 def infos(study: StudyOption, results: ResultsOption = Path("results")) -> None:
-    """Build the columnar index of a study's data root; nothing is done when it is there already.
+    """Build the columnar index of a study's data root; does nothing if it exists.
 
     Example: labeldistill infos --study smoke
     """

@@ -1,4 +1,4 @@
-"""Verb `ingest`: take in an official result file of another code base as a run of a study."""
+"""Verb `ingest`: add an official result file of another code base to a study as a run."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -10,7 +10,7 @@ from labeldistill.cli.options import Format, FormatOption, ResultsOption, SeedOp
 
 
 class Weights(StrEnum):
-    """Which weights made the file."""
+    """Kind of weights behind the file."""
 
     raw = "raw"
     ema = "ema"
@@ -21,17 +21,18 @@ def ingest(
     study: StudyOption,
     variant: Annotated[str, typer.Option("--variant", help="Variant of the study that the file belongs to.")],
     seed: SeedOption = 0,
-    weights: Annotated[Weights, typer.Option("--weights", help="Which weights made it.")] = Weights.ema,
+    weights: Annotated[Weights, typer.Option("--weights", help="Kind of weights behind the file.")] = Weights.ema,
     source: Annotated[str, typer.Option("--source", help="Code base, commit and checkpoint, in words.")] = "",
     arbiter: Annotated[
-        bool, typer.Option("--arbiter", help="Run the devkit too; fail on a difference > 1e-9.")
+        bool, typer.Option("--arbiter", help="Also run the devkit; fail on a difference > 1e-9.")
     ] = False,
     results: ResultsOption = Path("results"),
     format: FormatOption = Format.table,
 ) -> None:
-    """Check an official results JSON of any code base, keep it as columns and score it like a run of the study.
+    """Check an official results JSON of any code base, store it as columns and score it like a run of the study.
 
-    `gather`, and all that reads its table, call it `VARIANT (ingested)`: it is never averaged with runs of the study.
+    `gather` and everything that reads its table call it `VARIANT (ingested)` and never average it with the study's
+    runs.
 
     Example: labeldistill ingest results_nusc.json --study paper-r50-3f --variant full --seed 0 --source "released code"
     """

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-# One thread a process unless told otherwise, before NumPy or torch are imported: two single-thread jobs side by side
-# do several times the work of one job with two threads on a loaded machine.
+# One thread per process by default, set before NumPy or torch are imported: on a loaded machine, two single-thread
+# jobs side by side do several times the work of one job with two threads.
 for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_name, os.environ.get("LABELDISTILL_THREADS", "1"))
 
@@ -21,7 +21,7 @@ from labeldistill.cli.verbs import VERBS  # noqa: E402
 from labeldistill.errors import LabelDistillError  # noqa: E402
 
 INTERRUPTED = 130
-INTERRUPTED_TEXT = "labeldistill: interrupted; nothing half-written counts as a result"
+INTERRUPTED_TEXT = "labeldistill: interrupted; no partial file counts as a result"
 
 Verb = Callable[..., Any]
 
@@ -60,11 +60,11 @@ def with_exit_codes(verb: Verb) -> Verb:
 
 
 def _unloaded() -> None:
-    """Stand in for a verb that was not called: it only fills a line of the help page."""
+    """Placeholder for a verb that was not called, which only fills a line of the help page."""
 
 
 def build(wanted: str | None) -> typer.Typer:
-    """The application with verb `wanted` imported and every other one known by its line of help."""
+    """The application with verb `wanted` imported and only the help line of every other verb."""
     app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     app.callback()(_root)
     for name, (module, summary) in VERBS.items():
@@ -93,7 +93,7 @@ def run() -> None:
     wanted = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), None)
     try:
         build(wanted)()
-    except KeyboardInterrupt:  # while the verb's modules are imported
+    except KeyboardInterrupt:  # Ctrl-C while the verb's modules are imported
         typer.echo(INTERRUPTED_TEXT, err=True)
         sys.exit(INTERRUPTED)
 

@@ -1,4 +1,4 @@
-"""Verb `manifest`: what stands for a study's data where the data themselves are not kept."""
+"""Verb `manifest`: a description of a study's data for places where the data are not stored."""
 
 import json
 from pathlib import Path
@@ -14,11 +14,12 @@ def manifest(
     out: Annotated[Path | None, typer.Option("--out", help="JSON file to write; default: standard output.")] = None,
     results: ResultsOption = Path("results"),
 ) -> None:
-    """Write what stands for a study's nuScenes folder as JSON.
+    """Write a manifest of a study's nuScenes folder as JSON.
 
-    That is checksums of the tables, splits, file counts, sampled checksums and the fingerprint of all sensor files.
+    It has checksums of the tables, splits, file counts, sampled checksums and the fingerprint of all sensor files.
 
-    Equal data give equal text on every machine. A synthetic world is told by its settings and the hash of its code.
+    Equal data give equal text on every machine. A synthetic world is described by its settings and the hash of its
+    code.
 
     Example: labeldistill manifest smoke
     """

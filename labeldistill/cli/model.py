@@ -1,4 +1,4 @@
-"""Verb `model`: what a study's networks are made of."""
+"""Verb `model`: the parts of a study's networks."""
 
 import json
 from typing import Annotated
@@ -10,24 +10,25 @@ from labeldistill.cli.options import Format, FormatOption
 app = typer.Typer(
     rich_markup_mode=None,
     no_args_is_help=True,
-    help="What a study's networks are made of.\n\nExample: labeldistill model summary paper-r50-5f --variant full",
+    help="The parts of a study's networks.\n\nExample: labeldistill model summary paper-r50-5f --variant full",
 )
 
 
 @app.callback()
 def _group() -> None:
-    """Keep `summary` a sub-verb of its own."""
+    """Keep `summary` a sub-verb although it is the only one."""
 
 
 @app.command("summary")
 def summary(
     study: Annotated[str, typer.Argument(help="Name of a study, or a YAML file.")],
     variant: Annotated[
-        str | None, typer.Option("--variant", "-v", help="A variant, `teacher` or `label-encoder`; else the largest.")
+        str | None,
+        typer.Option("--variant", "-v", help="A variant, `teacher` or `label-encoder`; default: the largest."),
     ] = None,
     format: FormatOption = Format.table,
 ) -> None:
-    """Count the parameters of every part; the study's data need not be there.
+    """Count the parameters of every part; the study's data need not exist.
 
     Example: labeldistill model summary paper-r50-5f --variant full
     """
@@ -55,4 +56,4 @@ def summary(
         typer.echo(f"{_TOTALS[name]:32}{value:>14,}")
 
 
-_TOTALS = {"parameters": "total", "trained": "of which trained", "deployed": "of which detects"}
+_TOTALS = {"parameters": "total", "trained": "trained", "deployed": "used to detect"}

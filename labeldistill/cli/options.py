@@ -1,4 +1,4 @@
-"""Options that several verbs share, so that they read and mean the same everywhere."""
+"""Options shared by several verbs, so that they have the same name and meaning everywhere."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -8,7 +8,7 @@ import typer
 
 
 class Format(StrEnum):
-    """How a verb prints what it found."""
+    """How a verb prints its result."""
 
     table = "table"
     json = "json"
@@ -20,7 +20,7 @@ UnitArgument = Annotated[str, typer.Argument(help="`teacher`, `label-encoder` or
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of the run.")]
 KeyOption = Annotated[
     str | None,
-    typer.Option("--key", help="Run key that is asked for; refused where settings, data or code give another."),
+    typer.Option("--key", help="Expected run key; refused if settings, data or code give another."),
 ]
 ResultsOption = Annotated[Path, typer.Option("--results", help="Folder of results.")]
 ReportsOption = Annotated[Path, typer.Option("--reports", help="Folder of reports.")]
@@ -29,7 +29,7 @@ DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu or cuda."
 
 
 class TableOrJson(StrEnum):
-    """How a verb prints what is not a table of numbers."""
+    """How a verb prints a result that is not a table of numbers."""
 
     table = "table"
     json = "json"
@@ -39,15 +39,13 @@ TableOrJsonOption = Annotated[TableOrJson, typer.Option("--format", "-f", help="
 
 
 class WhichWeights(StrEnum):
-    """Which weights of a file that may hold two sets."""
+    """Kind of weights in a file that may have two sets."""
 
     raw = "raw"
     ema = "ema"
 
 
-WhichOption = Annotated[
-    WhichWeights | None, typer.Option("--weights", help="raw or ema; needed where the file holds both.")
-]
+WhichOption = Annotated[WhichWeights | None, typer.Option("--weights", help="raw or ema; needed if the file has both.")]
 
 
 class LayoutChoice(StrEnum):

@@ -11,10 +11,12 @@ from labeldistill.cli.options import Format, FormatOption
 def parity(
     folder: Annotated[Path, typer.Argument(help="Folder of recorded cases (golden layout).")],
     case: Annotated[str | None, typer.Option("--case", help="Only cases whose name contains this.")] = None,
-    rows: Annotated[bool, typer.Option("--rows", help="Every compared value, not only the worst of a case.")] = False,
+    rows: Annotated[
+        bool, typer.Option("--rows", help="Every compared value, not only the worst one per case.")
+    ] = False,
     format: FormatOption = Format.table,
 ) -> None:
-    """Run every recorded case found in a folder; exit 1 when one fails.
+    """Run every recorded case in a folder; exit 1 if one fails.
 
     Example: labeldistill parity ../golden --case label
     """

@@ -26,25 +26,25 @@ class PlanFormat(StrEnum):
 def plan(
     study: Annotated[str, typer.Argument(help="Name of a study, or a YAML file.")],
     sequential: Annotated[
-        bool, typer.Option("--sequential", help="Looks, boundaries and where they stand: which seeds to run next.")
+        bool, typer.Option("--sequential", help="Looks, boundaries, their state, and which seeds to run next.")
     ] = False,
     run: Annotated[
         bool,
-        typer.Option("--run", help="With --sequential: run seeds batch by batch, stop when every verdict is settled."),
+        typer.Option("--run", help="With --sequential: run seeds in batches, stop once every verdict is settled."),
     ] = False,
     cores: Annotated[str, typer.Option("--cores", help="With --run: cores that Snakemake may use.")] = "all",
     snakemake: Annotated[
         str, typer.Option("--snakemake", help="With --run: more options for Snakemake, e.g. '--profile PATH'.")
     ] = "",
-    margin: Annotated[float | None, typer.Option("--margin", min=0.001, help="Wanted margin, points.")] = None,
+    margin: Annotated[float | None, typer.Option("--margin", min=0.001, help="Desired margin in points.")] = None,
     format: Annotated[PlanFormat, typer.Option("--format", "-f", help="table or json.")] = PlanFormat.table,
     results: ResultsOption = Path("results"),
     reports: ReportsOption = Path("reports"),
 ) -> None:
-    """Say what a study will run, what it reuses, hours, disk, and how many seeds a wanted margin needs.
+    """Show what a study will run and reuse, hours, disk space, and how many seeds a desired margin needs.
 
-    A study whose start weights are missing is planned all the same, and then ends in the list of them (exit 2).
-    Nothing runs without --run. With it, the same command goes on where it was stopped: every look is remembered in
+    A study whose start weights are missing is planned anyway, followed by a list of them (exit 2). Nothing runs without
+    --run. With it, the same command resumes where it was stopped: every look is stored in
     results/<study>/sequential.json, and at the end there is a report of the seeds that were run.
 
     Example: labeldistill plan mini --sequential --run --cores 2

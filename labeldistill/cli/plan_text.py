@@ -32,7 +32,7 @@ def _table(title: str, left: Sequence[str], right: Sequence[str], last: str = ""
 
 
 def print_plan(study: StudySettings, found: Forecast) -> None:
-    """Jobs, hours and disk, seeds."""
+    """Print jobs, hours, disk space and seeds."""
     console = _console()
     table = _table(f"Study {study.name}: jobs", ["job"], ["all", "there already", "to run"])
     for job in found.jobs:
@@ -41,18 +41,18 @@ def print_plan(study: StudySettings, found: Forecast) -> None:
     table.add_row("all", str(total), str(there), str(total - there))
     console.print(table)
     if found.unknown:
-        console.print(f"Keys are unknown, so nothing is known to be reused: {found.unknown}")
+        console.print(f"Keys are unknown, so reuse is unknown: {found.unknown}")
     _print_hours(console, study, found)
     _print_needs(console, study, found)
 
 
 def _print_hours(console: Console, study: StudySettings, found: Forecast) -> None:
     if not found.hours:
-        console.print("Nothing is left to train.")
+        console.print("No training is left.")
         return
     gpu = any(entry.gpu_hours for entry in found.hours)
     kind = "GPU-hours" if gpu else "CPU-hours"
-    table = _table("Training that is left", ["unit"], ["runs", kind, "disk GB"], "from")
+    table = _table("Remaining training", ["unit"], ["runs", kind, "disk GB"], "from")
     for entry in found.hours:
         hours = entry.gpu_hours if gpu else entry.cpu_hours
         table.add_row(entry.unit, str(entry.runs), f"{hours:.3g}", f"{entry.bytes / 1e9:.2g}", entry.basis)
@@ -70,7 +70,7 @@ def _print_needs(console: Console, study: StudySettings, found: Forecast) -> Non
     seeds = ["seeds to show equivalence", f"power with {found.seeds}", "pairs to show a difference"]
     table = _table(title, ["metric", "spread (points)"], ["sd [95 %]", "margin", *seeds])
     for need in found.needs:
-        numbers = [str(n) if n else "none will do" for n in (need.equivalence, need.difference)]
+        numbers = [str(n) if n else "none suffices" for n in (need.equivalence, need.difference)]
         table.add_row(
             need.metric,
             need.basis,
@@ -90,16 +90,16 @@ def _print_needs(console: Console, study: StudySettings, found: Forecast) -> Non
             )
     family = 2 * (len(study.variants) - 1)
     if not family:
-        return  # a study of one variant compares nothing with a baseline
+        return  # a study with one variant has no comparison with a baseline
     alone, in_family = pairs_for_sign_flip(verdict.alpha), pairs_for_sign_flip(verdict.alpha, family)
     console.print(
         f"A sign-flip verdict needs at least {alone} pairs ({in_family} to survive Holm over {family} comparisons); "
-        "the paired t test needs fewer and rests on normal noise."
+        "the paired t test needs fewer but assumes normal noise."
     )
 
 
 def print_sequential(study: StudySettings, standing: list[Standing]) -> None:
-    """The looks with their levels, then every question's state and the seeds to run next."""
+    """Print the looks with their levels, then the state of every question and the seeds to run next."""
     console = _console()
     verdict = study.verdict
     looks = looks_at(len(study.seeds), verdict.seeds_per_look)
@@ -108,14 +108,14 @@ def print_sequential(study: StudySettings, standing: list[Standing]) -> None:
         "of it at the last look, so the last test is almost that of a fixed number of seeds. Over all looks together "
         f"each kind of false verdict stays at {verdict.alpha * 100:g} %; comparisons with the baseline share it "
         "evenly. "
-        "An e-value would allow looks at any time and pay for it in power; looks are planned here."
+        "An e-value would allow looks at any time at the cost of power; looks are planned here."
     )
     table = _table("Looks", ["look"], ["seeds", "equivalence: p at most", "difference to a claim: p at most"])
     for number, look in enumerate(sequential_design(looks, verdict.alpha).looks, start=1):
         levels = [f"{level:.2g}" for level in (look.levels.equivalence, look.levels.difference)]
         table.add_row(str(number), f"{look.seeds}: {', '.join(map(str, study.seeds[: look.seeds]))}", *levels)
     console.print(table)
-    state = _table("Where it stands", ["question"], ["seeds seen"], "verdict")
+    state = _table("Current state", ["question"], ["seeds seen"], "verdict")
     for entry in standing:
         decision = entry.decision
         where = f"{decision.judgement.verdict}: {decision.reason}" if decision.stop else decision.reason
@@ -123,14 +123,14 @@ def print_sequential(study: StudySettings, standing: list[Standing]) -> None:
     console.print(state)
     wanted = [entry.decision.next_seeds for entry in standing if entry.decision.next_seeds]
     if not wanted:
-        console.print("Every question is settled or out of looks: no more seeds are needed.")
+        console.print("Every question is settled or has no looks left: no more seeds are needed.")
         return
     seeds = study.seeds[: min(wanted)]
     console.print(f"Next look with seeds {', '.join(map(str, seeds))}.")
 
 
 def told_look(look: dict[str, Any], last: bool) -> None:
-    """Say on stderr what a look found, as soon as it is made."""
+    """Report a look on stderr as soon as it is made."""
     questions = look["questions"]
     settled = sum(answer["settled"] for answer in questions)
     seeds = ", ".join(map(str, look["seeds"]))

@@ -1,4 +1,4 @@
-"""Verb `preflight`: what can be checked of a study's students before days of GPU."""
+"""Verb `preflight`: checks of a study's students before days on GPUs."""
 
 import json
 from pathlib import Path
@@ -16,24 +16,26 @@ if TYPE_CHECKING:
 
 def preflight(
     study: Annotated[str, typer.Argument(help="Name of a study, or a YAML file.")],
-    variant: Annotated[list[str] | None, typer.Option("--variant", help="Only this one; repeat for several.")] = None,
+    variant: Annotated[
+        list[str] | None, typer.Option("--variant", help="Only this variant; repeat for several.")
+    ] = None,
     full_size: Annotated[
-        bool, typer.Option("--full-size", help="The study's own shapes, and its key frames and teachers if there.")
+        bool, typer.Option("--full-size", help="The study's own shapes, and its key frames and teachers if they exist.")
     ] = False,
     key: Annotated[
-        str | None, typer.Option("--key", help="Of an adopted checkpoint: look at it instead of fresh weights.")
+        str | None, typer.Option("--key", help="Key of an adopted checkpoint to check instead of fresh weights.")
     ] = None,
-    batch: Annotated[int, typer.Option("--batch", min=1, help="Key frames a step.")] = 2,
+    batch: Annotated[int, typer.Option("--batch", min=1, help="Key frames per step.")] = 2,
     device: DeviceOption = "auto",
     format: TableOrJsonOption = TableOrJson.table,
     results: ResultsOption = Path("results"),
 ) -> None:
-    """Check every variant's student for a minute before it trains for days; exit 1 where a check fails.
+    """Check every variant's student for a minute before it trains for days; exit 1 if a check fails.
 
     Gradient: which channel group of which frame receives gradient from which loss term. Teacher: weights and BatchNorm
-    buffers of teacher and label encoder before and after some training steps. What is odd but what the switches ask
-    for is AS RELEASED. Without --full-size images are small and random, and the BEV range is small; networks, channels,
-    frames, terms and switches are the study's. Nothing is written.
+    buffers of teacher and label encoder before and after some training steps. Oddities that the switches
+    ask for are AS RELEASED. Without --full-size images are small and random, and the BEV range is small; networks,
+    channels, frames, terms and switches are the study's. Nothing is written.
 
     Example: labeldistill preflight paper-r50-3f --variant full
     """

@@ -16,7 +16,7 @@ _STYLES = {Verdict.passed: "green", Verdict.released: "yellow", Verdict.failed: 
 
 
 def print_preflight(study: str, found: list[Preflight]) -> None:
-    """Gradient tables variant by variant, then every verdict."""
+    """Print gradient tables by variant, then every verdict."""
     console = plain_console(160)
     for each in found:
         if each.gradients is not None:
@@ -40,7 +40,7 @@ def _term(row: ChannelGradient | PartGradient) -> str:
 
 
 def _channel_table(unit: str, audit: GradientAudit) -> Table:
-    title = f"{unit}: gradient norm in BEV features, from each loss term; in brackets: nothing behind it learns"
+    title = f"{unit}: gradient norm in BEV features from each loss term; in brackets: nothing behind it learns"
     cells = {(_channels(row), _term(row)): _cell(row) for row in audit.channels}
     rows = [_channels(row) for row in audit.channels]
     return _matrix(title, ("scale", "frame", "group"), rows, [_term(row) for row in audit.channels], cells)

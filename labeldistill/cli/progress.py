@@ -1,4 +1,4 @@
-"""Progress bars with time left on a terminal, silence in logs."""
+"""Progress bars with remaining time on a terminal, nothing in logs."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ Progress = Callable[[int, int], None]
 
 @contextmanager
 def bar(what: str) -> Iterator[Progress]:
-    """Yield a function (done, total) that draws a bar with ETA when stderr is a terminal and nothing otherwise."""
+    """Yield a function (done, total) that draws a bar with ETA if stderr is a terminal, and nothing otherwise."""
     if not sys.stderr.isatty():
         yield lambda done, total: None
         return

@@ -1,4 +1,4 @@
-"""Verb `register`: declare what a study asks, before its scores are known."""
+"""Verb `register`: declare a study's questions before its scores are known."""
 
 from pathlib import Path
 from typing import Annotated
@@ -18,8 +18,8 @@ def register(
 ) -> None:
     """Write results/STUDY/registered.json: claims, margins, error rate, seeds, weights, variants, analysis, commit.
 
-    The first score does it too. A verdict after any of it changed says so in its first words and settles nothing.
-    Exit 2 where scores exist and the study was registered otherwise.
+    The first score also does this. If any of it changes, verdicts begin with that reservation and settle nothing.
+    Exit 2 if scores exist and a different declaration was registered.
 
     Example: labeldistill register paper-r50-3f
     """
@@ -38,7 +38,7 @@ def register(
     claims = load_claims()
     check_claims(plan.study, claims)
     written = declare(plan, code_provenance()["commit"])
-    typer.echo(f"{plan.registered}: {'registered' if written else 'registered before, and nothing has changed'}")
+    typer.echo(f"{plan.registered}: {'registered' if written else 'already registered, and nothing has changed'}")
     for unit, name in plan.study.claims.items():
         why = why_not_comparable(plan.study, unit, claims[name])
         typer.echo(f"{unit} beside claim {name}: {f'NOT COMPARABLE, {why}' if why else 'settings equal its reference'}")

@@ -12,7 +12,7 @@ def report(
     study: Annotated[str, typer.Argument(help="Name of a study, or a YAML file.")],
     again: Annotated[
         Path | None,
-        typer.Option("--again", help="Folder of an older report, to write it again under today's rules."),
+        typer.Option("--again", help="Folder of an older report, to write it again with today's code."),
     ] = None,
     results: ResultsOption = Path("results"),
     reports: ReportsOption = Path("reports"),

@@ -1,4 +1,4 @@
-"""Verb `score`: one run's predictions, raw and EMA, by our evaluator and by the devkit."""
+"""Verb `score`: score a run's predictions, raw and EMA, with our evaluator and the devkit."""
 
 from pathlib import Path
 from typing import Annotated
@@ -16,9 +16,9 @@ def score(
     arbiter: Annotated[bool, typer.Option("--arbiter/--no-arbiter", help="Also run the unmodified devkit.")] = True,
     results: ResultsOption = Path("results"),
 ) -> None:
-    """Score a run's predictions on the study's evaluation split; exit 1 where we and the devkit differ by over 1e-9.
+    """Score a run's predictions on the study's evaluation split; exit 1 if we and the devkit differ by over 1e-9.
 
-    Predictions that hold NaN or infinity count as a run that diverged. Ingested runs and adopted
+    A run whose predictions contain NaN or infinity counts as diverged. Ingested runs and adopted
     checkpoints are scored by their --key.
 
     Example: labeldistill score full --study smoke --seed 1

@@ -13,7 +13,7 @@ def show(
     results: ResultsOption = Path("results"),
     reports: ReportsOption = Path("reports"),
 ) -> None:
-    """Print the result table of a finished study, the verdict on each claim and where the report lies.
+    """Print the result table of a finished study, the verdict on each claim and the path of the report.
 
     Example: labeldistill show smoke
     """
@@ -22,7 +22,9 @@ def show(
 
     plan = StudyPlan.load(study, results, reports)
     if not plan.report.is_file():
-        raise InputError(f"not there yet; run snakemake --cores all --config study={plan.study.name}", file=plan.report)
+        raise InputError(
+            f"does not exist yet; run snakemake --cores all --config study={plan.study.name}", file=plan.report
+        )
     from labeldistill.claims.evidence import evidence_of
     from labeldistill.reporting.sources import tables_of
     from labeldistill.reporting.terminal import show_study

@@ -1,4 +1,4 @@
-"""Verb `status`: where every run of a study stands."""
+"""Verb `status`: the state of every run of a study."""
 
 import json
 import sys
@@ -18,17 +18,16 @@ if TYPE_CHECKING:
 
 def status(
     study: Annotated[str, typer.Argument(help="Name of a study, or a YAML file.")],
-    watch: Annotated[
-        bool, typer.Option("--watch", "-w", help="Look again and again until every run has ended.")
-    ] = False,
-    every: Annotated[float, typer.Option("--every", min=0.2, help="Seconds between two looks.")] = 2.0,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Refresh until every run has ended.")] = False,
+    every: Annotated[float, typer.Option("--every", min=0.2, help="Seconds between refreshes.")] = 2.0,
     format: TableOrJsonOption = TableOrJson.table,
     results: ResultsOption = Path("results"),
 ) -> None:
-    """Show teachers, label encoders and variants x seeds: state, step, time left, last loss or score, sign of life.
+    """Show teachers, label encoders and variants x seeds: state, step, remaining time, last loss or score, sign of
+    life.
 
-    What is shown is read from the runs' folders, so that it is right after a crash too. Exit code 2 if a record can't
-    be read. With --watch, Ctrl-C ends the view and nothing else.
+    Everything is read from the runs' folders, so it is right even after a crash. Exit code 2 if a record can't be read.
+    With --watch, Ctrl-C only ends the view.
 
     Example: labeldistill status smoke --watch
     """
@@ -44,14 +43,14 @@ def status(
             from labeldistill.cli.status_text import print_status, watch_status
 
             (watch_status if watch and sys.stdout.isatty() else print_status)(looks)
-    except KeyboardInterrupt:  # wherever it strikes: between two looks or while one is printed
+    except KeyboardInterrupt:  # wherever it happens: between two refreshes or during one
         if not watch:
             raise
     _refuse_unreadable(last)
 
 
 def _looks(plan: "StudyPlan", watch: bool, every: float, last: "list[StudyStatus]") -> "Iterator[StudyStatus]":
-    """Look after look; `last` holds the newest."""
+    """Yield one look after the other; `last` holds the newest."""
     from labeldistill.monitor.study_status import study_status
 
     while True:

@@ -27,11 +27,11 @@ _STYLES = {
 }
 _UNEVENTFUL = (State.waiting, State.finished)
 _AROUND = 8
-"""Lines of a terminal that are not rows: frame, heading, totals, prompt."""
+"""Lines of a terminal without rows: frame, heading, totals, prompt."""
 
 
 def duration(seconds: float | None) -> str:
-    """A length of time in its two largest units."""
+    """A duration in its two largest units."""
     if seconds is None:
         return NOTHING
     minutes, whole = divmod(round(seconds), 60)
@@ -51,7 +51,7 @@ def _of(done: int | None, total: int | None) -> str:
 def _cells(run: RunStatus, several: bool) -> list[str | Text]:
     loss = NOTHING if run.loss is None else f"{run.loss:.4g}"
     state = Text(run.state.value, style=_STYLES[run.state])
-    # the message of a record that can't be read stands below the table, whole
+    # the message of a record that can't be read is printed in full below the table
     note = "" if run.state is State.unreadable else run.note
     progress = [_of(run.step, run.steps), _of(run.epoch, run.epochs), duration(run.eta_s)]
     scores = [number(run.scores.get(metric)) for metric in HEADLINE]
@@ -60,7 +60,7 @@ def _cells(run: RunStatus, several: bool) -> list[str | Text]:
 
 
 def status_table(found: StudyStatus, most_rows: int | None = None) -> Group:
-    """The table with its totals; with more runs than `most_rows`, those that wait or have finished are only counted."""
+    """The table with its totals; with more runs than `most_rows`, waiting and finished ones are only counted."""
     table = Table(title=f"Study {found.study}", title_justify="left")
     for name in ("unit", "seed", "state", "step", "epoch", "time left", "loss", *HEADLINE, "last sign", "note"):
         right = name not in ("unit", "state", "note")
@@ -73,7 +73,7 @@ def status_table(found: StudyStatus, most_rows: int | None = None) -> Group:
         table.add_row(*_cells(run, alike[run.unit, run.seed] > 1))
     lines: list[RenderableType] = [table, Text(_totals(found, len(found.runs) - len(shown)))]
     if found.unknown:
-        lines.append(Text(f"Run keys are unknown, so nothing is known of any run: {found.unknown}"))
+        lines.append(Text(f"Run keys are unknown, so the state of runs is unknown: {found.unknown}"))
     return Group(*lines)
 
 
@@ -85,14 +85,14 @@ def _totals(found: StudyStatus, hidden: int) -> str:
 
 
 def print_status(looks: Iterable[StudyStatus]) -> None:
-    """Print every look below the former one."""
+    """Print every look below the previous one."""
     console = plain_console(160)
     for look in looks:
         console.print(status_table(look))
 
 
 def watch_status(looks: Iterable[StudyStatus]) -> None:
-    """Draw every look in place of the former one."""
+    """Draw every look in place of the previous one."""
     console = plain_console()
     with Live(console=console, auto_refresh=False, vertical_overflow="crop") as live:
         for look in looks:

@@ -7,7 +7,7 @@ from labeldistill.cli.progress import bar
 
 
 def synth(study: StudyOption, results: ResultsOption = Path("results"), workers: int = 1) -> None:
-    """Write the synthetic world of a study; nothing is done when it is there already.
+    """Write the synthetic world of a study; does nothing if it exists.
 
     Example: labeldistill synth --study smoke
     """
@@ -17,7 +17,9 @@ def synth(study: StudyOption, results: ResultsOption = Path("results"), workers:
 
     plan = StudyPlan.load(study, results)
     if plan.study.data.synth is None:
-        raise InputError(f"study {plan.study.name} reads a data root; it has no world to write", key="data.synth")
+        raise InputError(
+            f"study {plan.study.name} reads an existing data root and has no world to write", key="data.synth"
+        )
     if plan.world.is_dir():
         return
     with bar("synth") as progress:

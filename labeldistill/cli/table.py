@@ -11,7 +11,7 @@ from labeldistill.reporting.table_formats import TableFormat
 
 
 class Which(StrEnum):
-    """The tables there are."""
+    """Kinds of tables."""
 
     main = "main"
     pairs = "pairs"
@@ -22,11 +22,11 @@ def table(
     which: Annotated[
         Which,
         typer.Argument(
-            help="main: published beside reproduced. pairs: variants to baseline. hypotheses: the paper's conclusions."
+            help="main: published and reproduced. pairs: variants vs. baseline. hypotheses: the paper's conclusions."
         ),
     ],
     study: StudyOption,
-    format: Annotated[TableFormat, typer.Option("--format", "-f", help="How it is written.")] = TableFormat.markdown,
+    format: Annotated[TableFormat, typer.Option("--format", "-f", help="Format of the table.")] = TableFormat.markdown,
     weights: Annotated[str, typer.Option("--weights", help="ema or raw.")] = "ema",
     results: ResultsOption = Path("results"),
 ) -> None:

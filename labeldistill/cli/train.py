@@ -16,20 +16,22 @@ def train(
     device: DeviceOption = "auto",
     devices: Annotated[
         int | None,
-        typer.Option(help="Processes on each machine, one per device; the study's `devices_per_run` unless given."),
+        typer.Option(help="Processes per machine, one per device; default: the study's `devices_per_run`."),
     ] = None,
     nodes: Annotated[
         int | None,
-        typer.Option(min=1, help="Machines; the command runs once on each. The study's `nodes_per_run` unless given."),
+        typer.Option(
+            min=1, help="Machines, with the command started once on each; default: the study's `nodes_per_run`."
+        ),
     ] = None,
     wait: Annotated[
         bool, typer.Option("--wait", help="While another process trains this run, wait for it instead of stopping.")
     ] = False,
     results: ResultsOption = Path("results"),
 ) -> None:
-    """Train one run. Killed and called again it goes on from its last checkpoint and ends with the same weights.
+    """Train one run. Killed and called again, it resumes from its last checkpoint and ends with the same weights.
 
-    On several machines start it once on each: `srun --nodes=2 --ntasks=2 --ntasks-per-node=1`, or with NODE_RANK,
+    With several machines, start it once on each: `srun --nodes=2 --ntasks=2 --ntasks-per-node=1`, or with NODE_RANK,
     MASTER_ADDR and MASTER_PORT set. They must share the results folder.
 
     Example: labeldistill train full --study smoke --seed 1

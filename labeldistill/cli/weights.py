@@ -1,4 +1,4 @@
-"""Verb `weights`: released checkpoints to ours and back."""
+"""Verb `weights`: convert released checkpoints to ours and back."""
 
 import json
 from enum import StrEnum
@@ -26,7 +26,7 @@ app = typer.Typer(
 
 
 class KindChoice(StrEnum):
-    """What a checkpoint holds; `auto` goes by its names."""
+    """Kind of a checkpoint; `auto` determines it from the names."""
 
     auto = "auto"
     labeldistill = "labeldistill"
@@ -37,18 +37,21 @@ class KindChoice(StrEnum):
     torchvision_resnet = "torchvision-resnet"
 
 
-KindOption = Annotated[KindChoice, typer.Option("--kind", help="What the checkpoint holds; auto goes by its names.")]
+KindOption = Annotated[
+    KindChoice, typer.Option("--kind", help="Kind of the checkpoint; auto determines it from the names.")
+]
 
 
 @app.command("import")
 def import_(
     file: Annotated[Path, typer.Argument(help="A released checkpoint (.pth, .ckpt).")],
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="The .safetensors file to write; else weights/NAME.safetensors.")
+        Path | None,
+        typer.Option("--out", "-o", help="The .safetensors file to write; default: weights/NAME.safetensors."),
     ] = None,
     kind: KindOption = KindChoice.auto,
     study: Annotated[
-        str | None, typer.Option("--study", "-s", help="The study whose model it must fit; else a released one.")
+        str | None, typer.Option("--study", "-s", help="The study whose model it must fit; default: a released one.")
     ] = None,
     sparse_layout: LayoutOption = LayoutChoice.auto,
     weights: WhichOption = None,
@@ -85,12 +88,12 @@ def import_(
 
 
 def _unused(counts: dict[str, int]) -> str:
-    return f" (and {counts['unused_values']:,} unused values kept for the way back)" if counts["unused_tensors"] else ""
+    return f" (and {counts['unused_values']:,} unused values kept for export)" if counts["unused_tensors"] else ""
 
 
 @app.command("list")
 def list_(study: StudyOption, format: TableOrJsonOption = TableOrJson.table) -> None:
-    """Say which public files a study's trainings start from, where they go, and which are there.
+    """List the public files that a study's trainings start from, where they belong, and which of them exist.
 
     Example: labeldistill weights list --study paper-r50-3f
     """
@@ -111,7 +114,7 @@ def list_(study: StudyOption, format: TableOrJsonOption = TableOrJson.table) -> 
         typer.echo(f"  file    {start.value}")
         typer.echo(f"  SHA-256 of the public file: {start.sha256 + '...' if start.sha256 else 'not known'}")
         if start.public is None:
-            typer.echo("  nothing is known of a public file of this name (workflow/claims/start_weights.yaml)")
+            typer.echo("  no public file of this name is known (workflow/claims/start_weights.yaml)")
             continue
         public = start.public
         size = "size not known" if public.megabytes is None else f"about {public.megabytes:g} MB"
@@ -124,12 +127,12 @@ def list_(study: StudyOption, format: TableOrJsonOption = TableOrJson.table) -> 
 
 @app.command("export")
 def export(
-    file: Annotated[Path, typer.Argument(help="A .safetensors file of ours.")],
+    file: Annotated[Path, typer.Argument(help="One of our .safetensors files.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The checkpoint to write (.pth).")],
     kind: KindOption = KindChoice.auto,
     sparse_layout: LayoutOption = LayoutChoice.auto,
 ) -> None:
-    """Write a file of ours as a checkpoint of the released code; an imported one goes back bit for bit.
+    """Write one of our files as a checkpoint of the released code; an imported one is restored bit for bit.
 
     Example: labeldistill weights export teacher.safetensors --out centerpoint.pth
     """

@@ -100,7 +100,7 @@ def test_check_and_index_hold_the_fingerprint_and_no_path() -> None:
 
 @pytest.mark.usefixtures("place")
 def test_check_data_whole_says_which_file_is_another() -> None:
-    assert "all as they were" in verb("check-data", "--study", "tiny", "--whole")
+    assert "none has changed" in verb("check-data", "--study", "tiny", "--whole")
     before, file = keys(), cloud("first")
     changed = file.stat()
     values = np.fromfile(file, np.float32)
