@@ -13,6 +13,13 @@ class InputError(LabelDistillError):
     """Bad input: names the file and the key (or token) that is wrong, and says what is expected. Exit code 2."""
 
     def __init__(self, message: str, *, file: str | Path | None = None, key: str | None = None) -> None:
+        """Make the message.
+
+        Args:
+            message: what is wrong, and what to do.
+            file: the file that it is in.
+            key: the dotted key, option or token.
+        """
         where = ": ".join(str(part) for part in (file, key) if part)
         super().__init__(f"{where}: {message}" if where else message)
         self.message, self.file, self.key = message, file, key

@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
+from labeldistill.config.base import Name
 from labeldistill.config.load import studies_folder
 from labeldistill.config.metrics import HEADLINE, METRICS, Metric
-from labeldistill.config.names import Name
 from labeldistill.config.yaml_file import read_yaml
 from labeldistill.errors import InputError
 

@@ -6,8 +6,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from labeldistill.claims.claims import claims_file, claims_tree
+from labeldistill.config.base import Name
 from labeldistill.config.metrics import HEADLINE, Metric
-from labeldistill.config.names import Name
 from labeldistill.config.runs import with_overrides
 from labeldistill.config.study import StudySettings
 from labeldistill.errors import InputError

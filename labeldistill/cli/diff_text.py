@@ -6,9 +6,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from labeldistill.cli.console import plain_console
 from labeldistill.compare.diff import Diff
 from labeldistill.compare.diff_rows import DiffRow
-from labeldistill.reporting.console import plain_console
 from labeldistill.reporting.numbers import NOTHING, number
 
 _MOST_CAUSES = 40

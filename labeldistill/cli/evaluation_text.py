@@ -37,7 +37,7 @@ def _rows(result: Evaluation) -> list[dict[str, Any]]:
 
 
 def _print_tables(result: Evaluation) -> None:
-    from labeldistill.reporting.console import plain_console
+    from labeldistill.cli.console import plain_console
 
     console = plain_console()
     if result.partial:

@@ -20,8 +20,9 @@ def parity(
 
     Example: labeldistill parity ../golden --case label
     """
+    from labeldistill.cli.parity_text import print_results
     from labeldistill.errors import GateError
-    from labeldistill.parity.run import print_results, run_cases
+    from labeldistill.parity.run import run_cases
 
     results = run_cases(folder, containing=case)
     print_results(results, every_row=rows, style=format.value)

@@ -7,10 +7,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from labeldistill.cli.console import plain_console
 from labeldistill.config.study import StudySettings
 from labeldistill.planning.forecast import Forecast
 from labeldistill.planning.seed_planning import Standing
-from labeldistill.reporting.console import plain_console
 from labeldistill.statistics.equivalence import margin_is_hopeless
 from labeldistill.statistics.paired import pairs_for_sign_flip
 from labeldistill.statistics.sequential import looks_at, sequential_design

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from labeldistill.checks.gradient_audit import ChannelGradient, GradientAudit, PartGradient
 from labeldistill.checks.preflight import Preflight, Verdict
-from labeldistill.reporting.console import plain_console
+from labeldistill.cli.console import plain_console
 from labeldistill.reporting.numbers import NOTHING
 
 Row = tuple[str, ...]

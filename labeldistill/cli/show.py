@@ -26,7 +26,7 @@ def show(
             f"does not exist yet; run snakemake --cores all --config study={plan.study.name}", file=plan.report
         )
     from labeldistill.claims.evidence import evidence_of
+    from labeldistill.cli.show_text import show_study
     from labeldistill.reporting.sources import tables_of
-    from labeldistill.reporting.terminal import show_study
 
     show_study(plan.study, tables_of(plan), evidence_of(plan), str(plan.report))

@@ -8,10 +8,10 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from labeldistill.cli.console import plain_console
 from labeldistill.config.metrics import HEADLINE
 from labeldistill.monitor.run_status import RunStatus, State
 from labeldistill.monitor.study_status import StudyStatus
-from labeldistill.reporting.console import plain_console
 from labeldistill.reporting.numbers import NOTHING, number
 
 _STYLES = {

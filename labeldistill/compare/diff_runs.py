@@ -10,8 +10,7 @@ import pandas as pd
 from labeldistill.config.run_files import ADOPTED, INGESTED, RECORD
 from labeldistill.errors import InputError
 from labeldistill.files import read_json
-from labeldistill.records.gather_rows import DOCUMENTED
-from labeldistill.records.outcome import FINISHED, outcome
+from labeldistill.records.gather_rows import DOCUMENTED, FINISHED, outcome
 from labeldistill.study.apart import label
 
 RunId = tuple[str, str, int]

@@ -4,8 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from labeldistill.config.base import Settings
-from labeldistill.config.names import Name
+from labeldistill.config.base import Name, Settings
 from labeldistill.geometry.classes import CLASSES
 
 CAMERAS: tuple[str, ...] = (

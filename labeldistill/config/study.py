@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from labeldistill.config.base import Settings
+from labeldistill.config.base import Name, Settings
 from labeldistill.config.data import DataSettings
 from labeldistill.config.grid import GridSettings
 from labeldistill.config.methods import FIXED_UNITS, METHODS, Stage
@@ -15,7 +15,6 @@ from labeldistill.config.model import (
     StudentSettings,
     TeacherSettings,
 )
-from labeldistill.config.names import Name
 from labeldistill.config.slicing import Slices
 from labeldistill.config.switches import STAGES_OF_SWITCH, Switches, is_released
 from labeldistill.config.terms import LABELDISTILL, Needs, Term, needs_of, registered, term_spec

@@ -4,7 +4,6 @@ from torch import Tensor, nn
 
 from labeldistill.config.study import RunSettings
 from labeldistill.data.batch import Batch
-from labeldistill.distillation.frozen import freeze, set_frozen_mode
 from labeldistill.distillation.label_encoder import LabelEncoder
 from labeldistill.distillation.label_map import LabelMapOptions, LabelMaps, draw_label_maps
 from labeldistill.errors import InputError
@@ -36,7 +35,7 @@ class LabelInverse(nn.Module):
         self.sees_evaluation_boxes = not run.released("label_encoder_eval")
         self.label_encoder = LabelEncoder.from_settings(run)
         self.centerpoint = teacher
-        freeze(self.centerpoint)
+        self.centerpoint.requires_grad_(False)
         self.train(self.training)
 
     @classmethod
@@ -51,7 +50,7 @@ class LabelInverse(nn.Module):
     def train(self, mode: bool = True) -> "LabelInverse":
         """Set the mode; under the released switch `teacher_mode` the teacher's BatchNorm follows into training."""
         super().train(mode)
-        set_frozen_mode(self.centerpoint, mode, follow=self.teacher_follows)
+        self.centerpoint.train(mode and self.teacher_follows)
         return self
 
     def forward(self, maps: LabelMaps) -> HeadOutput:

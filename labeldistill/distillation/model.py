@@ -9,7 +9,6 @@ from labeldistill.config.study import RunSettings
 from labeldistill.config.terms import Term
 from labeldistill.data.batch import Batch
 from labeldistill.distillation.adaptor import DistillAdaptor
-from labeldistill.distillation.frozen import freeze, set_frozen_mode
 from labeldistill.distillation.label_encoder import LabelEncoder
 from labeldistill.distillation.label_map import LabelMapOptions, draw_label_maps
 from labeldistill.distillation.partition import Group, Partition
@@ -70,7 +69,7 @@ class DistilledStudent(nn.Module):
             self.label_encoder = label_encoder
         self.partitions = partitions(run) if run.distillation is not None else []
         for module in self.frozen().values():
-            freeze(module)
+            module.requires_grad_(False)
         self.train(self.training)
 
     @classmethod
@@ -105,10 +104,14 @@ class DistilledStudent(nn.Module):
         return {name: self.get_submodule(name) for name in names if name in self._modules}
 
     def train(self, mode: bool = True) -> "DistilledStudent":
-        """Set the mode; under the released switch `teacher_mode` the frozen teachers follow into train mode."""
+        """Set the mode; under the released switch `teacher_mode` the frozen teachers follow into training mode.
+
+        So they do in the release, where Lightning puts the whole module into training mode: their BatchNorm layers then
+        use and update batch statistics.
+        """
         super().train(mode)
         for module in self.frozen().values():
-            set_frozen_mode(module, mode, follow=self.teacher_follows)
+            module.train(mode and self.teacher_follows)
         return self
 
     def forward(self, batch: Batch) -> StudentOutput:

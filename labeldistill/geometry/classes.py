@@ -1,4 +1,7 @@
-"""nuScenes' ten detection classes in the released order, and the six tasks of the centre head."""
+"""nuScenes' ten detection classes in the released order, and the six tasks of the centre head.
+
+A class label anywhere in the code is an index into `CLASSES`.
+"""
 
 CLASSES: tuple[str, ...] = (
     "car",

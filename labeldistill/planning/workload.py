@@ -9,7 +9,7 @@ from labeldistill.config.methods import METHODS
 from labeldistill.config.run_files import SCORES, predictions_path
 from labeldistill.errors import InputError
 from labeldistill.files import read_json
-from labeldistill.records.outcome import FINISHED, outcome
+from labeldistill.records.gather_rows import FINISHED, outcome
 from labeldistill.records.run_record import read_record
 from labeldistill.study.plan import PlannedRun, StudyPlan
 from labeldistill.study.start_weights import check_starts

@@ -8,8 +8,7 @@ import pandas as pd
 from labeldistill.config.run_files import SCORES
 from labeldistill.errors import InputError
 from labeldistill.files import read_json, written_whole
-from labeldistill.records.gather_rows import ALL, COLUMNS, rows_of_scores
-from labeldistill.records.outcome import FINISHED, outcome
+from labeldistill.records.gather_rows import ALL, COLUMNS, FINISHED, outcome, rows_of_scores
 from labeldistill.records.run_record import read_record
 from labeldistill.study.apart import label
 from labeldistill.study.ingested import IngestedRun, refuse_repeated

@@ -1,4 +1,4 @@
-"""The tidy table's columns, and its rows from the scores of one run."""
+"""The tidy table's columns, its rows from the scores of one run, and how a scored run ended."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -22,6 +22,9 @@ ALL = "all"
 
 TRUTHS = "truths"
 """Metric of a slice: number of annotated boxes in it."""
+
+FINISHED = "finished"
+DIVERGED = "diverged"
 
 
 def rows_of_scores(about: Mapping[str, Any], scores: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -60,3 +63,20 @@ def _slice_rows(about: Mapping[str, Any], slices: list[dict[str, Any]]) -> Itera
         yield {**place, "metric": f"{row['metric']}@{name}", "value": row["value"], **_bounds(row)}
         if row["metric"] == "mAP":
             yield {**place, "metric": f"{TRUTHS}@{name}", "value": float(row["boxes"])}
+
+
+def outcome(record: Mapping[str, Any] | None, scores: Mapping[str, Any]) -> tuple[str, str]:
+    """Status of a scored run and, unless finished, the reason in words.
+
+    Its record reports on training, its scores on whether the predictions are valid boxes.
+
+    Args:
+        record: record of the training run; None for an ingested run.
+        scores: content of its `metrics.json`.
+    """
+    if record is not None and record["status"] != FINISHED:
+        return str(record["status"]), str(record.get("reason") or "")
+    broken: Mapping[str, str] = scores.get("diverged") or {}
+    if broken:
+        return DIVERGED, "; ".join(f"predictions of {weights} weights: {why}" for weights, why in broken.items())
+    return FINISHED, ""

@@ -10,7 +10,7 @@ import pandas as pd
 
 from labeldistill.config.run_files import REPLICATES, SCORES
 from labeldistill.files import read_json
-from labeldistill.records.outcome import FINISHED, outcome
+from labeldistill.records.gather_rows import FINISHED, outcome
 from labeldistill.records.run_record import read_record
 from labeldistill.statistics.bootstrap import Floats
 from labeldistill.study.apart import label
@@ -22,7 +22,7 @@ class ScoredRun:
     """One run of a study's table.
 
     Attributes:
-        unit: name in the table. status, reason: see `records.outcome`.
+        unit: name in the table. status, reason: see `records.gather_rows.outcome`.
         scenes: number of scenes that it was scored on.
         findings: mistakes that the scores indicate, in words.
         draws: metric -> [1 + R] for the chosen weights, on all scenes and for each draw; empty with too few scenes.

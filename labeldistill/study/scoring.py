@@ -12,7 +12,12 @@ def scoring_task(plan: StudyPlan) -> ScoringTask:
 
 
 def scoring_options(plan: StudyPlan, *, arbiter: bool) -> ScoringOptions:
-    """The study's slices and bootstrap over scenes; `arbiter`: whether the devkit also scores."""
+    """What is computed besides the metrics: the study's slices, and its bootstrap over scenes.
+
+    Args:
+        plan: plan of the study.
+        arbiter: whether the devkit also scores.
+    """
     study = plan.study
     bootstrap = SceneBootstrap(study.evaluation_replicates, study.verdict.confidence)
     return ScoringOptions(

@@ -198,3 +198,13 @@ def student_head_of(data: dict[str, Any]) -> StudentHead:
     )
     model.load_state_dict(state)
     return model
+
+
+@case("04_bev_depth_head.pt", "03_kd_head.pt")
+def bev_depth_head(golden: GoldenFolder) -> Iterator[Comparison]:
+    """BEVDepth's head: targets and detection loss. Forward and decoding equal those of 03_kd_head.pt bit for bit."""
+    data = golden.load("04_bev_depth_head.pt")
+    grid, head = grid_of(data["cfg"]), head_settings_of(data["cfg"])
+    yield from compare_targets(data, grid, head)
+    predictions = golden.load("03_kd_head.pt")["loss"]["preds"]
+    yield from compare_losses(data, predictions, grid, head)

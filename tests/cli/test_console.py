@@ -6,7 +6,7 @@ import pytest
 from rich.table import Table
 
 import labeldistill
-from labeldistill.reporting.console import plain_console
+from labeldistill.cli.console import plain_console
 
 HOSTILE = "[/x] [bold]scene[/bold] [link=javascript:x]y[/link] :smile: \\[z]"
 

@@ -4,10 +4,10 @@ from rich.table import Table
 
 from labeldistill.claims.claims import load_claims
 from labeldistill.claims.evidence import Evidence
+from labeldistill.cli.console import plain_console
 from labeldistill.config.metrics import HEADLINE, METRICS
 from labeldistill.config.study import StudySettings
 from labeldistill.reporting.claim_lines import claim_lines
-from labeldistill.reporting.console import plain_console
 from labeldistill.reporting.numbers import interval, number, spread
 from labeldistill.reporting.study_tables import StudyTables
 from labeldistill.reporting.verdicts import claim_rows
