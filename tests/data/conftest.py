@@ -3,18 +3,18 @@
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tiny_nuscenes import VERSION, TinyWorld
+from tiny_runs import tiny_run
 
 from labeldistill.config.data import DataSettings
 from labeldistill.config.grid import GridSettings
 from labeldistill.config.methods import Stage
-from labeldistill.config.model import BevAugmentationSettings, ImageSettings, StudentSettings
+from labeldistill.config.model import ImageSettings
 from labeldistill.config.study import RunSettings
-from labeldistill.config.switches import STAGES_OF_SWITCH, Switches
 from labeldistill.config.terms import Term
-from labeldistill.config.training import TrainingSettings
 from labeldistill.data.infos import Infos, build_infos
 
 
@@ -35,36 +35,14 @@ DATA = DataSettings(
     splits={"train": ("scene-0001",), "val": ("scene-0003",), "tuning": ("scene-0001",)},
 )
 IMAGE = ImageSettings(size_px=(32, 48), resize_range=(0.9, 1.1))
-FULL: dict[Term, float] = {"detection": 1.0, "depth": 3.0, "lidar_feature": 0.3, "label_feature": 0.3, "response": 1.0}
 
 MakeRun = Callable[..., RunSettings]
 
 
-def _make_run(
-    stage: Stage = "student",
-    terms: dict[Term, float] | None = None,
-    corrected: tuple[str, ...] = (),
-    released: tuple[str, ...] = (),
-    offsets: tuple[int, ...] = (0, -1),
-    data: DataSettings = DATA,
-    seed: int = 0,
-) -> RunSettings:
-    switches = {name: value for name, value in Switches().model_dump().items() if stage in STAGES_OF_SWITCH[name]}
-    assert set(corrected) | set(released) <= set(switches)
-    switches |= dict.fromkeys(corrected, "corrected") | dict.fromkeys(released, "released")
-    return RunSettings(
-        stage=stage,
-        seed=seed,
-        data=data,
-        grid=GridSettings(),
-        bev_augmentation=BevAugmentationSettings(),
-        training=TrainingSettings(epochs=1),
-        switches=switches,
-        student=StudentSettings(image=IMAGE, frame_offsets=offsets, neck_upsample=(0.5, 1, 2, 4))
-        if stage == "student"
-        else None,
-        terms=FULL if terms is None else terms,
-    )
+def _make_run(stage: Stage = "student", terms: dict[Term, float] | None = None, **more: Any) -> RunSettings:
+    """A run over the hand-written folder; `offsets` are its frames."""
+    student = {"image": IMAGE, "frame_offsets": more.pop("offsets", (0, -1))}
+    return tiny_run(stage, terms=terms, student=student, **{"data": DATA, "grid": GridSettings(), **more})
 
 
 @pytest.fixture(scope="session")

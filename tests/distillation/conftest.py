@@ -1,89 +1,20 @@
-"""Networks small enough for a test, and a batch of made-up key frames for them."""
+"""Networks small enough for a test, and a batch of random key frames for them."""
 
 from collections.abc import Callable
 
 import pytest
 import torch
+from tiny_runs import tiny_run
 
-from labeldistill.config.data import DataSettings, SynthSettings
-from labeldistill.config.grid import GridSettings
-from labeldistill.config.model import (
-    BevAugmentationSettings,
-    DistillationSettings,
-    HeadSettings,
-    ImageSettings,
-    LabelEncoderSettings,
-    StudentSettings,
-    TeacherSettings,
-)
 from labeldistill.config.study import RunSettings
-from labeldistill.config.switches import STAGES_OF_SWITCH, Switches
-from labeldistill.config.terms import Term
-from labeldistill.config.training import TrainingSettings
 from labeldistill.data.batch import Batch, CameraMatrices
-
-FULL: dict[Term, float] = {
-    "detection": 1.0, "depth": 3.0, "lidar_feature": 0.3, "label_feature": 0.3, "response": 1.0,
-}  # fmt: skip
-GRID = GridSettings(x_m=(-12.8, 12.8, 1.6), y_m=(-12.8, 12.8, 1.6))
-HEAD = HeadSettings(shared_channels=8, branch_channels=8, max_objects=20)
 
 MakeRun = Callable[..., RunSettings]
 
 
-def _make_run(
-    stage: str = "student",
-    terms: dict[Term, float] = FULL,
-    corrected: tuple[str, ...] = (),
-    released: tuple[str, ...] = (),
-    frames: int = 3,
-    grid: GridSettings = GRID,
-    shares: dict[str, float] | None = None,
-) -> RunSettings:
-    switches = Switches().model_dump() | dict.fromkeys(corrected, "corrected") | dict.fromkeys(released, "released")
-    student = StudentSettings(
-        image=ImageSettings(size_px=(32, 64)),
-        frame_offsets=tuple(range(0, -frames, -1)),
-        backbone_depth=18,
-        backbone_base_channels=4,
-        neck_channels=(4, 4, 4, 4),
-        neck_upsample=(0.5, 1, 2, 4),
-        depth_m=(1.0, 13.0, 1.0),
-        depth_net_channels=8,
-        depth_net_deformable=False,
-        depth_net_aspp=False,
-        bev_channels=6,
-        trunk_base_channels=9,
-        bev_neck_channels=(4, 4, 4, 4),
-        head=HEAD,
-    )
-    return RunSettings(
-        stage=stage,
-        seed=0,
-        data=DataSettings(synth=SynthSettings()),
-        grid=grid,
-        bev_augmentation=BevAugmentationSettings(),
-        training=TrainingSettings(steps=1),
-        switches={name: value for name, value in switches.items() if stage in STAGES_OF_SWITCH[name]},
-        teacher=TeacherSettings(
-            voxel_m=(grid.x_m[2] / 8, grid.y_m[2] / 8, 0.2),
-            encoder_channels=((4, 4, 4), (4, 4, 4), (4, 4, 4), (4, 4)),
-            encoder_output_channels=4,
-            second_channels=(8, 12),
-            second_layers=(1, 1),
-            neck_channels=(8, 8),
-            head=HEAD,
-        ),
-        label_encoder=LabelEncoderSettings(hidden_channels=16, head=HEAD),
-        student=student if stage == "student" else None,
-        distillation=DistillationSettings(**({"partition": shares} if shares else {})) if stage == "student" else None,
-        terms=terms if stage == "student" else {},
-    )
-
-
 @pytest.fixture
 def make_run() -> MakeRun:
-    return _make_run
+    return tiny_run
 
 
 @pytest.fixture

@@ -125,7 +125,7 @@ def test_detection_needs_no_teacher_and_gives_one_set_of_boxes_a_sample(make_run
 
 def test_another_number_of_frames_is_refused(make_run, batch):
     with pytest.raises(ValueError, match="frames"):
-        build(make_run(frames=2))(batch)
+        build(make_run(student={"frame_offsets": (0, -1)}))(batch)
 
 
 def gradients(audit, **wanted):

@@ -4,23 +4,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from tiny_runs import CELL_M, tiny_run
 from torch import Tensor, nn
 
 from labeldistill.config.data import DataSettings
-from labeldistill.config.grid import GridSettings
 from labeldistill.config.methods import STAGES, Stage
 from labeldistill.config.model import (
-    BevAugmentationSettings,
-    DistillationSettings,
-    HeadSettings,
     ImageSettings,
-    LabelEncoderSettings,
-    StudentSettings,
-    TeacherSettings,
 )
 from labeldistill.config.study import RunSettings
-from labeldistill.config.switches import STAGES_OF_SWITCH, Switches
-from labeldistill.config.terms import Term
+from labeldistill.config.switches import STAGES_OF_SWITCH
 from labeldistill.config.training import TrainingSettings
 from labeldistill.data.batch import Batch
 from labeldistill.data.dataset import Item, KeyFrameDataset
@@ -44,56 +37,24 @@ DATA = DataSettings(
     version="v1.0-trainval",
     splits={"train": ("scene-0001",), "val": ("scene-0003",)},
 )
-FULL: dict[Term, float] = {"detection": 1.0, "depth": 3.0, "lidar_feature": 0.3, "label_feature": 0.3, "response": 1.0}
-CELL_M = 1.6
-GRID = GridSettings(x_m=(-12.8, 12.8, CELL_M), y_m=(-12.8, 12.8, CELL_M))
-HEAD = HeadSettings(shared_channels=8, branch_channels=8, max_objects=20)
-
 Observed = dict[str, Any]
 
 
 def settings(stage: Stage, **switches: str) -> RunSettings:
     """A run of a stage; switches that are not named are released."""
-    values = dict.fromkeys(Switches.model_fields, "released") | switches
-    student = StudentSettings(
-        image=ImageSettings(size_px=(32, 64), resize_range=(0.9, 1.1)),
-        frame_offsets=(0, -1, -3),
-        backbone_depth=18,
-        backbone_base_channels=4,
-        neck_channels=(4, 4, 4, 4),
-        neck_upsample=(0.5, 1, 2, 4),
-        depth_m=(1.0, 17.0, 1.0),
-        depth_net_channels=8,
-        depth_net_deformable=False,
-        depth_net_aspp=False,
-        bev_channels=6,
-        trunk_base_channels=9,
-        bev_neck_channels=(4, 4, 4, 4),
-        head=HEAD,
-    )
-    teacher = TeacherSettings(
-        voxel_m=(CELL_M / 8, CELL_M / 8, 0.2),
-        encoder_channels=((4, 4, 4), (4, 4, 4), (4, 4, 4), (4, 4)),
-        encoder_output_channels=4,
-        second_channels=(8, 12),
-        second_layers=(1, 1),
-        neck_channels=(8, 8),
-        head=HEAD,
-    )
-    return RunSettings(
-        stage=stage,
-        seed=0,
+    values = {name: "released" for name, stages in STAGES_OF_SWITCH.items() if stage in stages}
+    values |= {name: value for name, value in switches.items() if name in values}
+    run = tiny_run(
+        stage,
         data=DATA,
-        grid=GRID,
-        bev_augmentation=BevAugmentationSettings(),
         training=TrainingSettings(steps=2, batch=2, backbone_lr_multiplier=0.5),
-        switches={name: value for name, value in values.items() if stage in STAGES_OF_SWITCH[name]},
-        teacher=teacher,
-        label_encoder=None if stage == "teacher" else LabelEncoderSettings(hidden_channels=16, head=HEAD),
-        student=student if stage == "student" else None,
-        distillation=DistillationSettings() if stage == "student" else None,
-        terms=FULL if stage == "student" else {},
+        student={
+            "image": ImageSettings(size_px=(32, 64), resize_range=(0.9, 1.1)),
+            "frame_offsets": (0, -1, -3),
+            "depth_m": (1.0, 17.0, 1.0),
+        },
     )
+    return run.model_copy(update={"switches": values})
 
 
 def awkward_boxes() -> tuple[Tensor, Tensor]:
