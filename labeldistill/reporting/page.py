@@ -10,7 +10,7 @@ import yaml
 from labeldistill.claims.claims import load_claims
 from labeldistill.claims.hypotheses import load_hypotheses
 from labeldistill.config.metrics import METRICS
-from labeldistill.records.outcome import FINISHED
+from labeldistill.records.gather_rows import FINISHED
 from labeldistill.records.provenance import code_provenance
 from labeldistill.reporting.answers import Answers, claim_answers, hypothesis_answers, variant_answers
 from labeldistill.reporting.hypothesis_table import hypothesis_rows

@@ -59,7 +59,14 @@ def shown(value: float, metric: str, sign: str = "") -> str:
 
 
 def between(row: Any, low: str, high: str, sign: str = "") -> str:
-    """An interval of a table's row; a dash where there is none, or none with a width."""
+    """An interval in a table's row; a dash if it is missing or has no width.
+
+    Args:
+        row: row with a metric and the bounds.
+        low: column of the lower bound.
+        high: column of the upper bound.
+        sign: "+" to show the sign of positive values.
+    """
     if row[low] != row[low] or row[low] == row[high]:
         return numbers.NOTHING
     return f"[{shown(row[low], row['metric'], sign)}, {shown(row[high], row['metric'], sign)}]"

@@ -69,7 +69,14 @@ def figure(width: float = 7.0, height: float = 3.6, **kwargs: Any) -> tuple[Any,
 
 
 def save(fig: Any, folder: Path, picture: Picture, data: pd.DataFrame) -> Picture:
-    """Write a figure as SVG and PNG (130 dpi) without time stamps, and its numbers as CSV beside them."""
+    """Write a figure as SVG and PNG (130 dpi) without time stamps, and its numbers as CSV beside them.
+
+    Args:
+        fig: the figure, which is closed.
+        folder: output folder.
+        picture: its name and texts.
+        data: its numbers.
+    """
     saved: dict[str, dict[str, Any]] = {
         "png": {"dpi": 130, "metadata": {"Software": None}},
         "svg": {"metadata": {"Date": None, "Creator": None}},
