@@ -17,7 +17,7 @@ PYTEST = pytest -q -n logical --dist loadfile
 .PHONY: study test check lint clean
 
 study: $(READY)
-	snakemake --cores $(CORES) --quiet --config study=$(STUDY)
+	snakemake --cores $(CORES) --config study=$(STUDY)
 	@labeldistill show $(STUDY)
 
 test: $(READY)
