@@ -14,10 +14,11 @@ for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_name, os.environ.get("LABELDISTILL_THREADS", "1"))
 
 import typer  # noqa: E402
+import typer.core  # noqa: E402
 
 from labeldistill import __version__  # noqa: E402
 from labeldistill.cli.disk_errors import as_input_error  # noqa: E402
-from labeldistill.cli.verbs import VERBS  # noqa: E402
+from labeldistill.cli.verbs import GROUPS, VERBS  # noqa: E402
 from labeldistill.errors import LabelDistillError  # noqa: E402
 
 INTERRUPTED = 130
@@ -36,6 +37,9 @@ def _root(
     version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Print the version."),
 ) -> None:
     """Reproduce LabelDistill (ECCV 2024): four variants across seeds, scored by the devkit, with verdicts.
+
+    `--json` after a verb with `--format` is short for `--format json`. `--install-completion` completes verbs and
+    options in your shell.
 
     Exit codes: 0 good, 1 a verdict, check or gate failed, 2 bad input, 130 interrupted.
     """
@@ -63,9 +67,19 @@ def _unloaded() -> None:
     """Placeholder for a verb that was not called, which only fills a line of the help page."""
 
 
+class _Grouped(typer.core.TyperGroup):
+    """Verbs in the help page under what one wants."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """One section per group, in the order of the table."""
+        for title, verbs in GROUPS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, summary) for name, (_, summary) in verbs.items()])
+
+
 def build(wanted: str | None) -> typer.Typer:
     """The application with verb `wanted` imported and only the help line of every other verb."""
-    app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    app = typer.Typer(cls=_Grouped, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
     app.callback()(_root)
     for name, (module, summary) in VERBS.items():
         if name == wanted:
@@ -90,7 +104,10 @@ def _add(app: typer.Typer, name: str, module: ModuleType, summary: str) -> None:
 
 def run() -> None:
     """Entry point of the console script."""
-    wanted = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), None)
+    # what a shell asks to complete comes in the environment, and its words name the verb as a command line would
+    asked = os.environ.get("_TYPER_COMPLETE_ARGS", os.environ.get("COMP_WORDS", "")).split()[1:]
+    wanted = next((argument for argument in (*sys.argv[1:], *asked) if not argument.startswith("-")), None)
+    sys.argv[1:] = [part for word in sys.argv[1:] for part in (("--format", "json") if word == "--json" else (word,))]
     try:
         build(wanted)()
     except KeyboardInterrupt:  # Ctrl-C while the verb's modules are imported

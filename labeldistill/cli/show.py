@@ -1,19 +1,24 @@
 """Verb `show`: a finished study's main table, verdicts and report, in the terminal."""
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from labeldistill.cli.options import ReportsOption, ResultsOption
+from labeldistill.cli.options import ReportsOption, ResultsOption, TableOrJson, TableOrJsonOption
 
 
 def show(
     study: Annotated[str, typer.Argument(help="Name of a study, or a YAML file.")],
+    format: TableOrJsonOption = TableOrJson.table,
     results: ResultsOption = Path("results"),
     reports: ReportsOption = Path("reports"),
 ) -> None:
     """Print the result table of a finished study, the verdict on each claim and the path of the report.
+
+    As JSON: the answers that the report begins with, and its path.
 
     Example: labeldistill show smoke
     """
@@ -26,7 +31,15 @@ def show(
             f"does not exist yet; run snakemake --cores all --config study={plan.study.name}", file=plan.report
         )
     from labeldistill.claims.evidence import evidence_of
-    from labeldistill.cli.show_text import show_study
     from labeldistill.reporting.sources import tables_of
+
+    if format is TableOrJson.json:
+        from labeldistill.reporting.answers import study_answers
+        from labeldistill.reporting.scored_runs import scored_runs
+
+        found = study_answers(plan.study, tables_of(plan), scored_runs(plan), evidence_of(plan))
+        typer.echo(json.dumps({"report": str(plan.report), **asdict(found)}, indent=1))
+        return
+    from labeldistill.cli.show_text import show_study
 
     show_study(plan.study, tables_of(plan), evidence_of(plan), str(plan.report))

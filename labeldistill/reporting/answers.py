@@ -4,10 +4,16 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from labeldistill.claims.claims import load_claims
+from labeldistill.claims.evidence import Evidence
+from labeldistill.claims.hypotheses import load_hypotheses
 from labeldistill.config.metrics import HEADLINE, METRICS
-from labeldistill.reporting.hypothesis_table import HypothesisRow
-from labeldistill.reporting.pairs import PairRow
-from labeldistill.reporting.verdicts import ClaimRow
+from labeldistill.config.study import StudySettings
+from labeldistill.reporting.hypothesis_table import HypothesisRow, hypothesis_rows
+from labeldistill.reporting.pairs import PairRow, pair_rows
+from labeldistill.reporting.scored_runs import ScoredRun
+from labeldistill.reporting.study_tables import StudyTables
+from labeldistill.reporting.verdicts import ClaimRow, claim_rows
 from labeldistill.reporting.words import seeds_words
 from labeldistill.statistics.holm import Finding
 
@@ -42,6 +48,26 @@ class Answers:
     claims: list[Answer] = field(default_factory=list)
     hypotheses: list[Answer] = field(default_factory=list)
     variants: list[Answer] = field(default_factory=list)
+
+
+def study_answers(
+    study: StudySettings, tables: StudyTables, scored: Sequence[ScoredRun], evidence: Evidence
+) -> Answers:
+    """Everything that a study says, in sentences.
+
+    Args:
+        study: what was run. tables: of its scores. scored: every run as it was scored.
+        evidence: what lies beside the scores.
+
+    Raises:
+        InputError: a claim or hypothesis that can't be read.
+    """
+    confidence, claims = study.verdict.confidence, load_claims()
+    return Answers(
+        claim_answers(claim_rows(study, tables, claims, evidence)),
+        hypothesis_answers(hypothesis_rows(study, tables, scored, load_hypotheses(), claims), confidence),
+        variant_answers(pair_rows(tables, study, confidence=confidence), study.baseline),
+    )
 
 
 def _grouped(rows: Iterable[Row], key: Any) -> list[list[Row]]:

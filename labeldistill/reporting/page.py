@@ -12,7 +12,7 @@ from labeldistill.claims.hypotheses import load_hypotheses
 from labeldistill.config.metrics import METRICS
 from labeldistill.records.gather_rows import FINISHED
 from labeldistill.records.provenance import code_provenance
-from labeldistill.reporting.answers import Answers, claim_answers, hypothesis_answers, variant_answers
+from labeldistill.reporting.answers import study_answers
 from labeldistill.reporting.hypothesis_table import hypothesis_rows
 from labeldistill.reporting.intervals import interval_rows, pair_scenes
 from labeldistill.reporting.pages import environment
@@ -21,7 +21,6 @@ from labeldistill.reporting.paper_table import main_table
 from labeldistill.reporting.run_sources import unit_sources
 from labeldistill.reporting.slice_table import slice_rows
 from labeldistill.reporting.sources import CAMERA_THRESHOLD, Drawn, ReportSources
-from labeldistill.reporting.verdicts import claim_rows
 from labeldistill.statistics.holm import Finding, family_size
 from labeldistill.statistics.sensitivity import failure_words
 
@@ -97,11 +96,7 @@ def _statistics(made: ReportSources) -> dict[str, Any]:
     return {
         "percent": f"{confidence * 100:g} %",
         "alpha": f"{study.verdict.alpha * 100:g} %",
-        "said": Answers(
-            claim_answers(claim_rows(study, tables, claims, made.evidence)),
-            hypothesis_answers(hypotheses, confidence),
-            variant_answers(rows, study.baseline),
-        ),
+        "said": study_answers(study, tables, scored, made.evidence),
         "paper": paper.to_dict("records"),
         "paper_notes": list(dict.fromkeys(paper["reason"])),
         "scored": scored,

@@ -1,5 +1,6 @@
 """The command line as a user meets it: help with an example for every verb, one line for a mistake, exit codes."""
 
+import json
 import os
 import subprocess
 import sys
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from labeldistill.cli.verbs import VERBS
+from labeldistill.cli.verbs import GROUPS, VERBS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -29,6 +30,38 @@ def test_the_help_page_lists_every_verb_and_the_exit_codes() -> None:
     shown = labeldistill("--help")
     assert all(verb in shown.stdout for verb in VERBS)
     assert "130" in shown.stdout
+
+
+def test_the_help_page_groups_the_verbs_by_what_one_wants() -> None:
+    lines = labeldistill("--help").stdout.splitlines()
+    places = [lines.index(f"{title}:") for title in GROUPS]
+    assert places == sorted(places)
+    assert places[0] < next(n for n, line in enumerate(lines) if line.startswith("  plan ")) < places[1]
+
+
+def test_a_shell_completes_verbs_and_the_options_of_a_verb() -> None:
+    def completed(words: str) -> set[str]:
+        asked = {"_LABELDISTILL_COMPLETE": "complete_bash", "COMP_WORDS": words}
+        script = "import sys; sys.argv = ['labeldistill']; from labeldistill.cli.main import run; run()"
+        done = subprocess.run(
+            [sys.executable, "-c", script],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT), **asked, "COMP_CWORD": str(len(words.split(" ")) - 1)},
+        )
+        return set(done.stdout.split())
+
+    assert completed("labeldistill prefl") == {"preflight"}
+    assert "--watch" in completed("labeldistill status smoke --w")
+
+
+def test_json_is_short_for_format_json() -> None:
+    short, long = (
+        labeldistill("model", "summary", "smoke", "--json"),
+        labeldistill("model", "summary", "smoke", "-f", "json"),
+    )
+    assert short.returncode == 0, short.stderr
+    assert json.loads(short.stdout) == json.loads(long.stdout)
 
 
 @pytest.mark.parametrize(
