@@ -1,5 +1,6 @@
 """Published claims as data, read from workflow/claims: values, source and confidence of each."""
 
+from math import isfinite
 from pathlib import Path
 from statistics import stdev
 from typing import Any, Literal
@@ -33,7 +34,7 @@ class Claim(BaseModel):
         weights: kind of weights that were scored. sensor: input of the detector.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     id: Name
     what: str
@@ -134,7 +135,19 @@ def known_spreads(metric: str, file: Path | None = None) -> list[tuple[str, int,
     """Spreads between equal runs that others measured in mAP or NDS: (what and source, runs, sd in points).
 
     Only lists of single runs count: a range or an opinion is not a standard deviation.
+
+    Raises:
+        InputError: an entry that is no mapping with `what` and `source`, or a run that is no finite number.
     """
-    entries = claims_tree(file or claims_file()).get("spread", [])
-    lists = [(e, e[metric]) for e in entries if isinstance(e.get(metric), list) and len(e[metric]) > 2]
-    return [(f"{e['what']} ({e['source']})", len(values), stdev(values)) for e, values in lists]
+    file = file or claims_file()
+    found: list[tuple[str, int, float]] = []
+    for number, entry in enumerate(claims_tree(file).get("spread") or []):
+        if not isinstance(entry, dict) or not {"what", "source"} <= set(entry):
+            raise InputError("says what was run and gives its source", file=file, key=f"spread.{number}")
+        runs = entry.get(metric)
+        if not isinstance(runs, list) or len(runs) < 3:
+            continue
+        if not all(isinstance(run, int | float) and isfinite(run) for run in runs):
+            raise InputError(f"holds finite numbers, got {runs}", file=file, key=f"spread.{number}.{metric}")
+        found.append((f"{entry['what']} ({entry['source']})", len(runs), stdev(runs)))
+    return found

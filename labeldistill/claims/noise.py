@@ -16,10 +16,10 @@ from labeldistill.errors import InputError
 class Noise(BaseModel):
     """Spread of single runs around their method's mean, measured from equal runs or stated by a source."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=True)
 
-    runs: tuple[float, ...] = ()
-    sd: float | None = Field(None, gt=0, allow_inf_nan=False)
+    runs: tuple[float, ...] = Field((), strict=False)
+    sd: float | None = Field(None, gt=0)
     source: str
 
     @model_validator(mode="after")

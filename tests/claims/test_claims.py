@@ -81,6 +81,22 @@ def test_repeated_ids_and_unreadable_files_are_refused(tmp_path: Path) -> None:
         load_claims(tmp_path / "other.yaml")
 
 
+@pytest.mark.parametrize("runs", [[1.0, 2.0, float("nan")], [1.0, 2.0, "3"]])
+def test_a_spread_that_is_no_number_is_named(tmp_path: Path, runs: list[object]) -> None:
+    file = tmp_path / "claims.yaml"
+    file.write_text(yaml.safe_dump({"claims": [], "spread": [{"what": "w", "source": "s", "mAP": runs}]}))
+    with pytest.raises(InputError, match=r"spread.0.mAP"):
+        known_spreads("mAP", file)
+
+
+def test_a_claimed_value_is_finite(tmp_path: Path) -> None:
+    file = tmp_path / "claims.yaml"
+    claim = {"id": "a", "what": "w", "source": "s", "confidence": "primary", "mAP": float("inf")}
+    file.write_text(yaml.safe_dump({"claims": [claim]}))
+    with pytest.raises(InputError, match=r"claims.a.values.mAP"):
+        load_claims(file)
+
+
 def test_known_spreads_are_of_lists_of_runs_only() -> None:
     ((what, n, sd),) = known_spreads("NDS")
     assert (n, round(sd, 3)) == (3, 0.635)

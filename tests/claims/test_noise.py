@@ -48,6 +48,8 @@ def test_a_claims_own_noise_comes_before_the_fields_and_unknown_is_wide(tmp_path
         ({"sd": 0.0, "source": "s"}, "noise.field.mAP.sd"),
         ({"sd": float("inf"), "source": "s"}, "noise.field.mAP.sd"),
         ({"runs": [1.0, 2.0], "source": "s"}, "three or more values"),
+        ({"runs": [1.0, 2.0, float("inf")], "source": "s"}, "noise.field.mAP.runs.2"),
+        ({"sd": True, "source": "s"}, "noise.field.mAP.sd"),
         ({"sd": 1.0}, "noise.field.mAP.source"),
     ],
 )
