@@ -13,12 +13,14 @@ import matplotlib.pyplot as plt
 import seaborn as sns
 
 from labeldistill.files import written_whole
+from labeldistill.statistics.claim_simulations import same_method_rates
 from labeldistill.statistics.simulations import Rate, coverages, rejections, sequential_rates
 
 PANELS: tuple[tuple[str, Callable[[float], Iterator[Rate]], float, tuple[float, float]], ...] = (
     ("95 % intervals: coverage", coverages, 0.95, (0.93, 0.97)),
     ("5 % tests where nothing is to be found", rejections, 0.05, (0.04, 0.06)),
     ("sequential rule: false verdicts", sequential_rates, 0.05, (0.0, 0.06)),
+    ("the published method itself called BETTER or WORSE", same_method_rates, 0.05, (0.04, 0.06)),
 )
 """Title, experiments, nominal rate, and band that the rates must lie in."""
 

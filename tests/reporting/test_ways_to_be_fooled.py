@@ -7,15 +7,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from comparable_study import SPLITS, ComparableStudy, as_published
+from comparable_study import CLAIM, SPLITS, ComparableStudy, as_published
 from typer.testing import CliRunner
 
 from labeldistill.cli.main import build
 from labeldistill.records import gather as gathering
 from labeldistill.reporting import scored_runs
+from labeldistill.statistics.claim_family import judge_family
+from labeldistill.statistics.claim_simulations import SameMethod
 
 Change = Callable[[ComparableStudy], Any]
 
@@ -488,3 +491,28 @@ def test_a_second_declaration_is_refused_once_scores_exist(study: ComparableStud
 
 def test_every_metric_is_planted_as_published() -> None:
     assert abs(sum(as_published("full", "mAP", seed) for seed in range(6)) / 6 - 0.3929) < 1e-4
+
+
+@pytest.mark.slow
+def test_the_table_says_what_the_simulated_rates_are_of(study: ComparableStudy) -> None:
+    """Forty published methods run again: the verb's verdicts are those of the function that is simulated."""
+    experiments, generator = 40, np.random.default_rng(3)
+    study.noise(0.3)
+    names = [f"v{number}" for number in range(experiments)]
+    asked = {name: SameMethod(6, 0.3).asked(generator) for name in names}
+    full = study.tree["variants"]["full"]
+    study.tree["variants"] |= dict.fromkeys(names, full)
+    study.tree["claims"] = dict.fromkeys(names, "r50-3frames")
+    study.write()
+
+    def score(unit: str, metric: str, seed: int) -> float:
+        if unit not in asked:
+            return as_published(unit, metric, seed)
+        question = asked[unit][0 if metric == "mAP" else 1]
+        return CLAIM[metric] + (question.values[seed] - question.published) / 100
+
+    study.run(score)
+    found = verdicts(study)
+    for name in names:
+        assert found[name][0] == "/".join(str(judged.verdict) for judged in judge_family(asked[name])), name
+    assert 0 < sum("BETTER" in said or "WORSE" in said for said, _ in found.values()) < 6

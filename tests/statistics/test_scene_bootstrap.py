@@ -1,6 +1,5 @@
 """What scoring asks of the bootstrap agrees with the intervals worked out run by run."""
 
-import numpy as np
 import pytest
 from generated_split import Size, generate
 
@@ -27,13 +26,16 @@ def test_the_first_draw_is_the_score_and_bounds_are_those_of_the_run(matches: Ma
     assert drawn["NDS"][0] == pytest.approx(plain.nd_score, abs=1e-9)
     assert all(len(values) == 201 for values in drawn.values())
     alone = scene_intervals(matches, replicates=200)
-    assert bootstrap.bounds(matches, None) == {m: (one.low, one.high) for m, one in alone.items()}
+    bounds = bootstrap.bounds(matches, None)
+    assert set(bounds) == set(alone)
+    for metric, one in alone.items():  # SIMD sums depend on where an array lies in memory: not to the last bit
+        assert bounds[metric] == pytest.approx((one.low, one.high), abs=1e-9)
 
 
 def test_runs_on_the_same_scenes_share_their_draws(matches: Matches) -> None:
     """The same run twice: no difference under any draw."""
     first, second = (SceneBootstrap(50).draws(run) for run in (matches, match(PREDICTIONS, TRUTH)))
-    assert np.array_equal(first["NDS"], second["NDS"])
+    assert first["NDS"] == pytest.approx(second["NDS"], abs=1e-9)
 
 
 def test_a_slice_has_bounds_where_it_has_scenes_enough(matches: Matches) -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from labeldistill.statistics import simulations
+from labeldistill.statistics.claim_simulations import SameMethod
 from labeldistill.statistics.simulations import DIFFERENT, SAME, Rate, Scenes
 
 pytestmark = pytest.mark.slow
@@ -65,6 +66,17 @@ def test_a_difference_at_the_margin_is_called_reproduced_once_in_twenty(n: int, 
 def test_no_difference_is_rarely_called_one() -> None:
     """REPRODUCED goes first, so that the test of a difference does not use up its 5 %."""
     assert simulations.judged(DIFFERENT, 0.0, 3, 0.0, 4000).rate < 0.05
+
+
+@pytest.mark.parametrize(("seeds", "noise", "metrics"), [(3, 0.3, 2), (6, 0.5, 2), (6, 0.3, 1), (10, 0.3, 2)])
+def test_the_published_method_itself_is_called_better_or_worse_once_in_twenty(
+    seeds: int, noise: float, metrics: int
+) -> None:
+    _holds(SameMethod(seeds, noise, metrics=metrics).called_different(8000), 0.04, 0.06)
+
+
+def test_metrics_that_move_together_are_wrong_less_often() -> None:
+    assert 0.025 < SameMethod(6, 0.5, correlation=0.8).called_different(8000).rate < 0.05
 
 
 LOOKS = ((3, 6, 9), (3, 6, 9, 12, 15))
