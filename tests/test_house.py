@@ -30,6 +30,7 @@ FLOORS = [
     {"planning"},
     {"monitor"},
     {"compare"},
+    {"judging"},
     {"cluster"},
     {"reporting"},
     {"weights", "parity"},

@@ -42,12 +42,18 @@ class Noise(BaseModel):
 
 
 class PublishedNoise(BaseModel):
-    """Standard deviation of one published value with its source; every test takes it as known."""
+    """Standard deviation of one published value with its source; the tests of a study take it as known.
+
+    Attributes:
+        sd: in points or the metric's unit. source: in words.
+        runs: number of runs it was estimated from; None if a source states it or nobody measured it.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     sd: float
     source: str
+    runs: int | None = None
 
 
 def published_noise(claim: Claim, metric: Metric, *, gain: bool = False, file: Path | None = None) -> PublishedNoise:
@@ -68,7 +74,7 @@ def published_noise(claim: Claim, metric: Metric, *, gain: bool = False, file: P
     source = own.basis if own else "nobody measured it; a wide default"
     if gain:
         return PublishedNoise(sd=sd * 2**0.5, source=f"of two published values, each {sd:.2g}: {source}")
-    return PublishedNoise(sd=sd, source=source)
+    return PublishedNoise(sd=sd, source=source, runs=len(own.runs) or None if own else None)
 
 
 def granted_noise(

@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
-from labeldistill.cli.options import Format, FormatOption
+from labeldistill.cli.options import CacheOption, DatarootOption, Format, FormatOption
 
 
 def evaluate(
     predictions: Annotated[Path, typer.Option("--predictions", "-p", help="Parquet of `predict`, or official .json.")],
-    dataroot: Annotated[Path, typer.Option("--dataroot", help="nuScenes folder (holds VERSION/).")],
+    dataroot: DatarootOption,
     version: Annotated[str, typer.Option("--version", help="For example v1.0-mini or v1.0-trainval.")],
     split: Annotated[str, typer.Option("--split", help="Split of splits.json or of the devkit, e.g. mini_val.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for metrics_summary.json and metrics_details.json.")],
@@ -34,9 +34,7 @@ def evaluate(
     bootstrap: Annotated[
         int, typer.Option("--bootstrap", min=0, help="Scene-bootstrap replicates for 95 % intervals, e.g. 1000.")
     ] = 0,
-    cache: Annotated[Path, typer.Option("--cache", help="Folder for caching tables as columns.")] = Path(
-        ".cache/tables"
-    ),
+    cache: CacheOption = Path(".cache/tables"),
     format: FormatOption = Format.table,
 ) -> None:
     """Score a predictions file with the nuScenes detection metrics (mAP, five errors, NDS).

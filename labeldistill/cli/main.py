@@ -94,7 +94,7 @@ def _add(app: typer.Typer, name: str, module: ModuleType, summary: str) -> None:
     group = getattr(module, "app", None)
     if group is None:
         verb = getattr(module, name.replace("-", "_"))
-        app.command(name, short_help=summary)(with_exit_codes(verb))
+        app.command(name, short_help=summary, context_settings=getattr(module, "CONTEXT", None))(with_exit_codes(verb))
         return
     for command in group.registered_commands:
         assert command.callback is not None

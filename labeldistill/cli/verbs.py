@@ -22,6 +22,8 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "recipe": ("labeldistill.cli.recipe", "where every setting of a full-size study is in the released code"),
     },
     "Compare": {
+        "judge": ("labeldistill.cli.judge", "one result file beside the published claims; known mistakes in it"),
+        "compare": ("labeldistill.cli.compare", "result files of ours against result files of theirs, without a study"),
         "diff": ("labeldistill.cli.diff", "what changed between two sets of results, with intervals and verdicts"),
         "check": ("labeldistill.cli.check", "compare a study with its committed reference band"),
         "publish": ("labeldistill.cli.publish", "copy a study's numbers to fixed names for DVC"),

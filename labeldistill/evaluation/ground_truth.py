@@ -83,7 +83,7 @@ def read_ground_truth(tables: Tables, split: str | Sequence[str]) -> GroundTruth
         InputError: an unknown split or scene, or damaged tables.
     """
     names = scenes_of(split, tables, key="split")
-    samples = _samples(tables, names)
+    samples = split_key_frames(tables, names)
     table = tables["scene"]
     description = dict(zip(table["name"].to_pylist(), table["description"].to_pylist(), strict=True))
     ego = read_sweeps(tables, samples, past=0, future=0).ego_translation
@@ -93,7 +93,7 @@ def read_ground_truth(tables: Tables, split: str | Sequence[str]) -> GroundTruth
     return _ground_truth(samples, tuple(names), tuple(description[name] for name in names), ego, boxes)
 
 
-def _samples(tables: Tables, scene_names: Sequence[str]) -> Samples:
+def split_key_frames(tables: Tables, scene_names: Sequence[str]) -> Samples:
     """Key frames of the scenes in the order of sample.json, in which the devkit evaluates."""
     scenes, table = tables["scene"], tables["sample"]
     position = pc.index_in(pa.array(scene_names), value_set=scenes["name"])

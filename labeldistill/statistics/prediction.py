@@ -55,10 +55,34 @@ def one_of_ours(values: Sequence[float], published: float, *, alpha: float = 0.0
         why = f"{runs.n} run{'' if runs.n == 1 else 's'}" if runs.n < FEWEST_RUNS else f"all {runs.n} runs are equal"
         return Prediction(np.nan, np.nan, np.nan, OneOfOurs.CANT_TELL, f"{why}: where one more would fall is not known")
     error = runs.sd * (1 + 1 / runs.n) ** 0.5
-    half = float(special.stdtrit(runs.n - 1, 1 - alpha / 2)) * error
-    p = 2 * float(special.stdtr(runs.n - 1, -abs(published - runs.mean) / error))
-    low, high = runs.mean - half, runs.mean + half
-    inside = p > alpha
-    words = f"{published:.4g} {unit} lies {'inside' if inside else 'outside'} [{low:.4g}, {high:.4g}]"
-    reason = f"{words}, where {100 * (1 - alpha):g} % of single runs like our {runs.n} fall"
-    return Prediction(low, high, p, OneOfOurs.COULD_BE if inside else OneOfOurs.NOT, reason)
+    words = f"where {100 * (1 - alpha):g} % of single runs like our {runs.n} fall"
+    return _placed(published, runs.mean, error, runs.n - 1, alpha, f"{{}} {unit} lies {{}}, {words}")
+
+
+def run_beside_run(
+    value: float, published: float, sd: float, *, freedom: float = np.inf, alpha: float = 0.05
+) -> Prediction:
+    """Whether one run of ours could be another run of the method behind one published run: published +- t sd sqrt(2).
+
+    Args:
+        value: our run. published: theirs.
+        sd: standard deviation between runs of one method, in the same unit.
+        freedom: degrees of freedom behind `sd`; infinite if it is taken as known.
+        alpha: probability of NOT OURS for a run of the same method.
+    """
+    words = f"where {100 * (1 - alpha):g} % of further runs of the published method fall"
+    return _placed(value, published, sd * 2**0.5, freedom, alpha, f"{{}} lies {{}}, {words}")
+
+
+def _placed(value: float, centre: float, error: float, freedom: float, alpha: float, words: str) -> Prediction:
+    """Where a value lies in the interval centre +- t error; `words` takes the value and "inside [a, b]"."""
+    half = (
+        float(special.stdtrit(freedom, 1 - alpha / 2)) if np.isfinite(freedom) else float(special.ndtri(1 - alpha / 2))
+    ) * error
+    z = -abs(value - centre) / error
+    p = 2 * float(special.stdtr(freedom, z) if np.isfinite(freedom) else special.ndtr(z))
+    low, high, inside = centre - half, centre + half, p > alpha
+    place = f"{'inside' if inside else 'outside'} [{low:.4g}, {high:.4g}]"
+    return Prediction(
+        low, high, p, OneOfOurs.COULD_BE if inside else OneOfOurs.NOT, words.format(f"{value:.4g}", place)
+    )

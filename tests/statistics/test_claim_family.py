@@ -7,7 +7,7 @@ from statsmodels.stats.multitest import multipletests
 
 from labeldistill.statistics.claim_family import Asked, judge_family
 from labeldistill.statistics.equivalence import Levels, Verdict, decided
-from labeldistill.statistics.prediction import OneOfOurs, one_of_ours
+from labeldistill.statistics.prediction import OneOfOurs, one_of_ours, run_beside_run
 
 
 def test_the_family_is_holms() -> None:
@@ -48,3 +48,14 @@ def test_the_interval_of_one_more_run() -> None:
     draws = random.normal(40, 0.5, (2000, 5))
     wrong = [one_of_ours(list(row[:4]), row[4]).answer is OneOfOurs.NOT for row in draws]
     assert np.mean(wrong) == pytest.approx(0.05, abs=0.012)
+
+
+def test_a_run_of_the_published_method_lies_beside_it_as_often_as_is_said() -> None:
+    draws = np.random.default_rng(0).normal(40, 0.4, (4000, 8))
+    known = [run_beside_run(row[0], row[1], 0.4).answer is OneOfOurs.NOT for row in draws]
+    estimated = [
+        run_beside_run(row[0], row[1], float(np.std(row[2:], ddof=1)), freedom=5).answer is OneOfOurs.NOT
+        for row in draws
+    ]
+    assert 0.04 < np.mean(known) < 0.06
+    assert 0.04 < np.mean(estimated) < 0.06
