@@ -10,7 +10,7 @@ from workplace import Workplace
 
 from labeldistill.config.load import load_study
 from labeldistill.study.plan import StudyPlan
-from labeldistill.weights.expected import distilled_student
+from labeldistill.training.recipe import untrained_model
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -21,6 +21,8 @@ STUDY = {
         "synth": {"scenes": {"train": 1, "val": 1}, "key_frames_per_scene": 2, "image_size_px": [900, 1600]},
         "splits": {"train": "synth_train", "val": "synth_val"},
     },
+    "teacher": {"pretrained": "random"},
+    "student": {"pretrained_backbone": "random", "backbone_frozen_stages": 0},  # nothing is trained here
     "device": "cpu",
     "comparable": False,
     "not_comparable_because": "made up",
@@ -33,7 +35,7 @@ def test_a_full_size_checkpoint_all_the_way_to_a_table(tmp_path: Path, monkeypat
     monkeypatch.setenv("LABELDISTILL_STUDIES", str(place.studies))
     run = StudyPlan(load_study("big")).adoptable("full", 0)
     torch.manual_seed(1)
-    state = {f"model.{name}": value for name, value in distilled_student(run).state_dict().items()}
+    state = {f"model.{name}": value for name, value in untrained_model(run).state_dict().items()}
     torch.save({"state_dict": state, "epoch": 23}, tmp_path / "23.pth")
     for command in ("synth --study big", "infos --study big", "adopt 23.pth --study big --variant full"):
         done = place.run("labeldistill", *command.split())
