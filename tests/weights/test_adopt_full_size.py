@@ -22,7 +22,7 @@ STUDY = {
         "splits": {"train": "synth_train", "val": "synth_val"},
     },
     "teacher": {"pretrained": "random"},
-    "student": {"pretrained_backbone": "random", "backbone_frozen_stages": 0},  # nothing is trained here
+    "student": {"pretrained_backbone": "random", "backbone_frozen_stages": -1},  # nothing is trained here
     "device": "cpu",
     "comparable": False,
     "not_comparable_because": "made up",
