@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from labeldistill.cli.options import CacheOption, DatarootOption, JsonOption
+from labeldistill.cli.options import CacheOption, DatarootOption, TableOrJson, TableOrJsonOption
 
 if TYPE_CHECKING:
     from labeldistill.judging.groups import Groups
@@ -27,7 +27,7 @@ def compare(
     version: Annotated[str | None, typer.Option("--version", help="Default: the one that has their samples.")] = None,
     split: Annotated[str | None, typer.Option("--split", help="Default: the one that is their samples.")] = None,
     cache: CacheOption = Path(".cache/tables"),
-    as_json: JsonOption = False,
+    format: TableOrJsonOption = TableOrJson.table,
 ) -> None:
     """Score result files of two methods on one split and test the difference of their means.
 
@@ -40,7 +40,7 @@ def compare(
 
     ours, theirs = _sides(sides)
     found = compare_files(ours, theirs, Place(dataroot, version, split, cache), paired=paired, confidence=confidence)
-    if as_json:
+    if format is TableOrJson.json:
         typer.echo(json.dumps(found.as_json(), indent=1).replace("NaN", "null"))
     else:
         _print(found)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from labeldistill.cli.options import CacheOption, DatarootOption, JsonOption
+from labeldistill.cli.options import CacheOption, DatarootOption, TableOrJson, TableOrJsonOption
 
 
 def judge(
@@ -18,7 +18,7 @@ def judge(
     version: Annotated[str | None, typer.Option("--version", help="Default: the one that has its samples.")] = None,
     split: Annotated[str | None, typer.Option("--split", help="Default: the one that is its samples.")] = None,
     cache: CacheOption = Path(".cache/tables"),
-    as_json: JsonOption = False,
+    format: TableOrJsonOption = TableOrJson.table,
 ) -> None:
     """Score a result file, name known mistakes in it, and set it beside every published claim of its split.
 
@@ -34,7 +34,7 @@ def judge(
     from labeldistill.judging.which_split import Place
 
     found = judged(file, Place(dataroot, version, split, cache), claim)
-    if as_json:
+    if format is TableOrJson.json:
         typer.echo(json.dumps(judgement_json(found), indent=1))
     else:
         print_judgement(found)

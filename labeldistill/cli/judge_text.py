@@ -5,11 +5,11 @@ from typing import Any
 
 from rich.table import Table
 
+from labeldistill.cli.console import plain_console
 from labeldistill.config.metrics import METRICS
 from labeldistill.evaluation.metrics import OVERALL
 from labeldistill.judging.beside_claims import ClaimBeside, as_json
 from labeldistill.judging.judge import Judgement, limits
-from labeldistill.cli.console import plain_console
 from labeldistill.reporting.numbers import number, signed
 
 

@@ -27,7 +27,6 @@ ReportsOption = Annotated[Path, typer.Option("--reports", help="Folder of report
 FormatOption = Annotated[Format, typer.Option("--format", "-f", help="table for people; json or csv for programs.")]
 DatarootOption = Annotated[Path, typer.Option("--dataroot", help="nuScenes folder (holds VERSION/).")]
 CacheOption = Annotated[Path, typer.Option("--cache", help="Folder for caching tables as columns.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="JSON for programs instead of a table.")]
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
 
 
