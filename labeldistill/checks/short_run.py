@@ -48,7 +48,7 @@ def short_run(job: TrainingJob, steps: int, watcher: Watcher | None = None) -> l
     length = run_length(training, len(job.items), 1)
     model = job.model.to(accelerator).train()
     optimizer = build_optimizer(job)
-    batches = iter(MicroBatches(length, job.seed))
+    batches = iter(MicroBatches(length, job.seed, same_draws=job.released("device_draws")))
     totals: list[float] = []
     with determinism(training.deterministic):
         for step in range(min(steps, length.steps)):

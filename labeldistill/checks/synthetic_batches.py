@@ -37,8 +37,8 @@ class SyntheticItems:
     def __len__(self) -> int:
         return self.samples
 
-    def item(self, epoch: int, index: int) -> Batch:
-        """Key frame `index` as drawn in `epoch`."""
+    def item(self, epoch: int, index: int, draw: int | None = None) -> Batch:
+        """Key frame `index` as drawn in `epoch`; nothing is augmented, so that `draw` makes no difference."""
         rng = default_rng(derived_seed(self.run.seed, "made up", epoch, index))
         boxes, labels = self._boxes(rng)
         images = cameras = depth = None

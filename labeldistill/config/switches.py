@@ -63,6 +63,8 @@ class Switches(Settings):
     lift_precision: Switch = "released"  # student: depth softmax, lift and pooling in half under 16-mixed / float32
     teacher_head_precision: Switch = "released"  # all: the teacher's heads in half under 16-mixed / float32
     evaluation_precision: Switch = "released"  # all: detects under 16-mixed where it trained so / in float32
+    device_normalisation: Switch = "released"  # all: losses by each device's own count / by the mean over devices
+    device_draws: Switch = "released"  # all: every device draws the same augmentations / each key frame its own
     label_encoder_eval: Switch = "corrected"  # label-encoder: validation has empty ground truth / the real one
 
 
@@ -100,6 +102,8 @@ STAGES_OF_SWITCH: dict[str, tuple[str, ...]] = {
     "lift_precision": ("student",),
     "teacher_head_precision": ("teacher", "label-encoder", "student"),
     "evaluation_precision": ("teacher", "label-encoder", "student"),
+    "device_normalisation": ("teacher", "label-encoder", "student"),
+    "device_draws": ("teacher", "label-encoder", "student"),
     "label_encoder_eval": ("label-encoder",),
 }
 """Which training stages a switch acts on: flipping it gives those stages (and what builds on them) new run keys."""

@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy, one_hot
 
 from labeldistill.distillation.term_inputs import TermInputs, TermOptions
-from labeldistill.ops.distributed import reduce_mean, world_size
+from labeldistill.ops.distributed import normaliser
 
 EMPTY_M = 1e5  # "no point" in the search for the nearest point of a patch
 
@@ -34,21 +34,29 @@ def depth_bins(depth: Tensor, stride: int, depth_m: tuple[float, float, float]) 
     return one_hot(place.long(), bins + 1)[:, 1:].float()
 
 
-def depth_loss(probabilities: Tensor, depth: Tensor, stride: int, depth_m: tuple[float, float, float]) -> Tensor:
+def depth_loss(
+    probabilities: Tensor,
+    depth: Tensor,
+    stride: int,
+    depth_m: tuple[float, float, float],
+    *,
+    per_device: bool = True,
+) -> Tensor:
     """Binary cross-entropy, summed over bins and averaged over the feature cells that have a bin.
 
-    The number of such cells is averaged over the processes of a distributed run, so that the loss is that of the
-    global batch (the release divides by the number in each process; with one process both are the same).
+    On several devices each divides by its own number of such cells, as in the release, or all by the mean of the
+    numbers; with one process both are the same.
 
     Args:
         probabilities: [B * N, D, h, w] of the key frame, summing to 1 over D.
         depth: [B, N, H, W] metres, 0 where there is no point.
         stride: image pixels per feature cell.
         depth_m: low, high, step in metres.
+        per_device: see `normaliser` (switch `device_normalisation`).
     """
     target = depth_bins(depth, stride, depth_m)
     known = target.amax(1) > 0
-    count = reduce_mean(known.sum().float()).clamp(min=1 / world_size())
+    count = normaliser(known.sum().float(), least=1.0, per_device=per_device)
     with torch.autocast(probabilities.device.type, enabled=False):
         predicted = probabilities.permute(0, 2, 3, 1).flatten(0, 2)[known].float()
         return binary_cross_entropy(predicted, target[known], reduction="sum") / count
@@ -57,4 +65,6 @@ def depth_loss(probabilities: Tensor, depth: Tensor, stride: int, depth_m: tuple
 def depth(inputs: TermInputs, options: TermOptions) -> Tensor:
     """Term `depth`."""
     assert inputs.lidar_depth is not None, "the term `depth` needs depth maps in the batch"
-    return depth_loss(inputs.depth, inputs.lidar_depth, options.stride, options.depth_m)
+    return depth_loss(
+        inputs.depth, inputs.lidar_depth, options.stride, options.depth_m, per_device=options.head.per_device
+    )

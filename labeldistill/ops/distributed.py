@@ -25,6 +25,20 @@ def reduce_mean(value: Tensor) -> Tensor:
     return mean.to(value.dtype) if value.is_floating_point() else mean
 
 
+def normaliser(count: Tensor, *, least: float, per_device: bool) -> Tensor:
+    """What a loss divides its local sum by.
+
+    Args:
+        count: the local number, or weight, of what the loss adds up; float.
+        least: smallest value.
+        per_device: this process's own count (switch `device_normalisation`, released); otherwise the mean over all
+            processes, of which the sum is at least `least`, so that averaged gradients are those of the global batch.
+    """
+    if per_device:
+        return count.clamp(min=least)
+    return reduce_mean(count).clamp(min=least / world_size())
+
+
 def reduce_max(value: Tensor) -> Tensor:
     """Largest `value` of all processes, element by element and without gradient."""
     if world_size() == 1:

@@ -62,8 +62,8 @@ class TrainingItems(Protocol):
     def __len__(self) -> int:
         """Number of key frames."""
 
-    def item(self, epoch: int, index: int) -> Any:
-        """One key frame as augmented in `epoch`."""
+    def item(self, epoch: int, index: int, draw: int | None = None) -> Any:
+        """One key frame as augmented in `epoch`, with its own draws or those of key frame `draw`."""
 
     def collate(self, items: Sequence[Any]) -> Any:
         """Combine items into one batch, which has a method `to(device)`."""

@@ -64,6 +64,7 @@ class TrainingModule(pl.LightningModule):
             rank=trainer.global_rank,
             world=trainer.world_size,
             start=self.session.start,
+            same_draws=self.job.released("device_draws"),
         )
         return DataLoader(
             _Keyed(self.job),

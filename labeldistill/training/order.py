@@ -7,8 +7,8 @@ import torch
 from labeldistill.training.schedule import Length
 from labeldistill.training.seeding import derived_seed
 
-Key = tuple[int, int]
-"""Epoch and index of an item; the item's augmentation is seeded from (seed, epoch, index)."""
+Key = tuple[int, int, int]
+"""Epoch, index and draw of an item; its augmentation is seeded from (seed, epoch, draw)."""
 
 
 def epoch_order(seed: int, epoch: int, samples: int) -> list[int]:
@@ -25,7 +25,9 @@ class MicroBatches:
     repeated.
     """
 
-    def __init__(self, length: Length, seed: int, *, rank: int = 0, world: int = 1, start: int = 0) -> None:
+    def __init__(
+        self, length: Length, seed: int, *, rank: int = 0, world: int = 1, start: int = 0, same_draws: bool = False
+    ) -> None:
         """Build the sampler of one process.
 
         Args:
@@ -34,7 +36,10 @@ class MicroBatches:
             rank: number of the process, from 0.
             world: number of processes.
             start: first optimiser step.
+            same_draws: every device, and every micro-batch that stands for one, draws the augmentations that the first
+                one draws (switch `device_draws`, released); otherwise each key frame draws its own.
         """
+        self.same_draws = same_draws
         self.length, self.seed, self.rank, self.world, self.start = length, seed, rank, world, start
 
     def __len__(self) -> int:
@@ -48,15 +53,16 @@ class MicroBatches:
             if epoch != known:
                 order, known = self._order(epoch), epoch
             chosen = order[position * self.length.batch : (position + 1) * self.length.batch]
-            yield from self._dealt([(epoch, index) for index in chosen])
+            yield from self._dealt(epoch, chosen)
 
     def _order(self, epoch: int) -> list[int]:
         order = epoch_order(self.seed, epoch, self.length.samples)
         repeats = -(-self.length.batch // len(order))
         return order * repeats
 
-    def _dealt(self, keys: list[Key]) -> Iterator[list[Key]]:
+    def _dealt(self, epoch: int, indices: list[int]) -> Iterator[list[Key]]:
         size = self.length.batch_per_device
         for micro in range(self.length.accumulation):
             first = (micro * self.world + self.rank) * size
-            yield keys[first : first + size]
+            own = indices[first : first + size]
+            yield [(epoch, *pair) for pair in zip(own, indices[:size] if self.same_draws else own, strict=True)]

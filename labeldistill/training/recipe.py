@@ -43,9 +43,9 @@ class SplitItems:
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def item(self, epoch: int, index: int) -> Item:
-        """Key frame `index` as augmented in `epoch`."""
-        seeds = SeedSequence([self.dataset.seed, epoch, index])
+    def item(self, epoch: int, index: int, draw: int | None = None) -> Item:
+        """Key frame `index` as augmented in `epoch`, with its own draws or those of key frame `draw`."""
+        seeds = SeedSequence([self.dataset.seed, epoch, index if draw is None else draw])
         return self.dataset.load(index, RandomState(MT19937(seeds)))
 
     def collate(self, items: Sequence[Item]) -> Batch:

@@ -14,6 +14,7 @@ from switch_stages import (
     Observed,
     differs,
     finite_losses,
+    observe_devices,
     observe_items,
     observe_model,
     observe_optimisation,
@@ -97,6 +98,11 @@ HALF: dict[str, dict[str, set[str]]] = {
     },
     "evaluation_precision": {stage: {"detecting"} for stage in ("teacher", "label-encoder", "student")},
 }
+# acts where several devices, or micro-batches in their place, share a step; what it does there is tested with gloo
+DEVICES: dict[str, dict[str, set[str]]] = {
+    "device_normalisation": {stage: {"per device"} for stage in ("teacher", "label-encoder", "student")},
+    "device_draws": {stage: {"draws"} for stage in ("teacher", "label-encoder", "student")},
+}
 OPTIMISATION: dict[str, dict[str, set[str]]] = {
     "ema_warmup": {stage: {"EMA counter"} for stage in ("teacher", "label-encoder", "student")},
     "ema_buffers": {"student": {"EMA names"}},
@@ -138,6 +144,8 @@ def observed(infos: Infos, tmp_path_factory: pytest.TempPathFactory):
                 seen = observe_model(run, batches[stage, True], batches[stage, False])
             mixed = run.model_copy(update={"training": run.training.model_copy(update={"precision": "16-mixed"})})
             return {**seen, "detecting": type(detecting_precision(mixed, torch.device("cuda"))).__name__}
+        if kind == "devices":
+            return observe_devices(infos, run)
         if kind == "unknown velocity":
             return finite_losses(run, batches[stage, True])
         return observe_optimisation(infos, run, folder)
@@ -174,6 +182,12 @@ def test_switches_of_half_precision(observed, switch, stage):
     assert changed(observed, "model", stage, switch) == set()
 
 
+@pytest.mark.parametrize(("switch", "stage"), pairs(DEVICES))
+def test_switches_of_several_devices(observed, switch, stage):
+    assert changed(observed, "devices", stage, switch) == DEVICES[switch][stage]
+    assert changed(observed, "model", stage, switch) == set()
+
+
 @pytest.mark.parametrize(("switch", "stage"), pairs(OPTIMISATION))
 def test_switches_of_the_optimisation(observed, switch, stage):
     assert changed(observed, "optimisation", stage, switch) == OPTIMISATION[switch][stage]
@@ -197,9 +211,9 @@ def test_the_label_encoder_detects_nothing_in_the_released_evaluation(observed):
 
 def test_every_switch_is_observed_in_every_stage_it_acts_on():
     for switch in Switches.model_fields:
-        stages = {stage for kind in (ITEMS, MODEL, HALF, OPTIMISATION) for stage in kind.get(switch, {})}
+        stages = {stage for kind in (ITEMS, MODEL, HALF, DEVICES, OPTIMISATION) for stage in kind.get(switch, {})}
         assert stages == set(STAGES_OF_SWITCH[switch]), switch
-    assert {*ITEMS, *MODEL, *HALF, *OPTIMISATION} == set(Switches.model_fields)
+    assert {*ITEMS, *MODEL, *HALF, *DEVICES, *OPTIMISATION} == set(Switches.model_fields)
 
 
 def test_the_comparison_can_fail(observed):

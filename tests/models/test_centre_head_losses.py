@@ -9,7 +9,7 @@ import torch.multiprocessing as mp
 
 from labeldistill.config.grid import GridSettings
 from labeldistill.config.model import HeadSettings
-from labeldistill.models.centre_head.losses import detection_loss, response_loss
+from labeldistill.models.centre_head.losses import LossSwitches, detection_loss, response_loss
 from labeldistill.models.centre_head.targets import Targets, build_targets
 
 GRID = GridSettings(x_m=(-6.4, 6.4, 0.8), y_m=(-6.4, 6.4, 0.8))
@@ -39,8 +39,9 @@ def some_predictions(seed=0, requires_grad=False):
     ]
 
 
-def loss(targets, predictions, *, inplace_sigmoid=False, mask_nan=False):
-    return detection_loss(targets, predictions, HEAD, inplace_sigmoid=inplace_sigmoid, mask_nan=mask_nan)
+def loss(targets, predictions, *, inplace_sigmoid=False, mask_nan=False, clamp_mean=False):
+    switches = LossSwitches(inplace_sigmoid, mask_nan, clamp_mean=clamp_mean)
+    return detection_loss(targets, predictions, HEAD, switches)
 
 
 def focal_by_hand(probability, target):
@@ -59,15 +60,18 @@ def codes_by_hand(maps, index):
     ]
 
 
-def losses_by_hand(targets, predictions, teacher=None):
-    """Detection loss, or with a teacher the released response loss, cell by cell and slot by slot."""
+def losses_by_hand(targets, predictions, teacher=None, devices=1):
+    """Detection loss, or with a teacher the released response loss, cell by cell and slot by slot.
+
+    On several devices that of the release, averaged over them: the mean number of positives is at least 1.
+    """
     total = 0.0
     for task, maps in enumerate(predictions):
         heatmap = targets.heatmaps[task]
         aim = heatmap
         if teacher is not None:
             aim = teacher[task]["heatmap"].sigmoid().clamp(1e-4, 1 - 1e-4) * heatmap
-        total += focal_by_hand(maps["heatmap"].sigmoid(), aim) / max((heatmap == 1).sum().item(), 1)
+        total += focal_by_hand(maps["heatmap"].sigmoid(), aim) / devices / max((heatmap == 1).sum().item() / devices, 1)
         used, box = targets.masks[task].nonzero().tolist(), 0.0
         for sample, slot in used:
             index = targets.indices[task][sample, slot].item()
@@ -76,7 +80,7 @@ def losses_by_hand(targets, predictions, teacher=None):
             if teacher is not None:
                 theirs = codes_by_hand({n: m[sample : sample + 1] for n, m in teacher[task].items()}, index)
             box += sum(w * abs(a - b) for w, a, b in zip(HEAD.code_weights, ours, theirs, strict=True))
-        total += HEAD.box_loss_weight * box / max(len(used), 1e-4)
+        total += HEAD.box_loss_weight * box / devices / max(len(used) / devices, 1e-4)
     return total
 
 
@@ -87,7 +91,7 @@ def test_detection_loss_equals_the_formula():
 
 def test_response_loss_equals_the_formula():
     targets, student, teacher = some_targets(), some_predictions(1), some_predictions(2)
-    both = response_loss(targets, student, teacher, HEAD, inplace_sigmoid=False, mask_nan=False, gated_target=True)
+    both = response_loss(targets, student, teacher, HEAD, LossSwitches(False, False, True))
     assert both[0].item() == pytest.approx(losses_by_hand(targets, student), rel=1e-5)
     assert both[1].item() == pytest.approx(losses_by_hand(targets, student, teacher), rel=1e-5)
 
@@ -108,7 +112,7 @@ def test_in_place_sigmoid_overwrites_what_the_next_loss_sees():
 def test_response_loss_is_the_same_in_place_and_reaches_both_heatmaps(inplace):
     targets, student, teacher = some_targets(), some_predictions(1), some_predictions(2)
     before = teacher[3]["heatmap"].clone()
-    both = response_loss(targets, student, teacher, HEAD, inplace_sigmoid=inplace, mask_nan=False, gated_target=True)
+    both = response_loss(targets, student, teacher, HEAD, LossSwitches(inplace, False, True))
     expected = losses_by_hand(targets, some_predictions(1), some_predictions(2))
     assert both[1].item() == pytest.approx(expected, rel=1e-5)
     assert torch.equal(teacher[3]["heatmap"], before) is not inplace
@@ -134,9 +138,7 @@ def test_released_response_only_pushes_down_and_the_corrected_one_also_up():
     gradients = {}
     for gated in (True, False):
         student = some_predictions(1, requires_grad=True)
-        _, response = response_loss(
-            targets, student, teacher, HEAD, inplace_sigmoid=False, mask_nan=False, gated_target=gated
-        )
+        _, response = response_loss(targets, student, teacher, HEAD, LossSwitches(False, False, gated))
         response.backward()
         gradients[gated] = student[0]["heatmap"].grad
     assert (gradients[True] >= 0).all()
@@ -146,9 +148,7 @@ def test_released_response_only_pushes_down_and_the_corrected_one_also_up():
 
 def test_no_gradient_reaches_the_teacher():
     student, teacher = some_predictions(1, requires_grad=True), some_predictions(2, requires_grad=True)
-    _, response = response_loss(
-        some_targets(), student, teacher, HEAD, inplace_sigmoid=False, mask_nan=False, gated_target=True
-    )
+    _, response = response_loss(some_targets(), student, teacher, HEAD, LossSwitches(False, False, True))
     response.backward()
     assert all(m.grad is None for maps in teacher for m in maps.values())
 
@@ -171,12 +171,15 @@ def _one_process(rank: int, folder: str) -> None:
     lists = (whole.heatmaps, whole.boxes, whole.indices, whole.masks)
     targets = Targets(*([values[part] for values in each] for each in lists))
     predictions = [{name: value[part] for name, value in maps.items()} for maps in some_predictions()]
-    torch.save(loss(targets, predictions), f"{folder}/{rank}.pt")
+    found = [loss(targets, predictions, clamp_mean=clamp) for clamp in (False, True)]
+    torch.save(torch.stack(found), f"{folder}/{rank}.pt")
     torch.distributed.destroy_process_group()
 
 
 def test_processes_that_share_a_batch_have_its_loss_on_average(tmp_path: Path):
     """Two cars on one process, one pedestrian on the other, no positive at all in the other tasks."""
     mp.spawn(_one_process, args=(str(tmp_path),), nprocs=2)
-    shared = sum(torch.load(tmp_path / f"{rank}.pt").item() for rank in range(2)) / 2
+    shared, released = (sum(torch.load(tmp_path / f"{rank}.pt") for rank in range(2)) / 2).tolist()
     assert shared == pytest.approx(loss(some_targets(), some_predictions()).item(), rel=1e-6)
+    assert released == pytest.approx(losses_by_hand(some_targets(), some_predictions(), devices=2), rel=1e-5)
+    assert released < 0.9 * shared  # the lone pedestrian counts half

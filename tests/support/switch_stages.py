@@ -24,10 +24,12 @@ from labeldistill.distillation.label_map import draw_label_maps
 from labeldistill.distillation.model import DistilledStudent
 from labeldistill.distillation.terms import weighted_terms
 from labeldistill.models.centre_head.head import HeadOutput
+from labeldistill.models.centre_head.options import HeadOptions
 from labeldistill.models.teacher import LidarTeacher
 from labeldistill.training.job import TrainingJob
 from labeldistill.training.module import build_optimizer
 from labeldistill.training.optimizer import named_groups
+from labeldistill.training.order import MicroBatches
 from labeldistill.training.recipe import SplitItems
 from labeldistill.training.schedule import run_length
 from labeldistill.training.session import Session
@@ -146,9 +148,8 @@ def _losses(model: Any, batch: Batch) -> tuple[dict[Any, Tensor], HeadOutput]:
     return {"detection": model.head_options.detection_loss(targets, predictions, head)}, predictions
 
 
-def observe_optimisation(infos: Infos, run: RunSettings, folder: Path) -> Observed:
-    """Learning rate and weight decay of every parameter; where the EMA starts and what it averages."""
-    job = TrainingJob(
+def _job(infos: Infos, run: RunSettings, folder: Path) -> TrainingJob:
+    return TrainingJob(
         run_key="k",
         stage=run.stage,
         seed=0,
@@ -161,6 +162,20 @@ def observe_optimisation(infos: Infos, run: RunSettings, folder: Path) -> Observ
         device="cpu",
         progress=False,
     )
+
+
+def observe_devices(infos: Infos, run: RunSettings) -> Observed:
+    """How its losses are normalised, and what the second of two micro-batches of one key frame draws."""
+    training = run.training.model_copy(update={"batch_per_device": 1})
+    job = _job(infos, run.model_copy(update={"training": training}), Path())
+    length = run_length(job.training, len(job.items), 1)
+    batches = list(MicroBatches(length, 0, same_draws=job.released("device_draws")))
+    return {"per device": HeadOptions.from_run(run).per_device, "draws": [draw for _, _, draw in batches[1]]}
+
+
+def observe_optimisation(infos: Infos, run: RunSettings, folder: Path) -> Observed:
+    """Learning rate and weight decay of every parameter; where the EMA starts and what it averages."""
+    job = _job(infos, run, folder)
     optimizer = build_optimizer(job)
     groups = list(named_groups(optimizer, job.model))
     session = Session(job, run_length(run.training, len(job.items), 1))

@@ -55,8 +55,8 @@ class ToyItems:
     def __len__(self) -> int:
         return SAMPLES
 
-    def item(self, epoch: int, index: int) -> tuple[Tensor, Tensor]:
-        rng = np.random.default_rng(derived_seed(self.seed, epoch, index))
+    def item(self, epoch: int, index: int, draw: int | None = None) -> tuple[Tensor, Tensor]:
+        rng = np.random.default_rng(derived_seed(self.seed, epoch, index if draw is None else draw))
         x = np.random.default_rng(index).normal(size=(3, 6, 6))
         noisy = x + 0.1 * rng.normal(size=x.shape)
         return torch.tensor(noisy, dtype=torch.float32), torch.tensor(x.mean((1, 2)), dtype=torch.float32)
@@ -107,7 +107,7 @@ def toy_job(out_dir: Path, **options: Any) -> TrainingJob:
         items=ToyItems(seed),
         out_dir=out_dir,
         settings={"toy": True},
-        switches=options.get("switches", {}),
+        switches={"device_draws": "corrected"} | options.get("switches", {}),  # as on one device
         frozen=("centerpoint.",) if options.get("frozen", True) else (),
         device="cpu",
         devices=options.get("devices", 1),

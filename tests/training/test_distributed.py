@@ -15,6 +15,7 @@ import torch
 import torch.multiprocessing as mp
 from stage_runs import Runs
 
+from labeldistill.config.study import RunSettings
 from labeldistill.training.event_log import read_events
 from labeldistill.training.sync_batchnorm import synchronised
 from labeldistill.training.weights_file import WEIGHTS, read_weights, weights_path
@@ -62,6 +63,21 @@ def test_one_process_writes_the_files(both: tuple[Path, Path]) -> None:
 def test_unsynchronised_batchnorm_differs(toy_run: ToyRun, tmp_path: Path, both: tuple[Path, Path]) -> None:
     assert toy_run(tmp_path / "run", devices=2, **OPTIONS) == 0
     assert losses(tmp_path / "run")[1:] != pytest.approx(losses(both[0])[1:], rel=1e-5)
+
+
+def test_fewer_devices_accumulate_to_the_released_step(toy_run: ToyRun, tmp_path: Path) -> None:
+    """BatchNorm sees four key frames, and both micro-batches draw the same augmentations, on two devices as on one."""
+    options = {**OPTIONS, "batch_per_device": 4, "switches": {"device_draws": "released"}}
+    for devices in (1, 2):
+        assert toy_run(tmp_path / f"{devices}", devices=devices, **options) == 0
+    assert losses(tmp_path / "2") == pytest.approx(losses(tmp_path / "1"), rel=1e-5)
+    one, two = (read_weights(weights_path(tmp_path / f"{devices}", "raw"))[0] for devices in (1, 2))
+    trained = [key for key in one if key.endswith(("weight", "bias")) and key != "img_backbone.0.bias"]
+    assert len(trained) == 5
+    for key in trained:
+        torch.testing.assert_close(two[key], one[key], rtol=1e-5, atol=1e-6, msg=key)
+    assert toy_run(tmp_path / "own", **options | {"switches": {}}) == 0
+    assert losses(tmp_path / "own") != pytest.approx(losses(tmp_path / "1"), rel=1e-3)
 
 
 @pytest.mark.parametrize("rank", [0, 1])
@@ -163,8 +179,14 @@ def test_the_command_starts_its_helper_processes_itself(tmp_path: Path, both: tu
     assert (tmp_path / "run" / "losses.csv").read_bytes() == (both[1] / "losses.csv").read_bytes()
 
 
+def shared(run: RunSettings) -> RunSettings:
+    """The run whose batch is one batch however many devices share it."""
+    one = {"device_normalisation": "corrected", "device_draws": "corrected"}
+    return run.model_copy(update={"switches": {**run.switches, **one}})
+
+
 def student_losses(runs: Runs, folder: Path, devices: int) -> list[float]:
-    run = runs.settings("full", steps=6)
+    run = shared(runs.settings("full", steps=6))
     training = run.training.model_copy(update={"batch": 4, "sync_batchnorm": True, "lr": 1e-6})
     job = {
         "settings": run.model_copy(update={"training": training}).model_dump(mode="json"),
@@ -209,7 +231,7 @@ def gradients(rank: int, world: int, infos: str, out: str) -> None:
     torch.set_default_dtype(torch.float64)
     from labeldistill.training.recipe import build_model, training_items
 
-    run = Runs(Path(infos), Path(out)).settings("baseline")
+    run = shared(Runs(Path(infos), Path(out)).settings("baseline"))
     model, items = build_model(run).double().train(), training_items(run, Path(infos))
     if world > 1:
         torch.distributed.init_process_group("gloo", f"file://{out}/meet", rank=rank, world_size=world)

@@ -64,10 +64,26 @@ def test_any_number_of_processes_sees_the_same_key_frames(
         assert seen == whole[step]
 
 
+@given(seed=st.integers(0, 5), world=st.sampled_from([1, 2, 4]))
+def test_released_devices_draw_what_the_first_one_draws(seed: int, world: int) -> None:
+    """Four devices of two key frames, or fewer that accumulate: the same key frames with the same draws."""
+    length = run_length(TrainingSettings(steps=3, batch=8, batch_per_device=2), 30, world)
+    ranks = [list(MicroBatches(length, seed, rank=rank, world=world, same_draws=True)) for rank in range(world)]
+    for step in range(3):
+        micro = slice(step * length.accumulation, (step + 1) * length.accumulation)
+        chunks = [keys for batches in zip(*(r[micro] for r in ranks), strict=True) for keys in batches]
+        assert len(chunks) == 4
+        assert len({tuple(draw for _, _, draw in keys) for keys in chunks}) == 1
+        assert [index for _, index, _ in chunks[0]] == [draw for _, _, draw in chunks[0]]
+        assert len({index for keys in chunks for _, index, _ in keys}) == 8
+    alone = run_length(TrainingSettings(steps=3, batch=8), 30, 1)
+    assert list(MicroBatches(alone, seed, same_draws=True)) == list(MicroBatches(alone, seed))
+
+
 @given(samples=st.integers(8, 40), seed=st.integers(0, 5))
 def test_an_epoch_shows_no_key_frame_twice_and_the_next_has_another_order(samples: int, seed: int) -> None:
     length = run_length(TrainingSettings(epochs=2, batch=4), samples, 1)
     keys = [key for batch in MicroBatches(length, seed) for key in batch]
-    epochs = [[index for epoch, index in keys if epoch == number] for number in (0, 1)]
+    epochs = [[index for epoch, index, _ in keys if epoch == number] for number in (0, 1)]
     assert all(len(set(e)) == len(e) == samples // 4 * 4 for e in epochs)
     assert epochs[0] != epochs[1]

@@ -1,5 +1,7 @@
 """Losses of the centre head: focal loss on heatmaps, L1 on box codes, and the response loss against a teacher."""
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -12,9 +14,29 @@ SIGMOID_MARGIN = 1e-4
 MEAN_EPSILON = torch.finfo(torch.float32).eps  # mmdet 2.26 adds this to every divisor (quirk 14)
 
 
-def detection_loss(
-    targets: Targets, predictions: HeadOutput, head: HeadSettings, *, inplace_sigmoid: bool, mask_nan: bool
-) -> Tensor:
+@dataclass(frozen=True)
+class LossSwitches:
+    """How the losses of a centre head are taken; the defaults are the release's.
+
+    Attributes:
+        inplace_sigmoid: overwrite the heatmap logits of the predictions with clipped probabilities (quirk 11); a second
+            loss on the same predictions would then apply the sigmoid twice.
+        mask_nan: ignore NaN and infinite target entries; the release multiplies them by zero, which keeps NaN
+            (quirk 12).
+        gated_target: the response loss's heatmap target is the clipped teacher heatmap times the ground truth's (quirk
+            13); in float32 it stays below 1, so the focal loss has no positive part. False: the teacher's heatmap, with
+            1 in the cells of ground-truth centres, which restores the positive part.
+        clamp_mean: of the number of positives on several devices the mean is at least 1; with few positives the loss
+            then depends on the number of devices. False: their sum is.
+    """
+
+    inplace_sigmoid: bool = True
+    mask_nan: bool = False
+    gated_target: bool = True
+    clamp_mean: bool = True
+
+
+def detection_loss(targets: Targets, predictions: HeadOutput, head: HeadSettings, switches: LossSwitches) -> Tensor:
     """Focal loss of the heatmaps plus weighted L1 of the box codes, summed over tasks (KDHead.loss of the release).
 
     Each part is divided by its number of positives (cells with target 1; used slots), averaged over processes.
@@ -23,22 +45,19 @@ def detection_loss(
         targets: output of `build_targets`.
         predictions: output of the head; heatmaps are logits.
         head: code weights and weight of the box term.
-        inplace_sigmoid: overwrite the heatmap logits in `predictions` with clipped probabilities (released, quirk 11);
-            a second loss on the same predictions would then apply the sigmoid twice.
-        mask_nan: ignore NaN and infinite target entries; the release multiplies them by zero, which keeps NaN
-            (quirk 12).
+        switches: see there.
 
     Returns:
         Scalar.
     """
-    divisors = _divisors(targets)
+    divisors = _divisors(targets, switches.clamp_mean)
     total = torch.zeros((), device=divisors.device)
     for task, maps in enumerate(predictions):
-        probability = clipped_sigmoid(maps, in_place=inplace_sigmoid)
+        probability = clipped_sigmoid(maps, in_place=switches.inplace_sigmoid)
         codes = _codes_at_slots(maps, targets.indices[task])
         weights = _slot_weights(targets, task, head)
         total = total + focal_loss(probability, targets.heatmaps[task]) / divisors[0, task]
-        total = total + _l1(codes, targets.boxes[task], weights, mask_nan) / divisors[1, task]
+        total = total + _l1(codes, targets.boxes[task], weights, switches.mask_nan) / divisors[1, task]
     return total
 
 
@@ -47,10 +66,7 @@ def response_loss(
     student: HeadOutput,
     teacher: HeadOutput,
     head: HeadSettings,
-    *,
-    inplace_sigmoid: bool,
-    mask_nan: bool,
-    gated_target: bool,
+    switches: LossSwitches,
 ) -> tuple[Tensor, Tensor]:
     """Detection loss and response loss, computed together as in the release because the sigmoid may work in place.
 
@@ -61,27 +77,23 @@ def response_loss(
         student: the student's predictions.
         teacher: the teacher's predictions; no gradient reaches them.
         head: code weights and weight of the box term.
-        inplace_sigmoid: as in `detection_loss`, for both predictions.
-        mask_nan: as in `detection_loss`.
-        gated_target: the heatmap target is the clipped teacher heatmap times the ground truth's (released, quirk 13);
-            it stays below 1, so the focal loss has no positive part. False: the teacher's heatmap, with 1 in the cells
-            of ground-truth centres, which restores the positive part.
+        switches: for both predictions.
 
     Returns:
         detection loss, response loss: scalars.
     """
-    detection = detection_loss(targets, student, head, inplace_sigmoid=inplace_sigmoid, mask_nan=mask_nan)
-    divisors = _divisors(targets)
+    detection = detection_loss(targets, student, head, switches)
+    divisors = _divisors(targets, switches.clamp_mean)
     response = torch.zeros((), device=divisors.device)
     for task, (ours, theirs) in enumerate(zip(student, teacher, strict=True)):
-        probability = ours["heatmap"] if inplace_sigmoid else clipped_sigmoid(ours, in_place=False)
+        probability = ours["heatmap"] if switches.inplace_sigmoid else clipped_sigmoid(ours, in_place=False)
         heatmap = targets.heatmaps[task]
-        taught = clipped_sigmoid(theirs, in_place=inplace_sigmoid).detach()
-        taught = taught * heatmap if gated_target else torch.where(heatmap == 1, heatmap, taught)
+        taught = clipped_sigmoid(theirs, in_place=switches.inplace_sigmoid).detach()
+        taught = taught * heatmap if switches.gated_target else torch.where(heatmap == 1, heatmap, taught)
         codes, taught_codes = (_codes_at_slots(maps, targets.indices[task]) for maps in (ours, theirs))
         weights = _slot_weights(targets, task, head)
         response = response + focal_loss(probability, taught) / divisors[0, task]
-        response = response + _l1(codes, taught_codes.detach(), weights, mask_nan) / divisors[1, task]
+        response = response + _l1(codes, taught_codes.detach(), weights, switches.mask_nan) / divisors[1, task]
     return detection, response
 
 
@@ -125,14 +137,15 @@ def _slot_weights(targets: Targets, task: int, head: HeadSettings) -> Tensor:
     return used * (boxes.new_tensor(head.code_weights) * head.box_loss_weight)
 
 
-def _divisors(targets: Targets) -> Tensor:
+def _divisors(targets: Targets, clamp_mean: bool) -> Tensor:
     """[2, tasks]: positive cells (at least 1) and used slots (at least 1e-4) of the global batch.
 
     Under several processes it is the mean over them, so that averaged gradients are those of one process with the whole
-    batch. The release clamps that mean instead of the sum: with few positives its loss depends on the number of GPUs.
+    batch, unless the mean is clamped instead of the sum (see `LossSwitches.clamp_mean`).
     """
+    share = 1 if clamp_mean else world_size()
     positives = torch.stack([(heatmap == 1).sum() for heatmap in targets.heatmaps])
     used = torch.stack([mask.sum() for mask in targets.masks])
     counts = reduce_mean(torch.stack([positives, used]).float())
-    least = counts.new_tensor([[1.0], [1e-4]]) / world_size()
-    return torch.maximum(counts, least) + MEAN_EPSILON / world_size()
+    least = counts.new_tensor([[1.0], [1e-4]]) / share
+    return torch.maximum(counts, least) + MEAN_EPSILON / share

@@ -10,7 +10,7 @@ from labeldistill.config.model import HeadSettings
 from labeldistill.config.study import RunSettings
 from labeldistill.models.centre_head.decode import Detections, decode
 from labeldistill.models.centre_head.head import HeadOutput
-from labeldistill.models.centre_head.losses import detection_loss, response_loss
+from labeldistill.models.centre_head.losses import LossSwitches, detection_loss, response_loss
 from labeldistill.models.centre_head.targets import Targets, build_targets
 
 
@@ -25,6 +25,8 @@ class HeadOptions:
         mask_nan: NaN target entries are left out of the loss (`nan_targets`; the release does not).
         gated_target: the response target is the teacher's heatmap times the ground truth's (`response_target`).
         squared_distance: circle NMS compares its radius with the squared distance (`nms_distance`).
+        per_device: depth and feature losses are divided by each device's own count, and the detection loss's number of
+            positives is clamped after its mean over devices (`device_normalisation`).
         half_teacher_head: the teacher's head computes under mixed precision (`teacher_head_precision`).
     """
 
@@ -34,6 +36,7 @@ class HeadOptions:
     mask_nan: bool = False
     gated_target: bool = True
     squared_distance: bool = True
+    per_device: bool = True
     half_teacher_head: bool = True
 
     @classmethod
@@ -46,6 +49,7 @@ class HeadOptions:
             mask_nan=not run.released("nan_targets"),
             gated_target=run.released("response_target"),
             squared_distance=run.released("nms_distance"),
+            per_device=run.released("device_normalisation"),
             half_teacher_head=run.released("teacher_head_precision"),
         )
 
@@ -66,7 +70,7 @@ class HeadOptions:
 
     def detection_loss(self, targets: Targets, predictions: HeadOutput, head: HeadSettings) -> Tensor:
         """`detection_loss` with these options."""
-        return detection_loss(targets, predictions, head, inplace_sigmoid=self.inplace_sigmoid, mask_nan=self.mask_nan)
+        return detection_loss(targets, predictions, head, self._losses)
 
     def response_loss(
         self, targets: Targets, student: HeadOutput, teacher: HeadOutput, head: HeadSettings
@@ -82,10 +86,11 @@ class HeadOptions:
         Returns:
             Detection loss and response loss, scalars.
         """
-        return response_loss(
-            targets, student, teacher, head,
-            inplace_sigmoid=self.inplace_sigmoid, mask_nan=self.mask_nan, gated_target=self.gated_target,
-        )  # fmt: skip
+        return response_loss(targets, student, teacher, head, self._losses)
+
+    @property
+    def _losses(self) -> LossSwitches:
+        return LossSwitches(self.inplace_sigmoid, self.mask_nan, self.gated_target, self.per_device)
 
     def decode(self, predictions: HeadOutput, grid: GridSettings, head: HeadSettings) -> list[Detections]:
         """`decode` with these options."""
