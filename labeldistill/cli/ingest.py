@@ -2,11 +2,14 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from labeldistill.cli.options import Format, FormatOption, ResultsOption, SeedOption, StudyOption
+
+if TYPE_CHECKING:
+    from labeldistill.study.plan import StudyPlan
 
 
 class Weights(StrEnum):
@@ -57,8 +60,16 @@ def ingest(
         scoring_task(plan),
         scoring_options(plan, arbiter=arbiter),
         scores=f"metrics-{plan.scorer}",
-        others={run.key: run.detections for run in plan.ingested},
+        others={run.key: run.detections for run in plan.ingested} | _own(plan, weights.value),
     )
     register_first_score(plan, code_provenance()["commit"], made=1)
     print_evaluation(scores[weights.value], format)
     typer.echo(f"kept in {folder}", err=format is not Format.table)
+
+
+def _own(plan: "StudyPlan", weights: str) -> dict[str, Path]:
+    """Run key -> predictions of every run of the study itself: none of them may come back as somebody else's."""
+    from labeldistill.config.run_files import predictions_path
+
+    files = {run.key: predictions_path(plan.predictions(run), weights) for run in plan.students}
+    return {key: file for key, file in files.items() if file.is_file()}

@@ -58,6 +58,8 @@ def score_run(
     options = options or ScoringOptions()
     truth, allowed = task.open()
     read = {w: read_predictions(path, truth, allowed, task, broken="drop") for w, path in predictions.items()}
+    for weights, found in read.items():
+        _refuse_other_run(found, weights, run_key, predictions[weights])
     results = {
         weights: scored(found, truth, slices=options.slices, intervals=options.intervals)
         for weights, found in read.items()
@@ -78,6 +80,14 @@ def score_run(
     about = {"run_key": run_key, "scenes": len(truth.scene_names), **samples}
     write_json(Path(out_dir) / SCORES, {**about, **_found(results, read, name)})
     return results
+
+
+def _refuse_other_run(found: Predictions, weights: str, run_key: str | None, file: str | Path) -> None:
+    """Refuse predictions that say they are of another run, or of other weights, than those they are scored as."""
+    for key, wanted in (("run_key", run_key), ("weights", weights)):
+        said = found.metadata.get(key)
+        if wanted is not None and said not in (None, wanted):
+            raise InputError(f"holds predictions of {said}, scored here as {wanted}", file=file, key=key)
 
 
 def _found(results: Mapping[str, Evaluation], read: Mapping[str, Predictions], split: str) -> dict[str, Any]:

@@ -65,9 +65,12 @@ def judgements(study: StudySettings, asked: Sequence[Question], evidence: Eviden
     rules = study.verdict
     noise = [granted_noise(q.claim, q.metric, rules.published_sd, gain=q.gain) for q in asked]
     family = [_in_family(question, rules, known.sd) for question, known in zip(asked, noise, strict=True)]
-    judged = judge_family(family, Levels(rules.alpha, rules.alpha))
+    tries = [*study.claims.values()].count(first.claim.id)  # a claim beside two units has two chances to be met
+    level = rules.alpha / tries
+    judged = judge_family(family, Levels(level, level))
+    shared = [f"one of {tries} units beside this claim, which share its error rate"] if tries > 1 else []
     return [
-        _held_back(alone, found, _about_runs(question, alone, evidence), _notes(question, known, alone, rules))
+        _held_back(alone, found, _about_runs(question, alone, evidence), shared + _notes(question, known, alone, rules))
         for question, known, alone in zip(asked, noise, judged, strict=True)
     ]
 

@@ -94,6 +94,18 @@ def test_predictions_of_a_diverged_network_are_scored_as_nothing_found(
     assert values["raw", "mAP"] > 0
 
 
+@pytest.mark.parametrize(("said", "wanted"), [({"run_key": "other"}, "k"), ({"weights": "raw"}, "ema")])
+def test_predictions_of_another_run_or_other_weights_are_refused(
+    dataroot: Path, tmp_path: Path, said: dict[str, str], wanted: str
+) -> None:
+    """One seed's file under the name of another, or raw weights under the name of EMA weights."""
+    file = _predictions(tmp_path / "p.parquet")
+    Predictions.read(file).write(file, said)
+    with pytest.raises(InputError, match=f"scored here as {wanted}"):
+        _score(dataroot, tmp_path / "out", {"ema": file})
+    assert not (tmp_path / "out").exists()
+
+
 def test_another_codes_file_of_nan_is_still_refused(dataroot: Path, tmp_path: Path) -> None:
     columns = Predictions.read(_predictions(tmp_path / "p.parquet"))
     official = tmp_path / "results_nusc.json"

@@ -3,7 +3,7 @@
 import io
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +132,11 @@ SETTINGS: dict[str, tuple[Change, str]] = {
     "width": (_set("student.bev_channels", 80), "student.bev_channels 150 there, 80 here"),
     "width by an override": (_override, "student.bev_channels 150 there, 80 here"),
     "sweeps": (_set("data.past_sweeps", 9), "data.past_sweeps 5 there, 9 here"),
+    "another EMA": (_set("student_training.ema_decay", 0.99), "training.ema_decay 0.999 there, 0.99 here"),
+    "next to no distillation": (
+        _set("variants.full.terms", {**BASELINE, "lidar_feature": 1e-9, "label_feature": 1e-9, "response": 1e-9}),
+        "terms.lidar_feature 0.3 there, 1e-09 here",
+    ),
     "a switch": (_set("switches.partition_axis", "corrected"), "switches.partition_axis released there, corrected"),
     "the teacher's epochs": (_set("teacher_training.epochs", 40), "teacher: training.epochs 20 there, 40 here"),
     "random start weights": (_random, "0676ba61 there, random weights here"),
@@ -403,6 +408,38 @@ def test_two_variants_of_equal_terms_are_an_a_a_control(study: ComparableStudy) 
     assert all(",6,0," in line for line in lines if line.startswith("again"))
 
 
+@pytest.mark.parametrize(("units", "verdict"), [(("full",), "REPRODUCED"), (("full", "again"), "INCONCLUSIVE")])
+def test_a_claim_beside_two_units_is_asked_twice(study: ComparableStudy, units: tuple[str, ...], verdict: str) -> None:
+    """The better one of two equal variants would be REPRODUCED twice as often."""
+    _set("variants.again", study.tree["variants"]["full"])(study)
+    _set("claims", dict.fromkeys(units, "r50-3frames"))(study)
+    study.noise(0.235)
+    study.run()
+    for said, reason in verdicts(study).values():
+        assert said == f"{verdict}/{verdict}"
+        assert (f"one of {len(units)} units beside this claim" in reason) == (len(units) > 1)
+
+
+@pytest.mark.parametrize("change", ["claims.full", "baseline"])
+def test_another_question_after_the_scores(study: ComparableStudy, change: str) -> None:
+    _copy_claim(study, "r50-3frames", ["lower"])
+    study.run()
+    _set(change, {"claims.full": "lower", "baseline": "full"}[change])(study)
+    said, reason = verdicts(study)["full"]
+    assert said == "INCONCLUSIVE/INCONCLUSIVE"
+    assert f"{change} was" in reason
+
+
+def test_a_variant_renamed_with_its_folder(study: ComparableStudy) -> None:
+    study.run()
+    study.tree["variants"]["mine"] = study.tree["variants"].pop("full")
+    _set("claims", {"mine": "r50-3frames"})(study)
+    (study.results / "study" / "full").rename(study.results / "study" / "mine")
+    said, reason = verdicts(study)["mine"]
+    assert said == "INCONCLUSIVE/INCONCLUSIVE"
+    assert reason.startswith("CHANGED SINCE IT WAS REGISTERED")
+
+
 def test_a_claim_without_a_configuration(study: ComparableStudy) -> None:
     _edit_claim(study, "r50-3frames", reference=None)
     study.run()
@@ -424,6 +461,14 @@ def _edit_claim(study: ComparableStudy, name: str, **changes: Any) -> None:
     file = study.folder / "claims" / "labeldistill.yaml"
     tree = yaml.safe_load(file.read_text())
     next(claim for claim in tree["claims"] if claim["id"] == name).update(changes)
+    file.write_text(yaml.safe_dump(tree))
+
+
+def _copy_claim(study: ComparableStudy, name: str, copies: Iterable[str]) -> None:
+    file = study.folder / "claims" / "labeldistill.yaml"
+    tree = yaml.safe_load(file.read_text())
+    claim = next(claim for claim in tree["claims"] if claim["id"] == name)
+    tree["claims"] += [{**claim, "id": copy} for copy in copies]
     file.write_text(yaml.safe_dump(tree))
 
 
@@ -502,7 +547,8 @@ def test_the_table_says_what_the_simulated_rates_are_of(study: ComparableStudy) 
     asked = {name: SameMethod(6, 0.3).asked(generator) for name in names}
     full = study.tree["variants"]["full"]
     study.tree["variants"] |= dict.fromkeys(names, full)
-    study.tree["claims"] = dict.fromkeys(names, "r50-3frames")
+    _copy_claim(study, "r50-3frames", names)
+    study.tree["claims"] = {name: name for name in names}
     study.write()
 
     def score(unit: str, metric: str, seed: int) -> float:
