@@ -17,6 +17,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "status": ("labeldistill.cli.status", "the state of every run of a study, live with --watch"),
         "show": ("labeldistill.cli.show", "print the table, verdicts and report path of a finished study"),
         "table": ("labeldistill.cli.table", "the paper's table: published, reproduced, difference, verdict"),
+        "index": ("labeldistill.cli.index", "the page of all reports, with a timeline per metric and its steps"),
         "deviations": ("labeldistill.cli.deviations", "the effect of each oddity of the released code, with intervals"),
         "model": ("labeldistill.cli.model", "parameters of a study's networks: summary"),
         "recipe": ("labeldistill.cli.recipe", "where every setting of a full-size study is in the released code"),

@@ -7,9 +7,9 @@ from typing import Any
 
 from labeldistill.errors import InputError
 from labeldistill.files import file_sha256, read_json
+from labeldistill.study.code_version import SOURCES
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-_SOURCES = ("labeldistill", "workflow", "constraints.txt", "pyproject.toml")
 _TIMEOUT_S = 30
 
 
@@ -29,8 +29,8 @@ def code_provenance(repository: Path = REPOSITORY) -> dict[str, Any]:
     Only sources count (package, workflow, pins): results that a study writes into the repository do not.
     """
     commit = _git("rev-parse", "HEAD", repository=repository)
-    diff = _git("diff", "HEAD", "--", *_SOURCES, repository=repository)
-    new = _git("ls-files", "--others", "--exclude-standard", "--", *_SOURCES, repository=repository)
+    diff = _git("diff", "HEAD", "--", *SOURCES, repository=repository)
+    new = _git("ls-files", "--others", "--exclude-standard", "--", *SOURCES, repository=repository)
     if commit is None or diff is None or new is None:
         return {"commit": None, "dirty": None, "diff_hash": None}
     dirty = bool(diff or new)
@@ -48,8 +48,8 @@ def _diff_hash(diff: str, new: str, repository: Path) -> str:
 
 def uncommitted_diff(repository: Path = REPOSITORY) -> str:
     """What the sources hold that no commit does, as text; empty where there is nothing, or no git to ask."""
-    diff = _git("diff", "HEAD", "--", *_SOURCES, repository=repository) or ""
-    new = _git("ls-files", "--others", "--exclude-standard", "--", *_SOURCES, repository=repository) or ""
+    diff = _git("diff", "HEAD", "--", *SOURCES, repository=repository) or ""
+    new = _git("ls-files", "--others", "--exclude-standard", "--", *SOURCES, repository=repository) or ""
     return diff + "".join(_as_new(repository, name) for name in sorted(new.splitlines()))
 
 

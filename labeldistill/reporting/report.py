@@ -7,11 +7,13 @@ from labeldistill.config.metrics import HEADLINE
 from labeldistill.files import write_json, write_text, written_whole
 from labeldistill.records.provenance import uncommitted_diff
 from labeldistill.reporting import score_figures, training_figures
+from labeldistill.reporting.index_page import write_index
 from labeldistill.reporting.page import report_page
 from labeldistill.reporting.run_sources import record_file
 from labeldistill.reporting.sources import Drawn, ReportSources, of_report, of_results
 from labeldistill.reporting.study_tables import StudyTables
 from labeldistill.reporting.style import Picture
+from labeldistill.study.code_version import DIRTY
 from labeldistill.study.plan import StudyPlan
 
 
@@ -70,6 +72,8 @@ def remake_report(plan: StudyPlan, folder: Path) -> Path:
 
 def _written(made: ReportSources, page: Path) -> Path:
     folder = page.parent
+    if page.is_file() and f"{DIRTY}+" not in folder.name:  # never overwritten: its name holds all that it is made of
+        return page
     shutil.rmtree(folder, ignore_errors=True)
     drawn = _draw(made, folder / "figures")
     with written_whole(folder / "table.csv") as temporary:
@@ -81,4 +85,5 @@ def _written(made: ReportSources, page: Path) -> Path:
     if patch := uncommitted_diff():
         write_text(folder / "uncommitted.diff", patch)
     write_text(page, report_page(made, drawn, folder, patch=bool(patch)))
+    write_index(folder.parent.parent)
     return page

@@ -8,7 +8,6 @@ from typing import Any
 
 import pandas as pd
 
-from labeldistill import __version__
 from labeldistill.claims.evidence import Evidence, evidence_of
 from labeldistill.config.run_files import LOSSES
 from labeldistill.config.study import StudySettings
@@ -23,6 +22,7 @@ from labeldistill.reporting.training_figures import loss_curves
 from labeldistill.study.adopted import adopted_under
 from labeldistill.study.apart import origin_of
 from labeldistill.study.code_hash import code_hash
+from labeldistill.study.code_version import code_version
 from labeldistill.study.plan import StudyPlan
 from labeldistill.study.run_key import digest
 
@@ -142,7 +142,7 @@ def of_report(study: StudySettings, folder: Path) -> ReportSources:
         ingested=any(origin_of(run.unit) == "ingested" for run in runs),
         device=", ".join(sorted(devices)) if measured else None,
         draw=lambda target: _kept(folder / "figures", target),
-        version=f"{__version__}-{digest(parts)}",
+        version=f"{code_version()}+{digest(parts)}",
         remade=folder.name,
     )
 

@@ -10,7 +10,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from labeldistill import __version__
 from labeldistill.config.load import load_study, studies_folder
 from labeldistill.config.methods import FIXED_UNITS, METHODS, STAGES, Stage, parents_of, stage_of
 from labeldistill.config.run_files import RECORD, REGISTERED
@@ -21,6 +20,7 @@ from labeldistill.files import file_sha256
 from labeldistill.study.adopted import AdoptedRun, adopted_under
 from labeldistill.study.apart import Origin
 from labeldistill.study.code_hash import code_hash, run_code
+from labeldistill.study.code_version import code_version
 from labeldistill.study.data_plan import DataPlan
 from labeldistill.study.ingested import IngestedRun, ingested_under
 from labeldistill.study.run_key import digest, hashed_settings, run_key
@@ -263,13 +263,13 @@ class StudyPlan(DataPlan):
 
     @property
     def version(self) -> str:
-        """Name of the report's version: package version and a hash of results, looks, claims and report code."""
+        """Name of the report's version: that of the code, and a hash of results, looks, claims and report code."""
         parts = {"table": self.table_key, "code": code_hash("report"), "study": self.study.model_dump(mode="json")}
         claims = studies_folder().parent / "claims"
         parts["claims"] = {str(f.relative_to(claims)): file_sha256(f) for f in sorted(claims.rglob("*.yaml"))}
         if self.looks.is_file():
             parts["looks"] = self.looks.read_text(encoding="utf-8")
-        return f"{__version__}-{digest(parts)}"
+        return f"{code_version()}+{digest(parts)}"
 
     @property
     def report(self) -> Path:
