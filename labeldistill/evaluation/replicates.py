@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from labeldistill.errors import InputError
 from labeldistill.evaluation.matches import Matches
 from labeldistill.evaluation.predictions import Floats
-from labeldistill.evaluation.protocol import TP_METRICS, UNDEFINED_ERRORS
-from labeldistill.evaluation.weighted import Ranking, confidence, cut, mean_errors, precision, recall_points
+from labeldistill.evaluation.protocol import TP_METRICS, UNDEFINED_ERRORS, Protocol
+from labeldistill.evaluation.weighted import Ranking, Reached, confidence, cut, mean_errors, precision, recall_points
 
 _CHUNK_CELLS = 1_500_000
 
@@ -33,6 +33,12 @@ class Replicates:
     tp_errors: dict[str, Floats]
     label_aps: Floats
     label_tp_errors: Floats
+
+    def of(self, classes: Sequence[str], protocol: Protocol) -> "Replicates":
+        """The same replicates with means over some of the classes."""
+        columns = [self.classes.index(name) for name in classes]
+        aps, errors = self.label_aps[:, columns], self.label_tp_errors[:, columns]
+        return _combined(tuple(classes), aps, errors, protocol.mean_ap_weight)
 
 
 def metrics_from_matches(
@@ -94,16 +100,17 @@ def _of_class(matches: Matches, name: str, weights: Floats) -> tuple[Floats, Flo
     return ap / len(protocol.thresholds_m), errors
 
 
-def _chunks(ranking: Ranking, weights: Floats) -> Iterator[tuple[NDArray[np.int64], Floats, Floats]]:
-    """Yield chunks of replicates in which something was found: their rows, weights [r, k] of the hits, running sums."""
+def _chunks(ranking: Ranking, weights: Floats) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int32], Reached]]:
+    """Yield chunks of replicates in which something was found: their rows, weights [r, k] of the hits, running sum."""
     hits = len(ranking.hit)
     if not hits:
         return
     scene = ranking.scene[ranking.hit]
     occurs = np.bincount(scene, minlength=ranking.scenes) > 0
     found = np.flatnonzero((weights[:, occurs] > 0).any(axis=1))
-    step = max(1, _CHUNK_CELLS // (hits + 100 * ranking.scenes))
+    step = max(1, _CHUNK_CELLS // (hits + 1000))
+    counts = weights.astype(np.int32)
     for first in range(0, len(found), step):
         rows = found[first : first + step]
-        of_hits = np.take(weights[rows], scene, axis=1)
-        yield rows, of_hits, np.cumsum(of_hits, axis=1)
+        of_hits = np.take(counts[rows], scene, axis=1)
+        yield rows, of_hits, Reached(of_hits)

@@ -42,9 +42,9 @@ def scored(
     curves = all_curves(matches)
     metrics = metrics_of(curves, matches.protocol)
     score = Score(metrics.summary(time.perf_counter() - start), details(curves))
+    found = intervals(matches, None) if intervals else {}  # first: the classes have their intervals from its draws
     rows = [row for part in slices_of(slices, predictions, truth, matches) for row in _part_rows(part, intervals)]
     rows += _class_rows(metrics, matches, intervals) if "class" in slices else []
-    found = intervals(matches, None) if intervals else {}
     return Evaluation(metrics, score, matches, findings(metrics), rows, partial, intervals=found)
 
 

@@ -8,6 +8,7 @@ devkit's order of a resampled data set interleave their copies, which is the onl
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,9 @@ from labeldistill.evaluation.predictions import Floats, Ints
 from labeldistill.evaluation.protocol import Protocol
 
 Rows = NDArray[np.int64]
+
+_DENSE = 60
+"""Up to so many true positives per recall, a product over all of them costs less than gathering the recalls' rows."""
 
 
 def recall_points(protocol: Protocol) -> Floats:
@@ -67,14 +71,60 @@ class Ranking:
         return np.asarray(np.cumsum(count.reshape(-1, self.scenes), axis=0), dtype=np.float64)
 
     @cached_property
-    def last_before(self) -> Ints:
-        """[k + 1, S] row of each scene's last prediction before each true positive, -1 for none."""
-        rows = np.arange(len(self.score))
-        place = np.searchsorted(self.hit, rows)  # a true positive is not before itself, but before the next one
-        place[self.hit] += 1
-        last = np.full((len(self.hit) + 1, self.scenes), -1, dtype=np.int32)
-        last[place, self.scene] = rows  # ascending, so that the last one written is kept
-        return np.maximum.accumulate(last, axis=0)
+    def other_scene_before(self) -> Rows:
+        """[n] the last row before each one that is of another scene; -1 for none."""
+        change = np.flatnonzero(np.append(True, self.scene[1:] != self.scene[:-1]))
+        return np.asarray(np.repeat(change - 1, np.diff(np.append(change, len(self.scene)))))
+
+    def weight_of_false(self, at: Rows, weights: Floats) -> Floats:
+        """[R, K] weight of the false positives before the true positives `at` [R, K] under weights [R, S].
+
+        Whole numbers, so single precision is exact below 2^24. One matrix product gives them at every true positive;
+        for many of these, only what is needed is gathered.
+        """
+        count = self.false_before
+        kind = np.float32 if float((weights @ count[-1]).max()) < 2**24 else np.float64
+        count, weights = count.astype(kind, copy=False), weights.astype(kind)
+        if len(count) <= _DENSE * at.shape[1]:
+            return np.asarray(np.take_along_axis(weights @ count.T, at, axis=1), dtype=np.float64)
+        return np.asarray(np.matmul(count[at], weights[:, :, None])[:, :, 0], dtype=np.float64)
+
+    def last_before(self, at: Rows, weights: Floats) -> Rows:
+        """[R, K] row of the last prediction with weight before each true positive `at` [R, K]; -1 for none."""
+        row = np.append(self.hit, len(self.score))[at] - 1
+        line = np.broadcast_to(np.arange(len(at))[:, None], at.shape)
+        todo = np.flatnonzero(row.ravel() >= 0)
+        flat, lines = row.ravel(), line.ravel()
+        while len(todo := todo[weights[lines[todo], self.scene[flat[todo]]] == 0]):
+            flat[todo] = self.other_scene_before[flat[todo]]
+            todo = todo[flat[todo] >= 0]
+        return flat.reshape(at.shape)
+
+
+class Reached:
+    """Running weight of the true positives under each of R weightings, all rows in one ascending array.
+
+    Args:
+        of_hits: [R, k] weight of each true positive, whole numbers.
+    """
+
+    def __init__(self, of_hits: NDArray[np.int32]) -> None:
+        self.rows, self.hits = of_hits.shape
+        self._flat = np.cumsum(of_hits.ravel(), dtype=np.int64)
+        ends = self._flat[self.hits - 1 :: self.hits]
+        self.total = np.diff(ends, prepend=0)
+        self._start = (ends - self.total)[:, None]
+        self._first = np.arange(self.rows)[:, None] * self.hits
+
+    def search(self, values: NDArray[np.int64], side: Literal["left", "right"]) -> Rows:
+        """Row-wise `numpy.searchsorted` of whole numbers [R, K] >= 0."""
+        found = np.searchsorted(self._flat, (values + self._start).ravel(), side=side)
+        return np.asarray(np.clip(found.reshape(values.shape) - self._first, 0, self.hits))
+
+    def before(self, at: Rows) -> NDArray[np.int64]:
+        """[R, K] weight of the true positives before those with index `at`, 0..k."""
+        running = self._flat[np.maximum(self._first + at - 1, 0)] - self._start
+        return np.where(at > 0, running, 0)
 
 
 @dataclass(frozen=True)
@@ -92,52 +142,31 @@ class Cut:
 
     below: Floats
     at: Rows
-    ahead: Floats
+    ahead: Rows
     false: Floats
     inside: NDArray[np.bool_]
     ends: NDArray[np.bool_]
     part: Floats
 
 
-def search(sorted_rows: Floats, values: Floats, span: float, side: str) -> Rows:
-    """Row-wise `numpy.searchsorted`.
-
-    Args:
-        sorted_rows: [R, k] ascending values, at least 0.
-        values: [R, K] values, at least 0.
-        span: exceeds every value by at least 1.
-        side: as in `numpy.searchsorted`.
-
-    Returns:
-        [R, K] insertion positions within each row.
-    """
-    shift = np.arange(len(sorted_rows))[:, None] * span
-    flat = np.searchsorted((sorted_rows + shift).ravel(), (values + shift).ravel(), side=side)  # type: ignore[call-overload]
-    return np.asarray(flat.reshape(values.shape) - np.arange(len(values))[:, None] * sorted_rows.shape[1])
-
-
-def cut(ranking: Ranking, weights: Floats, reached: Floats, wanted: Floats, recall: Floats) -> Cut:
+def cut(ranking: Ranking, weights: Floats, reached: Reached, wanted: Floats, recall: Floats) -> Cut:
     """Locate the recalls on every staircase.
 
     Args:
-        weights: [R, S]. reached: [R, k] running weight of the true positives. wanted: [R] number of annotated boxes, >
-            0.
+        weights: [R, S]. reached: running weight of the true positives. wanted: [R] number of annotated boxes, > 0.
         recall: [K].
     """
-    total = reached[:, -1:]
+    total = reached.total[:, None]
     below = np.floor(recall * wanted[:, None])
     below += (below + 1) / wanted[:, None] <= recall  # the devkit compares the rounded quotients
     below -= below / wanted[:, None] > recall
-    span = float(max(total.max(), wanted.max()) + 2)
-    at = search(reached, below, span, "right")
-    ahead = np.where(at > 0, np.take_along_axis(reached, np.maximum(at - 1, 0), axis=1), 0.0)
-    false = np.matmul(ranking.false_before[at], weights[:, :, None])[:, :, 0]
+    at = reached.search(below.astype(np.int64), "right")
     low, high = below / wanted[:, None], (below + 1) / wanted[:, None]
     return Cut(
         below=below,
         at=at,
-        ahead=ahead,
-        false=false,
+        ahead=reached.before(at),
+        false=ranking.weight_of_false(at, weights),
         inside=below < total,
         ends=(below == total) & (low == recall),
         part=(recall - low) / (high - low),
@@ -155,7 +184,7 @@ def precision(cuts: Cut) -> Floats:
 
 def confidence(ranking: Ranking, cuts: Cut, weights: Floats) -> Floats:
     """[R, K] interpolated confidence; 0 beyond the highest recall."""
-    rows = np.where(weights[:, None, :] > 0, ranking.last_before[cuts.at], -1).max(axis=2)
+    rows = ranking.last_before(cuts.at, weights)
     before = ranking.score[np.maximum(rows, 0)]
     high = ranking.score[ranking.hit[np.minimum(cuts.at, len(ranking.hit) - 1)]]
     same = (cuts.below > cuts.ahead) | (rows < 0)  # another copy of the same prediction, or nothing before it
@@ -164,11 +193,11 @@ def confidence(ranking: Ranking, cuts: Cut, weights: Floats) -> Floats:
     return np.where(cuts.inside, between, np.where(cuts.ends, before, 0.0))
 
 
-def mean_errors(ranking: Ranking, of_hits: Floats, reached: Floats, at_confidence: Floats) -> Floats:
+def mean_errors(ranking: Ranking, of_hits: NDArray[np.int32], reached: Reached, at_confidence: Floats) -> Floats:
     """[R, 5] errors averaged from the minimum recall to the highest one reached; 1 if that is lower.
 
     Args:
-        of_hits: [R, k] weight of each true positive. reached: [R, k] its running sum.
+        of_hits: [R, k] weight of each true positive. reached: its running sum.
         at_confidence: [R, K] from `confidence`.
     """
     points = at_confidence.shape[1]
@@ -176,7 +205,7 @@ def mean_errors(ranking: Ranking, of_hits: Floats, reached: Floats, at_confidenc
     last = np.where(nonzero.any(axis=1), points - 1 - np.argmax(nonzero[:, ::-1], axis=1), -1)
     wanted = np.arange(points) <= last[:, None]
     place = _Places(ranking, reached, at_confidence)
-    out = np.ones((len(reached), ranking.errors.shape[1]))
+    out = np.ones((reached.rows, ranking.errors.shape[1]))
     for column, error in enumerate(ranking.errors.T):
         curve = place.interpolated(error, of_hits)
         total = np.where(wanted, curve, 0.0).sum(axis=1)
@@ -187,20 +216,19 @@ def mean_errors(ranking: Ranking, of_hits: Floats, reached: Floats, at_confidenc
 class _Places:
     """The position of confidences [R, K] among the scores of true positives with weight."""
 
-    def __init__(self, ranking: Ranking, reached: Floats, at: Floats) -> None:
+    def __init__(self, ranking: Ranking, reached: Reached, at: Floats) -> None:
         score = ranking.score[ranking.hit]
         self._reached, self._end = reached, len(score) - 1
         static = np.searchsorted(-score, -at.ravel()).reshape(at.shape)  # true positives with a higher score
-        before = np.where(static > 0, np.take_along_axis(reached, np.maximum(static - 1, 0), axis=1), 0.0)
-        span = float(reached[:, -1].max() + 2)
-        lower = search(reached, before, span, "right")  # the first with weight among those with at most this score
-        upper = np.minimum(search(reached, before, span, "left"), self._end)  # the last with weight above them
+        before = reached.before(static)
+        lower = reached.search(before, "right")  # the first with weight among those with at most this score
+        upper = np.minimum(reached.search(before, "left"), self._end)  # the last with weight above them
         self.alone, self.beyond = before == 0, lower > self._end
         self.previous, self.lower = lower - 1, np.minimum(lower, self._end)
         gap = score[upper] - score[self.lower]
         self.part = np.where(gap > 0, (at - score[self.lower]) / np.where(gap > 0, gap, 1.0), 0.0)
 
-    def interpolated(self, error: Floats, of_hits: Floats) -> Floats:
+    def interpolated(self, error: Floats, of_hits: NDArray[np.int32]) -> Floats:
         """[R, K] running mean of `error` [k] (without NaN), interpolated over confidence as in the devkit.
 
         Among equal copies, the devkit's interpolation uses the first one from below and the last one from above.
@@ -211,19 +239,23 @@ class _Places:
             weighted = of_hits * number
         if not np.isfinite(number).all():
             weighted[of_hits == 0] = 0.0
-        total = np.cumsum(weighted, axis=1)
-        count = self._reached if known.all() else np.cumsum(of_hits * known, axis=1)
-        sums, counts = (self._take(values) for values in (total, count))
+        running = np.cumsum(weighted, axis=1, out=weighted)
+        sums, total = self._upto(running), running[:, -1:]
+        if known.all():
+            counts, count = self._reached.before(self.previous + 1), self._reached.total[:, None]
+        else:
+            kept = np.cumsum(of_hits * known, axis=1)
+            counts, count = self._upto(kept), kept[:, -1:]
         above = _ratio(sums, counts)  # the last copy of the nearest one with a higher score
         first = _ratio(sums + number[self.lower], counts + known[self.lower])
         value = np.where(self.alone, first, first + (above - first) * self.part)
-        value = np.where(self.beyond, _ratio(total[:, -1:], count[:, -1:]), value)
-        return np.where(count[:, -1:] == 0, 1.0, value)
+        value = np.where(self.beyond, _ratio(total, count), value)
+        return np.where(count == 0, 1.0, value)
 
-    def _take(self, running: Floats) -> Floats:
+    def _upto(self, running: NDArray[Any]) -> NDArray[Any]:
         at = np.take_along_axis(running, np.maximum(self.previous, 0), axis=1)
-        return np.where(self.previous >= 0, at, 0.0)
+        return np.where(self.previous >= 0, at, 0)
 
 
-def _ratio(total: NDArray[np.float64], count: NDArray[np.float64]) -> Floats:
+def _ratio(total: Floats, count: NDArray[np.int64]) -> Floats:
     return np.divide(total, count, out=np.zeros_like(total), where=count != 0)

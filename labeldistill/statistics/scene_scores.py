@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from labeldistill.errors import InputError
 from labeldistill.evaluation.matches import Matches
 from labeldistill.evaluation.metrics import OVERALL
-from labeldistill.evaluation.replicates import metrics_from_matches
+from labeldistill.evaluation.replicates import Replicates, metrics_from_matches
 from labeldistill.statistics.bootstrap import Floats, Interval, paired_scene_test, scene_interval, scene_weights
 from labeldistill.statistics.combined import seeds_and_scenes
 
@@ -35,7 +35,11 @@ def _weights(runs: Sequence[Matches], replicates: int, seed: int) -> tuple[Weigh
 
 def overall_scores(run: Matches, weights: Weights, classes: Sequence[str] | None = None) -> dict[str, Floats]:
     """Metric -> [R]: mAP, NDS and the five errors for scene weights [R, S]; see `metrics_from_matches`."""
-    found = metrics_from_matches(run, weights, classes)
+    return overall_of(metrics_from_matches(run, weights, classes))
+
+
+def overall_of(found: Replicates) -> dict[str, Floats]:
+    """Metric -> [R]: mAP, NDS and the five errors of replicates."""
     return {metric: value_of(found) for metric, value_of in OVERALL.items()}
 
 

@@ -8,6 +8,7 @@ Processor seconds, so that a busy machine does not blur the ratios. LABELDISTILL
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -27,7 +28,9 @@ from labeldistill.evaluation.predictions import Predictions
 from labeldistill.evaluation.protocol import ATTRIBUTES
 from labeldistill.evaluation.replicates import metrics_from_matches
 from labeldistill.evaluation.results_json import write_results
+from labeldistill.evaluation.scoring import scored
 from labeldistill.geometry.classes import CLASSES
+from labeldistill.statistics.scene_bootstrap import SceneBootstrap
 
 VAL = 6019
 SAMPLES = int(os.environ.get("LABELDISTILL_BENCH_SAMPLES", str(VAL)))
@@ -108,6 +111,26 @@ def test_evaluation_replicates(benchmark: Any, capsys: Any) -> None:
     with capsys.disabled():
         print(f"\n1,000 scene-bootstrap replicates of mAP and NDS: {benchmark.stats.stats.min:.2f} s")
     assert benchmark.stats.stats.min <= 20
+
+
+SLICES = ("class", "distance", "visibility", "lidar_points", "time", "weather")
+
+
+@processor_time
+def test_evaluation_with_slices(benchmark: Any, capsys: Any) -> None:
+    """A whole score with every slice and its interval, against the replicates of the whole alone."""
+    predictions, truth = world(300)
+    asked = {"slices": SLICES, "intervals": SceneBootstrap(1000).bounds}
+    found = benchmark.pedantic(scored, (predictions, truth), asked, rounds=1)
+    begun = time.process_time()
+    SceneBootstrap(1000).draws(found.matches)
+    alone = time.process_time() - begun
+    took, peak = benchmark.stats.stats.min, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    parts = len({(row["slice"], row["part"]) for row in found.slices})
+    benchmark.extra_info |= {"whole_s": alone, "parts": parts, "peak_gb": peak}
+    with capsys.disabled():
+        print(f"\n{parts} slices with intervals: {took:.1f} s, {took / alone:.1f} x the whole alone, {peak:.2f} GB")
+    assert took <= 12 * alone  # of 25 parts, ten are classes, which share the whole's draws
 
 
 SCRIPT = """

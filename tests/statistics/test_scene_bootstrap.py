@@ -48,6 +48,14 @@ def test_a_slice_has_bounds_where_it_has_scenes_enough(matches: Matches) -> None
     assert bootstrap.bounds(alone.matches, alone.classes) == {}
 
 
+def test_a_class_shares_the_draws_of_the_whole(matches: Matches) -> None:
+    bootstrap = SceneBootstrap(50)
+    alone = bootstrap.bounds(matches, ["car"])  # nothing is drawn for the whole yet
+    bootstrap.draws(matches)
+    assert bootstrap.bounds(matches, ["car"]) == alone
+    assert alone != bootstrap.bounds(matches, ["truck"])
+
+
 def test_none_are_made_when_none_are_asked_for_or_scenes_are_few(matches: Matches) -> None:
     assert SceneBootstrap(0).draws(matches) == {}
     assert SceneBootstrap(0).bounds(matches, ["car"]) == {}
