@@ -34,6 +34,7 @@ FLOORS = [
     {"cluster"},
     {"reporting"},
     {"weights", "parity"},
+    {"preflight"},
     {"cli"},
 ]
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}

@@ -1,1 +1,1 @@
-"""Checks of a run before or instead of a whole training: dry run, preflight gates, audits, benchmark."""
+"""Checks of a run before or instead of a whole training: dry run, audits, benchmark."""

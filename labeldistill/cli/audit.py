@@ -1,4 +1,4 @@
-"""Verb `audit`: is training deterministic on this machine?"""
+"""Verb `audit`: is training deterministic on this machine, and which loss reaches what?"""
 
 import json
 from enum import StrEnum
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from labeldistill.cli.audit_gradients import gradients
 from labeldistill.cli.options import DeviceOption, ResultsOption, SeedOption, TableOrJson, TableOrJsonOption
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ app = typer.Typer(
     help="Checks of training on this machine.\n\nExample: labeldistill audit determinism --study smoke --steps 3",
 )
 
+app.command("gradients")(gradients)
+
 _MOST_MODULES = 20
 
 
@@ -27,11 +30,6 @@ class Level(StrEnum):
     off = "off"
     warn = "warn"
     strict = "strict"
-
-
-@app.callback()
-def _checks() -> None:
-    """Keep `determinism` a sub-verb although it is the only check."""
 
 
 @app.command("determinism")

@@ -1,108 +1,84 @@
-"""Verb `preflight`: checks of a study's students before days on GPUs."""
+"""Verb `preflight`: ten gates before the first GPU-hour."""
 
 import json
+import shutil
+from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from labeldistill.cli.options import DeviceOption, ResultsOption, TableOrJson, TableOrJsonOption
-from labeldistill.cli.progress import bar
+from labeldistill.cli.options import ResultsOption
 
 if TYPE_CHECKING:
-    from labeldistill.checks.preflight import Preflight
-    from labeldistill.study.plan import PlannedRun, StudyPlan
+    from labeldistill.preflight.gate import Gate
+
+
+class StepChoice(StrEnum):
+    """When gates are asked; see `preflight.run.Step`."""
+
+    start = "start"
+    teachers = "teachers"
+    first_student = "first-student"
 
 
 def preflight(
     study: Annotated[str, typer.Argument(help="Name of a study, or a YAML file.")],
-    variant: Annotated[
-        list[str] | None, typer.Option("--variant", help="Only this variant; repeat for several.")
+    step: Annotated[
+        StepChoice,
+        typer.Option("--step", help="All gates at the start; those of the teachers; those of the first student."),
+    ] = StepChoice.start,
+    waive: Annotated[
+        list[str] | None, typer.Option("--waive", help="Go on although this gate fails; repeat for several.")
     ] = None,
-    full_size: Annotated[
-        bool, typer.Option("--full-size", help="The study's own shapes, and its key frames and teachers if they exist.")
-    ] = False,
-    key: Annotated[
-        str | None, typer.Option("--key", help="Key of an adopted checkpoint to check instead of fresh weights.")
-    ] = None,
-    batch: Annotated[int, typer.Option("--batch", min=1, help="Key frames per step.")] = 2,
-    device: DeviceOption = "auto",
-    format: TableOrJsonOption = TableOrJson.table,
+    reason: Annotated[str, typer.Option("--reason", help="Why; stands in the records and in the report.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="A list of {gate, verdict, figure, advice}.")] = False,
     results: ResultsOption = Path("results"),
 ) -> None:
-    """Check every variant's student for a minute before it trains for days; exit 1 if a check fails.
+    """Ask ten gates whether a study can give what it is meant to; exit 1 where one fails.
 
-    Gradient: which channel group of which frame receives gradient from which loss term. Teacher: weights and BatchNorm
-    buffers of teacher and label encoder before and after some training steps. Oddities that the switches
-    ask for are AS RELEASED. Without --full-size images are small and random, and the BEV range is small; networks,
-    channels, frames, terms and switches are the study's. Nothing is written.
+    In order: environment, data, boxes, preprocessing, start-weights, teacher, label-encoder, gradients, recipe,
+    first-steps. Each says PASS, WARN, FAIL or SKIPPED, what it measured and what to do. It is the first rule of every
+    study in the workflow, which a FAIL stops; teacher and label encoder are asked again before the first student, and
+    the first student's adapted features once it is trained. A synthetic world that is not there yet is written.
 
-    Example: labeldistill preflight paper-r50-3f --variant full
+    Example: labeldistill preflight smoke
     """
-    from labeldistill.errors import GateError
-    from labeldistill.planning.workload import keyed
-    from labeldistill.study.plan import StudyPlan
-
-    plan = StudyPlan.load(study, results)
-    keyed(plan)
-    chosen = device if device != "auto" or not full_size else plan.study.device
-    runs = _runs(plan, variant, key)
-    found = []
-    with bar("preflight") as progress:
-        for done, run in enumerate(runs):
-            progress(done, len(runs))
-            found.append(_checked(plan, run, full_size=full_size, batch=batch, device=chosen))
-    if format is TableOrJson.json:
-        typer.echo(json.dumps(_tree(plan.study.name, found), indent=1))
-    else:
-        from labeldistill.cli.preflight_text import print_preflight
-
-        print_preflight(plan.study.name, found)
-    failed = [f"{each.unit}: {f.about}" for each in found for f in each.findings if f.verdict.value == "FAIL"]
-    if failed:
-        raise GateError(f"preflight failed: {'; '.join(failed)}")
-
-
-def _runs(plan: "StudyPlan", variants: list[str] | None, key: str | None) -> "list[PlannedRun]":
-    from labeldistill.errors import InputError
-
-    if key is None:
-        return [plan.run(unit, plan.study.seeds[0]) for unit in _students(plan, variants)]
-    found = [run for run in plan.adopted if run.key == key and run.unit in _students(plan, variants)]
-    if not found:
-        raise InputError(f"study {plan.study.name} has adopted no student's checkpoint of this key", key=key)
-    return found
-
-
-def _students(plan: "StudyPlan", wanted: list[str] | None) -> list[str]:
-    from labeldistill.errors import InputError
-
-    names = list(plan.study.variants)
-    for name in wanted or ():
-        if name not in names:
-            raise InputError(
-                f"study {plan.study.name} has no variant `{name}`; known: {', '.join(names)}", key="variant"
-            )
-    return wanted or names
-
-
-def _checked(plan: "StudyPlan", run: "PlannedRun", *, full_size: bool, batch: int, device: str) -> "Preflight":
-    from labeldistill.checks.dry_run import Places, prepare, small
-    from labeldistill.checks.preflight import preflight as look
-    from labeldistill.study.apart import label
-    from labeldistill.training.weights_file import weights_path
-
-    weights = weights_path(run.folder, run.weights[0]) if run.origin == "adopted" else None
-    settings, places = small(run.settings), Places(weights=weights)
-    if full_size:
-        settings = run.settings
-        places = Places(plan.infos, {parent.stage: parent.folder for parent in run.parents}, weights)
-    return look(label(run.unit, run.origin), prepare(settings, places, batch=batch, device=device))
-
-
-def _tree(study: str, found: "list[Preflight]") -> dict[str, Any]:
     from dataclasses import asdict
 
-    from labeldistill.files import without_nan
+    from labeldistill.planning.workload import keyed
+    from labeldistill.preflight.context import Context, make_world
+    from labeldistill.preflight.run import OF_STEP, Step, refuse_unknown, run_gates, settle
+    from labeldistill.study.plan import StudyPlan
+    from labeldistill.training.determinism import set_threads
 
-    return {"study": study, "variants": [without_nan({**asdict(each), "failed": each.failed}) for each in found]}
+    waived = dict.fromkeys(waive or (), reason)
+    refuse_unknown(waived)
+    plan = StudyPlan.load(study, results)
+    set_threads()
+    make_world(plan)
+    unknown = keyed(plan)
+    context = Context(plan)
+    asked = Step(step.value)
+    try:
+        told = _nothing if as_json else partial(_tell, waived)
+        gates = run_gates(context, OF_STEP[asked], told)
+    finally:
+        shutil.rmtree(context.scratch, ignore_errors=True)
+    if as_json:
+        typer.echo(json.dumps([asdict(gate) for gate in gates], indent=1))
+    if unknown and not as_json:
+        typer.echo(f"keys can't be known: {unknown}", err=True)
+    settle(plan.preflight(asked.value), asked, gates, waived)
+
+
+def _nothing(gate: "Gate", seconds: float) -> None:
+    """JSON is printed whole, at the end."""
+
+
+def _tell(waived: dict[str, str], gate: "Gate", seconds: float) -> None:
+    verdict = f"{gate.verdict.value} (waived)" if gate.gate in waived and gate.verdict == "FAIL" else gate.verdict.value
+    typer.echo(f"{verdict:8} {gate.gate} ({seconds:.1f} s): {gate.figure}")
+    if gate.advice and gate.verdict != "PASS":
+        typer.echo(f"         -> {gate.advice}")

@@ -11,8 +11,8 @@ from labeldistill.cli.options import ResultsOption
 def register(
     study: Annotated[str, typer.Argument(help="Name of a study, or a YAML file.")],
     as_reference: Annotated[
-        str | None,
-        typer.Option("--as-reference", help="Only print the study as a claim's reference, for this unit."),
+        list[str] | None,
+        typer.Option("--as-reference", help="Only print the study as a reference for this unit; repeat for several."),
     ] = None,
     results: ResultsOption = Path("results"),
 ) -> None:
@@ -32,8 +32,8 @@ def register(
     from labeldistill.study.plan import StudyPlan
 
     plan = StudyPlan.load(study, results)
-    if as_reference is not None:
-        typer.echo(frozen(plan.study, (as_reference,)), nl=False)
+    if as_reference:
+        typer.echo(frozen(plan.study, tuple(as_reference)), nl=False)
         return
     claims = load_claims()
     check_claims(plan.study, claims)

@@ -52,6 +52,7 @@ def train(
         return
     from labeldistill.cli.disk_errors import as_input_error
     from labeldistill.records.training_run import train_with_record
+    from labeldistill.records.waivers import EXTRA, waivers
     from labeldistill.training.job import Execution
 
     execution = Execution(
@@ -59,5 +60,6 @@ def train(
         devices=plan.study.devices_per_run if devices is None else devices,
         nodes=nodes,
     )
+    extra = {EXTRA: found} if (found := waivers(plan)) else {}
     with as_input_error(run.folder):
-        train_with_record(run.located(plan.infos), execution, study=plan.study.name, variant=unit)
+        train_with_record(run.located(plan.infos), execution, study=plan.study.name, variant=unit, extra=extra)

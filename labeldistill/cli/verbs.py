@@ -33,9 +33,9 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     "Check before and after": {
         "preflight": (
             "labeldistill.cli.preflight",
-            "check a study before days on GPUs: gradient paths, frozen teachers",
+            "ten gates before the first GPU-hour: PASS, WARN, FAIL or SKIPPED",
         ),
-        "audit": ("labeldistill.cli.audit", "whether the same seed gives the same bits on this machine: determinism"),
+        "audit": ("labeldistill.cli.audit", "same bits from the same seed? which loss reaches what?"),
         "parity": ("labeldistill.cli.parity", "compare the modules with recorded values of the released code"),
         "evaluate": ("labeldistill.cli.evaluate", "score any predictions file on any nuScenes folder"),
     },

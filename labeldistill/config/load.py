@@ -83,6 +83,14 @@ def _chain(name: str) -> list[tuple[Path, Tree]]:
     return chain
 
 
+def parent_names(name: str) -> list[str]:
+    """The study `name` and the studies that it extends, nearest first; only its name where there is no such file."""
+    try:
+        return [file.stem for file, _ in _chain(name)]
+    except InputError:
+        return [name]
+
+
 def _merge(parent: Tree, child: Tree) -> Tree:
     """Merge the child into the parent, mapping by mapping; a key written `key!` replaces the parent's whole mapping."""
     merged = dict(parent)

@@ -58,6 +58,7 @@ def _there(plan: StudyPlan) -> Iterator[tuple[str, list[bool]]]:
     if plan.study.data.synth is not None:
         yield "write the synthetic world", [plan.world.is_dir()]
     yield "check the data", [plan.data_check.is_file()]
+    yield "preflight", [plan.preflight(step).is_file() for step in plan.preflight_steps]
     yield "build the index", [plan.infos_index.is_file()]
     for stage in METHODS[plan.study.method].stages:
         yield f"train {stage.replace('-', ' ')}", [run.record.is_file() for run in plan.runs if run.stage == stage]

@@ -81,6 +81,7 @@ def _about(made: ReportSources) -> dict[str, Any]:
         "ingested": made.ingested,
         "adopted": made.adopted,
         "looks": made.looks,
+        "waived": made.waived,
         "settings": yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False),
     }
 

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from labeldistill.config.study import StudySettings
 from labeldistill.errors import InputError
 from labeldistill.files import read_json
 from labeldistill.records.run_record import read_record
+from labeldistill.records.waivers import recorded_waivers, waivers
 from labeldistill.reporting.cameras import draw_cameras
 from labeldistill.reporting.scored_runs import ScoredRun, scored_runs
 from labeldistill.reporting.study_tables import StudyTables
@@ -52,6 +53,7 @@ class ReportSources:
         device: that throughput was measured on; None where it was not.
         draw: into a folder what table and records do not hold.
         version, remade: of the report; of what older report it is made again, empty where it is not.
+        waived: gate of preflight that the study went past -> reason.
     """
 
     study: StudySettings
@@ -67,6 +69,7 @@ class ReportSources:
     draw: Callable[[Path], Drawn]
     version: str
     remade: str = ""
+    waived: Mapping[str, str] = field(default_factory=dict)
 
 
 def tables_of(plan: StudyPlan) -> StudyTables:
@@ -92,11 +95,13 @@ def of_results(plan: StudyPlan) -> ReportSources:
     """
     tables = tables_of(plan)
     there = [run for run in plan.runs if run.record.is_file()]
+    records = [read_record(run.record) for run in (plan.runs if there else ())]
     return ReportSources(
         study=plan.study,
         tables=tables,
         csv=plan.table.with_suffix(".csv"),
-        records=[read_record(run.record) for run in (plan.runs if there else ())],
+        records=records,
+        waived=waivers(plan, records),
         scored=scored_runs(plan, tables.weights),
         evidence=evidence_of(plan),
         looks=read_json(plan.looks)["looks"] if plan.looks.is_file() else [],
@@ -144,6 +149,7 @@ def of_report(study: StudySettings, folder: Path) -> ReportSources:
         draw=lambda target: _kept(folder / "figures", target),
         version=f"{code_version()}+{digest(parts)}",
         remade=folder.name,
+        waived=recorded_waivers(records),
     )
 
 

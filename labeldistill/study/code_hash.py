@@ -36,11 +36,13 @@ _ENTRIES: dict[str, tuple[str, ...]] = {
     "benchmark": ("labeldistill.checks.benchmark",),
     "gather": ("labeldistill.records.gather",),
     "report": ("labeldistill.reporting.report",),
+    "preflight": ("labeldistill.preflight.run",),
 }
 _STOPS: dict[str, tuple[str, ...]] = {
     # what a run computed is already in its key; these stages only add their own loop
     "predict": ("labeldistill.training.train",),
     "benchmark": ("labeldistill.training.train",),
+    "preflight": ("labeldistill.training.train", "labeldistill.evaluation.scoring", "labeldistill.nuscenes.check"),
 }
 
 # Files that a stage reads besides its modules: the page of a report

@@ -164,8 +164,38 @@ class StudyPlan(DataPlan):
         raise InputError(f"the run key of {unit} seed {seed} is {found[0].key} now, not {key}", key="key")
 
     def needed_by(self, unit: str, seed: str | int, key: str) -> list[Path]:
-        """Files that a training run reads: the index and the records of the runs that it builds on (for Snakemake)."""
-        return [self.infos_index, *(parent.record for parent in self.run(unit, int(seed), key).parents)]
+        """What a training run waits for (for Snakemake): the index, its parents' records, and their gates."""
+        parents = self.run(unit, int(seed), key).parents
+        gates = [self.preflight("teachers")] if parents and unit not in FIXED_UNITS else []
+        return [self.infos_index, *(parent.record for parent in parents), *gates]
+
+    def preflight(self, step: str) -> Path:
+        """What the gates of a step found; its presence means that none failed, or that those that did are waived.
+
+        Settings and data are in its name, and the code that looks: what was asked of others is asked again.
+        """
+        about = self.study.model_dump(mode="json", exclude={"seeds", "description", "verdict", "benchmark"})
+        parts = {"study": about, "infos": self.infos_key, "code": code_hash("preflight")}
+        return self.folder / "preflight" / f"{step}-{digest(parts)}.json"
+
+    @property
+    def preflight_steps(self) -> list[str]:
+        """Steps of the gates that the workflow asks for."""
+        taught = any(run.parents for run in self.students)
+        return ["start", *(["teachers"] if taught else []), *(["first-student"] if self.first_imitator else [])]
+
+    @property
+    def looked_at_teachers(self) -> list[Path]:
+        """What the gates of the teachers read: their records, and the teacher's scores where a claim is to be met."""
+        teachers = [run for run in self.runs if run.stage in FIXED_UNITS]
+        scored = [run for run in teachers if self.study.comparable and run.stage == "teacher"]
+        return [*(run.record for run in teachers), *(self.metrics(run) / "metrics.json" for run in scored)]
+
+    @cached_property
+    def first_imitator(self) -> PlannedRun | None:
+        """The first student that imitates features of a teacher: whether they fit is looked at once it is trained."""
+        wanted = (run for run in self.students if run.settings.needs.groups)
+        return next((run for run in wanted if any(parent.stage == "teacher" for parent in run.parents)), None)
 
     # -- what is made of a run ----------------------------------------------------------------------------------------
 

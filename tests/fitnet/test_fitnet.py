@@ -8,7 +8,7 @@ from stage_runs import Runs
 
 from labeldistill.checks.dry_run import Places, prepare, small
 from labeldistill.checks.gradient_audit import gradient_audit
-from labeldistill.checks.preflight import Verdict, preflight
+from labeldistill.checks.student_audit import Verdict, audit_student
 from labeldistill.config.load import load_study
 from labeldistill.config.methods import METHODS
 from labeldistill.config.runs import run_settings
@@ -59,7 +59,7 @@ def test_its_gradient_reaches_every_channel_of_the_student_and_no_teacher() -> N
     assert [row.trains for row in rows if row.frame_offset in (0, None)] == [True, True]
     reached = {row.part for row in audit.parts if row.term == "imitation" and row.gradient > 0}
     assert reached == {"backbone", "head", "regressors"}
-    found = preflight("fitnet", prepare(small(run_of()), Places(), batch=1, device="cpu"))
+    found = audit_student("fitnet", prepare(small(run_of()), Places(), batch=1, device="cpu"))
     assert Verdict.failed not in {finding.verdict for finding in found.findings}
 
 

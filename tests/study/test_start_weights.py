@@ -10,7 +10,6 @@ from planted_starts import fake_start
 from random_checkpoints import random_state
 from typer.testing import CliRunner
 
-from labeldistill.checks.preflight import Verdict, judge_start
 from labeldistill.claims.claims import load_claims
 from labeldistill.claims.comparability import why_not_comparable
 from labeldistill.cli.main import build
@@ -152,9 +151,3 @@ def test_an_import_lands_where_the_study_looks() -> None:
     study = load_study("smoke")
     student = study.student.model_copy(update={"pretrained_backbone": "weights/resnet18.safetensors"})
     assert _of(study.model_copy(update={"student": student}))["student.pretrained_backbone"].state == "there"
-
-
-def test_preflight_says_what_is_missing() -> None:
-    assert judge_start("teacher", "weights/nothing.safetensors").verdict is Verdict.failed
-    assert judge_start("teacher", None).verdict is Verdict.failed
-    assert "compares with no claim" in judge_start("teacher", "random").detail

@@ -51,5 +51,17 @@ def test_the_score_is_the_run_s_to_the_bit(unit: str, weights: str, seed: str, p
     assert record["sha256"] in page.read_text()
     if unit == "full":
         assert f"{unit} (adopted)" in _did(place, "table", "main", "--study", "nano")
-        said = _did(place, "preflight", "nano", "--variant", unit, "--key", record["run_key"], "--format", "json")
+        said = _did(
+            place,
+            "audit",
+            "gradients",
+            "--study",
+            "nano",
+            "--variant",
+            unit,
+            "--key",
+            record["run_key"],
+            "--format",
+            "json",
+        )
         assert f"ema of run {record['run_key']}" in said

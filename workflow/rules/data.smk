@@ -32,9 +32,27 @@ rule check_data:
         "labeldistill check-data --study {params.study:q} --results {params.results:q} > {log:q} 2>&1"
 
 
-rule infos:
+# the first rule that looks at the study as a whole: a gate that fails stops it
+rule preflight:
     input:
         ancient(plan.data_check),
+    output:
+        plan.preflight("start"),
+    log:
+        f"{plan.folder}/logs/preflight-start.log",
+    resources:
+        gpu=min(GPUS, 1),
+        gpu_jobs=int(GPUS > 0),
+        **SCORE,
+    params:
+        **WHERE,
+    shell:
+        "labeldistill preflight {params.study:q} --results {params.results:q} > {log:q} 2>&1"
+
+
+rule infos:
+    input:
+        ancient(inputs_of(plan.infos_index, plan.data_check, plan.preflight("start"))),
     output:
         plan.infos_index,
     log:

@@ -1,5 +1,8 @@
 # scores and throughput of all runs -> one table -> one report
 
+GATES = [plan.preflight("first-student")] if plan.first_imitator is not None else []
+
+
 # throughput is measured alone on the machine, all variants in one process, so that ratios mean something
 rule benchmark:
     input:
@@ -22,7 +25,7 @@ rule benchmark:
 
 rule gather:
     input:
-        ancient(inputs_of(plan.table, plan.benchmark, *(plan.metrics(run) / "metrics.json" for run in plan.runs))),
+        ancient(inputs_of(plan.table, plan.benchmark, *GATES, *(plan.metrics(run) / "metrics.json" for run in plan.runs))),
     output:
         plan.table,
     log:

@@ -34,3 +34,42 @@ use rule train_teacher as train_label_encoder with:
 use rule train_teacher as train_student with:
     wildcard_constraints:
         unit="(?!(?:teacher|label-encoder)/)[^/]+",
+
+
+# the gates of teacher and label encoder: before the first student
+rule preflight_teachers:
+    input:
+        ancient(inputs_of(plan.preflight("teachers"), plan.infos_index, *plan.looked_at_teachers)),
+    output:
+        plan.preflight("teachers"),
+    log:
+        f"{plan.folder}/logs/preflight-teachers.log",
+    resources:
+        gpu=min(GPUS, 1),
+        gpu_jobs=int(GPUS > 0),
+        **SCORE,
+    params:
+        **WHERE,
+    shell:
+        "labeldistill preflight {params.study:q} --step teachers --results {params.results:q} > {log:q} 2>&1"
+
+
+if plan.first_imitator is not None:
+
+    # what the first student imitates, decoded through the frozen head: as soon as it is trained
+    rule preflight_first_student:
+        input:
+            ancient(inputs_of(plan.preflight("first-student"), plan.infos_index, plan.first_imitator.record)),
+        output:
+            plan.preflight("first-student"),
+        log:
+            f"{plan.folder}/logs/preflight-first-student.log",
+        priority: 1
+        resources:
+            gpu=min(GPUS, 1),
+            gpu_jobs=int(GPUS > 0),
+            **SCORE,
+        params:
+            **WHERE,
+        shell:
+            "labeldistill preflight {params.study:q} --step first-student --results {params.results:q} > {log:q} 2>&1"

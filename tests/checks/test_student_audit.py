@@ -1,4 +1,4 @@
-"""The preflight's gates: what they say of sound runs under both values of the switches, and of planted faults."""
+"""The audit of a student: what it says of sound runs under both values of the switches, and of planted faults."""
 
 from dataclasses import replace
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 
 from labeldistill.checks.dry_run import DryRun, Places, prepare
 from labeldistill.checks.gradient_audit import ChannelGradient, GradientAudit, PartGradient
-from labeldistill.checks.preflight import Finding, Preflight, Verdict, judge_gradients, preflight
+from labeldistill.checks.student_audit import Finding, StudentAudit, Verdict, audit_student, judge_gradients
 from labeldistill.config.load import load_study
 from labeldistill.config.runs import run_settings
 from labeldistill.config.study import RunSettings
@@ -28,17 +28,17 @@ def dry_run_of(run: RunSettings) -> DryRun:
     return prepare(run, Places(), batch=1, device="cpu")
 
 
-def finding(found: Preflight, about: str) -> Finding:
+def finding(found: StudentAudit, about: str) -> Finding:
     (row,) = [row for row in found.findings if row.about == about]
     return row
 
 
 @pytest.fixture(scope="module")
-def released() -> Preflight:
-    return preflight("full", dry_run_of(settings()))
+def released() -> StudentAudit:
+    return audit_student("full", dry_run_of(settings()))
 
 
-def test_released_lidar_distillation_of_the_past_frame_trains_its_adaptor_alone(released: Preflight) -> None:
+def test_released_lidar_distillation_of_the_past_frame_trains_its_adaptor_alone(released: StudentAudit) -> None:
     lidar = finding(released, "lidar_feature at scale 0")
     assert lidar.verdict is Verdict.released
     assert "lies in frame -1" in lidar.detail
@@ -50,7 +50,7 @@ def test_released_lidar_distillation_of_the_past_frame_trains_its_adaptor_alone(
     assert not released.failed
 
 
-def test_released_teachers_drift_in_their_buffers_and_nowhere_else(released: Preflight) -> None:
+def test_released_teachers_drift_in_their_buffers_and_nowhere_else(released: StudentAudit) -> None:
     for part in ("centerpoint", "label_encoder"):
         assert finding(released, f"{part}: weights").verdict is Verdict.passed
         assert finding(released, f"{part}: BatchNorm buffers").verdict is Verdict.released
@@ -59,7 +59,7 @@ def test_released_teachers_drift_in_their_buffers_and_nowhere_else(released: Pre
 
 
 def test_corrected_switches_train_the_key_frame_and_leave_the_teachers_alone() -> None:
-    found = preflight("full", dry_run_of(settings(partition_axis="corrected", teacher_mode="corrected")))
+    found = audit_student("full", dry_run_of(settings(partition_axis="corrected", teacher_mode="corrected")))
     assert {row.verdict for row in found.findings} == {Verdict.passed}
     lidar = finding(found, "lidar_feature at scale 0").detail
     assert "lies in frames 0, -1, -2" in lidar
@@ -69,10 +69,10 @@ def test_corrected_switches_train_the_key_frame_and_leave_the_teachers_alone() -
 
 
 def test_a_baseline_has_no_teacher_to_audit() -> None:
-    found = preflight("baseline", dry_run_of(settings("baseline")))
+    found = audit_student("baseline", dry_run_of(settings("baseline")))
     assert found.frozen == []
     abouts = {row.about for row in found.findings}
-    assert abouts == {"image backbone", "detection", "depth", "teacher and label encoder"}
+    assert abouts == {"detection", "depth", "teacher and label encoder"}
     assert not found.failed
 
 
@@ -83,7 +83,7 @@ def test_a_teacher_left_in_train_mode_under_corrected_fails() -> None:
     planted = dry_run_of(settings(teacher_mode="corrected"))
     model: Any = planted.job.model
     model.teacher_follows = True
-    buffers = finding(preflight("full", planted), "centerpoint: BatchNorm buffers")
+    buffers = finding(audit_student("full", planted), "centerpoint: BatchNorm buffers")
     assert buffers.verdict is Verdict.failed
     assert "drifted" in buffers.detail
 
@@ -97,14 +97,14 @@ def test_a_teacher_whose_weights_move_fails() -> None:
         weight.data.mul_(1.001)
 
     model.head.register_forward_hook(moves)
-    found = preflight("full", planted)
+    found = audit_student("full", planted)
     assert finding(found, "label_encoder: weights").verdict is Verdict.failed
     assert finding(found, "centerpoint: weights").verdict is Verdict.passed
 
 
 def test_a_term_that_trains_nothing_fails() -> None:
     run = settings("baseline")
-    found = preflight("baseline", dry_run_of(run.model_copy(update={"terms": {"detection": 1.0, "depth": 0.0}})))
+    found = audit_student("baseline", dry_run_of(run.model_copy(update={"terms": {"detection": 1.0, "depth": 0.0}})))
     assert finding(found, "depth").verdict is Verdict.failed
     assert finding(found, "detection").verdict is Verdict.passed
     assert found.failed

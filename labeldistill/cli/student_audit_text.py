@@ -1,4 +1,4 @@
-"""A preflight in the terminal."""
+"""An audit of students' gradients and teachers in the terminal."""
 
 from collections.abc import Iterable
 
@@ -6,7 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from labeldistill.checks.gradient_audit import ChannelGradient, GradientAudit, PartGradient
-from labeldistill.checks.preflight import Preflight, Verdict
+from labeldistill.checks.student_audit import StudentAudit, Verdict
 from labeldistill.cli.console import plain_console
 from labeldistill.reporting.numbers import NOTHING
 
@@ -15,7 +15,7 @@ Row = tuple[str, ...]
 _STYLES = {Verdict.passed: "green", Verdict.released: "yellow", Verdict.failed: "bold red"}
 
 
-def print_preflight(study: str, found: list[Preflight]) -> None:
+def print_audits(study: str, found: list[StudentAudit]) -> None:
     """Print gradient tables by variant, then every verdict."""
     console = plain_console(160)
     for each in found:
@@ -23,7 +23,7 @@ def print_preflight(study: str, found: list[Preflight]) -> None:
             console.print(_channel_table(each.unit, each.gradients))
             console.print(_part_table(each.unit, each.gradients))
         console.print(f"{each.unit}: {'; '.join(each.notes)}\n")
-    table = Table(title=f"Preflight of study {study}", title_justify="left")
+    table = Table(title=f"Gradients and teachers of study {study}", title_justify="left")
     for column in ("variant", "gate", "what", "verdict", "found"):
         table.add_column(column)
     for each in found:

@@ -1,16 +1,14 @@
-"""Checks of a student run before days of GPU: gates that look at it for a minute and say PASS, FAIL or AS RELEASED."""
+"""The audit of a student run before days of GPU: where gradient goes, and what training does to its teachers."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path
 
 import torch
 
 from labeldistill.checks.dry_run import DryRun
 from labeldistill.checks.gradient_audit import ChannelGradient, GradientAudit, PartGradient, gradient_audit
 from labeldistill.checks.teacher_audit import FrozenPart, teacher_audit
-from labeldistill.config.model import RANDOM
 from labeldistill.config.study import RunSettings
 from labeldistill.config.terms import term_spec
 from labeldistill.distillation.model import DistilledStudent
@@ -42,8 +40,8 @@ class Finding:
 
 
 @dataclass
-class Preflight:
-    """What the gates found in one run.
+class StudentAudit:
+    """What was found in one run.
 
     Attributes:
         unit: the variant.
@@ -65,11 +63,11 @@ class Preflight:
         return any(finding.verdict is Verdict.failed for finding in self.findings)
 
 
-Gate = Callable[[DryRun, Preflight], None]
+Gate = Callable[[DryRun, StudentAudit], None]
 """Looks at a dry run and adds its findings. Gates run in order; the later ones may train its model."""
 
 
-def preflight(unit: str, dry_run: DryRun) -> Preflight:
+def audit_student(unit: str, dry_run: DryRun) -> StudentAudit:
     """Let every gate look at a student run.
 
     Args:
@@ -80,40 +78,16 @@ def preflight(unit: str, dry_run: DryRun) -> Preflight:
         InputError: a device that is not there.
     """
     set_threads()
-    found = Preflight(unit, dry_run.notes)
+    found = StudentAudit(unit, dry_run.notes)
     for gate in GATES:
         gate(dry_run, found)
     return found
 
 
-# -- what it starts from -----------------------------------------------------------------------------------------------
-
-
-def start_gate(dry_run: DryRun, found: Preflight) -> None:
-    """Whether the files are there that the student and its teacher start from."""
-    run = dry_run.run
-    if run.student is not None:
-        found.findings.append(judge_start("image backbone", run.student.pretrained_backbone))
-    if run.teacher is not None:
-        found.findings.append(judge_start("teacher", run.teacher.pretrained))
-
-
-def judge_start(about: str, value: str | None) -> Finding:
-    """Hold what a network starts from against what is there."""
-    if value == RANDOM:
-        return Finding("start", about, Verdict.passed, "random weights, asked for by name: compares with no claim")
-    if value is None:
-        return Finding("start", about, Verdict.failed, "the study does not say what it starts from")
-    there = Path(value).expanduser().is_file()
-    return Finding(
-        "start", about, Verdict.passed if there else Verdict.failed, value + ("" if there else " is missing")
-    )
-
-
 # -- where gradient goes -----------------------------------------------------------------------------------------------
 
 
-def gradient_gate(dry_run: DryRun, found: Preflight) -> None:
+def gradient_gate(dry_run: DryRun, found: StudentAudit) -> None:
     """Which channel group of which frame receives gradient from which term."""
     job = dry_run.job
     model = job.model
@@ -192,7 +166,7 @@ def _frames(rows: Sequence[ChannelGradient]) -> str:
 # -- what must not change ----------------------------------------------------------------------------------------------
 
 
-def teacher_gate(dry_run: DryRun, found: Preflight) -> None:
+def teacher_gate(dry_run: DryRun, found: StudentAudit) -> None:
     """Weights and buffers of the frozen networks before and after some steps."""
     found.frozen = teacher_audit(dry_run.job)
     found.findings += [finding for part in found.frozen for finding in judge_frozen(dry_run.run, part)]
@@ -214,5 +188,5 @@ def judge_frozen(run: RunSettings, part: FrozenPart) -> list[Finding]:
     return [weights, Finding("teacher", about, Verdict.released, drift)]
 
 
-GATES: tuple[Gate, ...] = (start_gate, gradient_gate, teacher_gate)
-"""Gates to come are appended here."""
+GATES: tuple[Gate, ...] = (gradient_gate, teacher_gate)
+"""In order."""

@@ -1,4 +1,4 @@
-"""The verbs `preflight` and `audit determinism`: exit codes, JSON, and a planted fault that is named."""
+"""The verbs `audit gradients` and `audit determinism`: exit codes, JSON, and a planted fault that is named."""
 
 import json
 import os
@@ -29,29 +29,29 @@ def studies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_preflight_of_a_sound_variant(tmp_path: Path) -> None:
-    done = run("preflight", "smoke", "--variant", "label-only", "--results", str(tmp_path / "none"))
+def test_gradients_of_a_sound_variant(tmp_path: Path) -> None:
+    done = run("audit", "gradients", "--study", "smoke", "--variant", "label-only", "--results", str(tmp_path / "none"))
     assert done.exit_code == 0, done.output
     for words in ("label_feature @0", "scale", "frame", "PASS", "random weights: label encoder"):
         assert words in done.output
     assert not (tmp_path / "none").exists()
 
 
-def test_preflight_fails_where_a_term_trains_nothing(studies: Path) -> None:
+def test_gradients_fail_where_a_term_trains_nothing(studies: Path) -> None:
     terms = {"detection": 1.0, "depth": 0.0}
     study = {"extends": "smoke", "variants!": {"baseline": {"terms": terms}}, "claims!": {}}
     (studies / "mute.yaml").write_text(yaml.safe_dump(study))
-    done = run("preflight", "mute", "--format", "json")
+    done = run("audit", "gradients", "--study", "mute", "--format", "json")
     assert done.exit_code == 1
     tree = json.loads(done.stdout, parse_constant=lambda name: pytest.fail(f"{name} in JSON"))
     (variant,) = tree["variants"]
     assert variant["failed"]
     assert {row["about"]: row["verdict"] for row in variant["findings"]}["depth"] == "FAIL"
-    assert "preflight failed: baseline: depth" in done.stderr
+    assert "gradient audit failed: baseline: depth" in done.stderr
 
 
-def test_preflight_of_an_unknown_variant() -> None:
-    done = run("preflight", "smoke", "--variant", "nobody")
+def test_gradients_of_an_unknown_variant() -> None:
+    done = run("audit", "gradients", "--study", "smoke", "--variant", "nobody")
     assert done.exit_code == 2
     assert "nobody" in done.output
 
