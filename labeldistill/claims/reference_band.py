@@ -122,7 +122,20 @@ def compare_with_band(study: str, table: pd.DataFrame) -> list[BandRow]:
         for metric, reference in metrics.items()
     ]
     gates = max(1, sum(reference.sd is not None for _, _, reference in asked))
-    return [_row(name, metric, _summary(table, name, metric), reference, gates) for name, metric, reference in asked]
+    rows = [_row(name, metric, _summary(table, name, metric), reference, gates) for name, metric, reference in asked]
+    return rows + _unknown(table, references)
+
+
+def _unknown(table: pd.DataFrame, references: dict[str, dict[str, Reference]]) -> list[BandRow]:
+    """A failing row for each score of the study that the reference does not know: a unit left out is no unit passed."""
+    found: list[BandRow] = []
+    for unit in (unit for unit in dict.fromkeys(table["variant"]) if not is_apart(unit)):
+        for metric in (metric for metric in HEADLINE if metric not in references.get(unit, {})):
+            now = _summary(table, unit, metric)
+            if now.n:
+                about = unit, metric, float("nan"), float("nan"), now.mean, now.n
+                found.append(BandRow(*about, gate=True, reason="not in the reference; --write it again"))
+    return found
 
 
 def _row(unit: str, metric: str, now: Summary, reference: Reference, gates: int) -> BandRow:

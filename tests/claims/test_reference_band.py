@@ -55,6 +55,16 @@ def test_the_band_is_that_of_the_mean_of_further_runs_at_the_level_of_the_family
     assert (row.low, row.high) == pytest.approx((0.31 - half, 0.31 + half))
 
 
+def test_a_unit_that_the_reference_lacks_does_not_pass() -> None:
+    write_band("toy", _table({"baseline": THREE}))
+    rows = compare_with_band("toy", _table({"baseline": THREE, "full": THREE}))
+    assert [(row.unit, row.gate, row.inside) for row in rows if row.metric == "mAP"] == [
+        ("baseline", True, True),
+        ("full", True, False),
+    ]
+    assert all(row.inside for row in compare_with_band("toy", _table({"baseline": THREE})))
+
+
 def test_a_band_that_contains_0_is_no_gate() -> None:
     write_band("toy", _table({"full": [0.001, 0.01, 0.02]}))
     rows = compare_with_band("toy", _table({"full": [0.001, 0.01, 0.02]}))
