@@ -1,30 +1,26 @@
-"""Throughput of a run on this machine: training samples/s, inference latency split into its parts, peak memory."""
+"""Throughput of a finished run on this machine: training, loader, inference stage by stage, memory, energy."""
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor, nn
 
+from labeldistill.checks.clock import Clock, median_interval
+from labeldistill.checks.inference_speed import inference_speed
+from labeldistill.checks.training_speed import training_speed
 from labeldistill.config.methods import STAGES
 from labeldistill.config.study import BenchmarkSettings, RunSettings
-from labeldistill.data.batch import Batch
 from labeldistill.data.dataset import KeyFrameDataset
 from labeldistill.data.infos import Infos
 from labeldistill.training.determinism import set_threads
 from labeldistill.training.devices import Accelerator, describe, resolve_device, usable_precision
 from labeldistill.training.job import Device, LocatedRun, TrainingJob
-from labeldistill.training.module import build_optimizer
-from labeldistill.training.order import MicroBatches
-from labeldistill.training.recipe import SplitItems, build_model, training_items
-from labeldistill.training.schedule import Length, run_length
-from labeldistill.training.usage import peak_memory, reset_peak_memory
+from labeldistill.training.recipe import build_model, training_items
+from labeldistill.training.usage import gpu_clocks_mhz, peak_memory, reset_peak_memory
 from labeldistill.training.weights_file import read_weights, weights_path
+
+FULL_BATCH = 8
+"""Key frames of a full batch of inference, unless a device takes fewer in training; as `predict` has them."""
 
 
 def benchmark(
@@ -32,10 +28,11 @@ def benchmark(
 ) -> dict[str, Any]:
     """Measure a finished run, as JSON values; nothing is written.
 
-    Training: whole optimiser steps (loader, losses, backward, AdamW) after a warm-up, without Lightning's loop,
-    event log or checkpoints. Inference: one key frame at a time with EMA weights, timed as loader (reading and
-    preparing the sample), forward (network) and decode, in float32. Memory is the peak of the GPU, or of the process
-    on a CPU: everything it holds counts, while training (peak_memory_mb) and while detecting (inference_memory_mb).
+    Training: the very step of training behind the run's own loader, after a warm-up, without event log or checkpoints;
+    then the loader alone. Inference: with EMA weights in float32, one key frame at a time (loader, forward, decode and
+    each stage of the network) and a full batch. Every figure is the median of the repeats, with an interval for it.
+    Memory is the peak of the GPU, or of the process on a CPU: everything that it holds counts, while it trains
+    (peak_memory_mb) and while it detects (inference_memory_mb).
 
     Args:
         run: a finished run; weights of another key are refused.
@@ -56,127 +53,43 @@ def benchmark(
     model.load_state_dict({**model.state_dict(), **state})
     model.to(accelerator)
     dataset = KeyFrameDataset(Infos.open(run.infos, resolved.data.dataroot), resolved, split, training=False)
-    latency = _latency(model.eval(), dataset, settings, accelerator)
+    full = min(resolved.training.batch_per_device or FULL_BATCH, FULL_BATCH)
+    inference = inference_speed(model.eval(), dataset, settings, Clock(accelerator), full)
     inference_memory = peak_memory(accelerator)
     reset_peak_memory(accelerator)
-    training = _training(model.train(), resolved, training_items(resolved, run.infos), settings, accelerator)
+    job = TrainingJob(
+        run_key="",
+        stage=resolved.stage,
+        seed=resolved.seed,
+        training=resolved.training,
+        model=model,
+        items=training_items(resolved, run.infos),
+        out_dir=Path(),
+        switches=resolved.switches,
+        frozen=STAGES[resolved.stage].frozen,
+    )
+    training = training_speed(job, settings, accelerator)
     memory = {"peak_memory_mb": peak_memory(accelerator) / 2**20, "inference_memory_mb": inference_memory / 2**20}
-    metrics = {**training, **latency, **memory}
     return {
         "run_key": run.key,
-        "metrics": metrics,
+        "metrics": {**training.metrics, **inference.metrics, **memory},
+        "intervals": {**training.intervals, **inference.intervals},
+        "coverage": median_interval(range(settings.repeats))[2],
         "device": f"{describe(accelerator)['name']} ({accelerator}, {threads} thread{'s' if threads > 1 else ''})",
+        "conditions": _conditions(resolved, accelerator) | {"inference_batch": full},
         "warmup": settings.warmup,
         "repeats": settings.repeats,
     }
 
 
-@dataclass
-class _Clock:
-    """Seconds of each repeat, part by part."""
-
-    accelerator: Accelerator
-    parts: dict[str, list[float]] = field(default_factory=dict)
-
-    @contextmanager
-    def timing(self, part: str) -> Iterator[None]:
-        """Note how long the block takes, GPU work included."""
-        start = self.now()
-        yield
-        self.parts.setdefault(part, []).append(self.now() - start)
-
-    def now(self) -> float:
-        """Seconds, once the GPU has nothing more to do."""
-        if self.accelerator == "cuda":
-            torch.cuda.synchronize()
-        return time.perf_counter()
-
-    def milliseconds(self, warmup: int) -> dict[str, float]:
-        """Median and 90th percentile of the whole, medians of the parts, without the warm-up."""
-        kept = {part: np.array(values[warmup:]) * 1e3 for part, values in self.parts.items()}
-        whole = np.sum(list(kept.values()), axis=0)
-        found = {"latency_median_ms": float(np.median(whole)), "latency_p90_ms": float(np.percentile(whole, 90))}
-        return found | {f"latency_{part}_ms": float(np.median(values)) for part, values in kept.items()}
-
-
-@torch.inference_mode()
-def _latency(
-    model: nn.Module,
-    dataset: KeyFrameDataset,
-    settings: BenchmarkSettings,
-    accelerator: Accelerator,
-) -> dict[str, float]:
-    clock = _Clock(accelerator)
-    network = _NetworkTime(model, clock)
-    detect: Callable[[Batch], Any] = model.detect  # type: ignore[assignment]
-    for number in range(settings.warmup + settings.repeats):
-        with clock.timing("loader"):
-            batch = dataset.collate([dataset[number % len(dataset)]]).to(torch.device(accelerator))
-        start = clock.now()
-        detect(batch)
-        whole = clock.now() - start
-        clock.parts.setdefault("forward", []).append(network.seconds)
-        clock.parts.setdefault("decode", []).append(whole - network.seconds)
-    return clock.milliseconds(settings.warmup)
-
-
-class _NetworkTime:
-    """Seconds of the latest forward pass; what `detect` needs besides is decoding."""
-
-    def __init__(self, model: nn.Module, clock: _Clock) -> None:
-        self.clock, self.seconds, self._entered = clock, 0.0, 0.0
-        model.register_forward_pre_hook(self._begin)
-        model.register_forward_hook(self._end)
-
-    def _begin(self, *unused: Any) -> None:
-        self._entered = self.clock.now()
-
-    def _end(self, *unused: Any) -> None:
-        self.seconds = self.clock.now() - self._entered
-
-
-def _training(
-    model: nn.Module, run: RunSettings, items: SplitItems, settings: BenchmarkSettings, accelerator: Accelerator
-) -> dict[str, float]:
-    job = TrainingJob(
-        "", run.stage, run.seed, run.training, model, items, Path(), {}, run.switches, STAGES[run.stage].frozen
-    )
-    optimizer = build_optimizer(job)
-    length = run_length(run.training, len(items), 1)
-    losses: Callable[[Batch], dict[str, Tensor]] = model.losses  # type: ignore[assignment]
-    clock = _Clock(accelerator)
-    batches = _endless(items, length, run.seed)
-    for _ in range(settings.warmup + settings.repeats):
-        for _ in range(length.accumulation):
-            with clock.timing("loader"):
-                batch = next(batches).to(torch.device(accelerator))
-            with clock.timing("step"), _autocast(run, accelerator):
-                torch.autograd.backward(torch.stack(list(losses(batch).values())).sum())
-        with clock.timing("update"):
-            optimizer.step()
-            optimizer.zero_grad()
-    return _per_step(clock, settings, length)
-
-
-def _autocast(run: RunSettings, accelerator: Accelerator) -> torch.autocast:
-    """Training's mixed precision (gradient scaling, which costs next to nothing, is left out)."""
-    precision = usable_precision(run.training.precision, accelerator)
-    half = torch.float16 if precision.startswith("16") else torch.bfloat16
-    return torch.autocast(accelerator, dtype=half, enabled=precision.endswith("mixed"))
-
-
-def _endless(items: SplitItems, length: Length, seed: int) -> Iterator[Batch]:
-    while True:
-        for keys in MicroBatches(length, seed):
-            yield items.collate([items.item(*key) for key in keys])
-
-
-def _per_step(clock: _Clock, settings: BenchmarkSettings, length: Length) -> dict[str, float]:
-    steps = settings.warmup + settings.repeats
-    parts = {part: np.array(seconds).reshape(steps, -1).sum(1) for part, seconds in clock.parts.items()}
-    whole = np.sum(list(parts.values()), axis=0)[settings.warmup :]
+def _conditions(run: RunSettings, accelerator: Accelerator) -> dict[str, Any]:
+    """What another measurement must share to be compared with this one."""
     return {
-        "train_samples_per_s": float(length.batch / np.median(whole)),
-        "train_step_median_ms": float(np.median(whole) * 1e3),
-        "train_loader_ms": float(np.median(parts["loader"][settings.warmup :]) * 1e3),
+        "precision": usable_precision(run.training.precision, accelerator),
+        "inference_precision": "32-true",
+        "training_batch": run.training.batch,
+        "loader_workers": run.training.loader_workers,
+        "deterministic": run.training.deterministic,
+        "torch": torch.__version__,
+        "clocks_mhz": gpu_clocks_mhz() if accelerator == "cuda" else None,
     }

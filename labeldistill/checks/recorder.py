@@ -12,7 +12,7 @@ from torch.autograd.graph import Node
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from labeldistill.checks.short_run import Phase
+from labeldistill.training.step import Phase
 
 # Their results are uninitialised memory.
 _UNWRITTEN = ("aten.empty", "aten.new_empty", "aten.resize", "aten._unsafe_view")

@@ -12,7 +12,7 @@ import torch
 
 from labeldistill import __version__
 
-PACKAGES = ("torch", "lightning", "numpy", "nuscenes-devkit", "pandas", "pyarrow", "pillow", "safetensors", "pydantic")
+PACKAGES = ("torch", "numpy", "nuscenes-devkit", "pandas", "pyarrow", "pillow", "safetensors", "pydantic")
 """Packages whose versions can change a number."""
 
 LOCK = Path(__file__).resolve().parents[2] / "constraints.txt"

@@ -15,13 +15,16 @@ from labeldistill.errors import InputError, LabelDistillError
 from labeldistill.files import file_sha256
 from labeldistill.training.checkpoint import remove_checkpoint
 from labeldistill.training.determinism import determinism, set_threads
-from labeldistill.training.devices import describe, is_first, resolve_device, usable_precision
+from labeldistill.training.devices import Accelerator, describe, is_first, resolve_device, usable_precision
 from labeldistill.training.event_log import EventLog
 from labeldistill.training.job import Outcome, TrainingJob
+from labeldistill.training.loader import training_batches
 from labeldistill.training.lock import RunLock
+from labeldistill.training.processes import joined
 from labeldistill.training.schedule import Length, lr_factor, run_length
 from labeldistill.training.session import Session
 from labeldistill.training.state_hash import frozen_hashes
+from labeldistill.training.step import TrainingStep
 from labeldistill.training.stopping import Diverged, Interrupted
 from labeldistill.training.sync_batchnorm import synchronised
 from labeldistill.training.verified_weights import first_not_finite
@@ -80,27 +83,31 @@ def _reason(error: BaseException) -> str:
     return text[:500]
 
 
-def _train(job: TrainingJob, session: Session, accelerator: Any, precision: str) -> str | None:
+def _train(job: TrainingJob, session: Session, accelerator: Accelerator, precision: str) -> str | None:
     """Run the loop; the reason of a divergence, None if there was none."""
-    from labeldistill.training.module import TrainingModule
-    from labeldistill.training.trainer import build_trainer
-
-    if job.training.sync_batchnorm and job.processes > 1:
-        synchronised(job.model, accelerator)
-    trainer = build_trainer(job, accelerator, precision, session.length.accumulation)
     try:
-        trainer.fit(TrainingModule(job, session))
+        with joined(accelerator, job.devices, job.nodes) as device:
+            _loop(job, session, device, precision)
     except Diverged as error:
         return str(error)
-    except SystemExit as error:  # what Lightning makes of Ctrl-C before the session has taken over the signals
-        if isinstance(error.__context__, KeyboardInterrupt):
-            raise KeyboardInterrupt from error
-        raise
     except torch.OutOfMemoryError as error:
         raise InputError("the GPU is out of memory; lower `training.batch_per_device`", key="training.batch") from error
     finally:
         session.close()
     return None
+
+
+def _loop(job: TrainingJob, session: Session, device: torch.device, precision: str) -> None:
+    """Every step of the run from where it stands, on this process's device."""
+    if job.training.sync_batchnorm and job.processes > 1:
+        synchronised(job.model, device.type)
+    job.model.to(device).train()
+    step = TrainingStep(job, session.length, precision)
+    session.begin(step)
+    batches = iter(training_batches(job, session.length, session.start))
+    for number in range(session.start, session.length.steps):
+        micro_batches = (next(batches).to(device) for _ in range(session.length.accumulation))
+        session.end_step(step(number, micro_batches))
 
 
 def _spoiled(job: TrainingJob, session: Session) -> str | None:
@@ -112,7 +119,9 @@ def _spoiled(job: TrainingJob, session: Session) -> str | None:
     return None
 
 
-def _written(job: TrainingJob, session: Session, accelerator: Any, precision: str, diverged: str | None) -> Outcome:
+def _written(
+    job: TrainingJob, session: Session, accelerator: Accelerator, precision: str, diverged: str | None
+) -> Outcome:
     """Write weights and losses; say how it went."""
     state = job.model.state_dict()
     average = session.ema.state if session.ema is not None else state
@@ -152,7 +161,7 @@ def _file(path: Path) -> dict[str, str]:
 def _optimisation(job: TrainingJob, session: Session, precision: str) -> dict[str, Any]:
     groups = [
         {"lr": group["initial_lr"], "weight_decay": group["weight_decay"], "parameters": _count(group["params"])}
-        for group in session.optimizer.param_groups
+        for group in session.training_step.optimizer.param_groups
     ]
     final = lr_factor(max(session.step - 1, 0), job.training, session.length)
     return {

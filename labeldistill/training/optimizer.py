@@ -7,6 +7,8 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from labeldistill.training.job import TrainingJob
+
 NORM_LAYERS = (_BatchNorm, nn.LayerNorm, nn.GroupNorm)
 IMAGE_BACKBONE = "backbone.img_backbone."
 
@@ -82,6 +84,21 @@ def build_adamw(model: nn.Module, rules: Iterable[ParameterRule], trained: set[s
             for (lr, decay), members in groups.items()
         ]
     )
+
+
+def build_optimizer(job: TrainingJob) -> torch.optim.AdamW:
+    """AdamW with a run's groups."""
+    training = job.training
+    named = list(job.model.named_parameters())
+    rules = parameter_rules(
+        [(name, parameter.requires_grad) for name, parameter in named],
+        lr=training.lr,
+        weight_decay=training.weight_decay,
+        backbone_lr_multiplier=training.backbone_lr_multiplier,
+        backbone_by_substring=job.released("lr_groups"),
+        undecayed=() if job.released("norm_weight_decay") else norms_and_biases(job.model),
+    )
+    return build_adamw(job.model, rules, {name for name, _ in named if job.is_trained(name)})
 
 
 def named_groups(optimizer: torch.optim.Optimizer, model: nn.Module) -> Iterator[tuple[str, float, float]]:

@@ -1,10 +1,10 @@
-"""The bookkeeping around a training loop: restoring, losses, EMA, heartbeats, checkpoints, stopping."""
+"""The bookkeeping around a training loop: restoring, losses, heartbeats, checkpoints, stopping."""
 
 import math
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -16,13 +16,14 @@ from labeldistill.errors import InputError
 from labeldistill.ops.distributed import reduce_max, world_size
 from labeldistill.training.checkpoint import load_checkpoint, save_checkpoint
 from labeldistill.training.curves import Curves
-from labeldistill.training.ema import NO_RAMP, Ema
+from labeldistill.training.ema import Ema
 from labeldistill.training.event_log import EventLog
 from labeldistill.training.job import TrainingJob
 from labeldistill.training.loss_table import LossTable
 from labeldistill.training.progress import StepBar
 from labeldistill.training.schedule import Length, lr_factor
 from labeldistill.training.state_hash import frozen_hashes
+from labeldistill.training.step import StepLosses, TrainingStep
 from labeldistill.training.stopping import Diverged, Interrupted, StopRequest
 from labeldistill.training.usage import Usage
 
@@ -67,13 +68,10 @@ class Session:
         self.stop = StopRequest()
         self.events = EventLog(job.out_dir / EVENTS, job.run_key)
         self.table = LossTable()
-        self.ema: Ema | None = None
         self.frozen_before: dict[str, Any] = {}
         self._saved = load_checkpoint(job.out_dir, job.run_key)
         self.start = self.step = int(self._saved["step"]) if self._saved else 0
         self.usage = Usage(self._saved["usage"] if self._saved else None)
-        self._sums: Tensor | None = None
-        self._norm: Tensor | None = None
         self._unread: list[tuple[list[float], Tensor]] = []
         self._skipped = 0
         self._bar: StepBar | None = None
@@ -85,35 +83,31 @@ class Session:
         """Whether this process writes the files."""
         return not dist.is_initialized() or dist.get_rank() == 0
 
+    @property
+    def ema(self) -> Ema | None:
+        """The run's moving average, once it has begun."""
+        return self.training_step.ema
+
     # -- beginning ----------------------------------------------------------------------------------------------------
 
-    def begin(self, optimizer: torch.optim.Optimizer, precision: Any) -> None:
-        """Bring model, optimiser, EMA and scaler to where the checkpoint left them; the model is on its device.
+    def begin(self, step: TrainingStep) -> None:
+        """Bring the step's model, optimiser, EMA and gradient scale to where the checkpoint left them.
 
         From here on a signal ends the run after the step under way, with a checkpoint.
 
         Raises:
             InputError: the processes of the run see different checkpoints.
         """
-        model, training = self.job.model, self.job.training
-        self.live = model.state_dict()  # aliases of the parameters: training changes them in place
-        if training.ema_decay is not None:
-            ramp_is_dead = self.job.released("ema_warmup")
-            self.ema = Ema(
-                self.live,
-                decay=training.ema_decay,
-                warmup_steps=training.ema_warmup_steps,
-                updates=NO_RAMP if ramp_is_dead else 0,
-                include=(lambda name: True) if self.job.released("ema_buffers") else self.job.is_saved,
-            )
+        self.training_step = step
         if self._saved is None:
-            self.frozen_before = frozen_hashes(model, self.job.frozen)
+            self.frozen_before = frozen_hashes(self.job.model, self.job.frozen)
         else:
-            self._restore(optimizer, precision, self._saved)
+            step.load_state_dict(self._saved)
+            self.table.load_state_dict(self._saved["losses"])
+            self.frozen_before = self._saved["frozen_before"]
             self._saved = None
         self.hosts = _gathered(socket.gethostname())
         self._agree()
-        self.optimizer, self.precision = optimizer, precision
         self.stop.install()  # whoever reads the first event may send a signal
         if self.is_main:
             self._announce()
@@ -124,15 +118,6 @@ class Session:
         if len(found) > 1:
             told = ", ".join(f"run {key} after step {step}" for key, step in found)
             raise InputError(f"{', '.join(self.hosts)} see different states: {told}", file=self.job.out_dir)
-
-    def _restore(self, optimizer: torch.optim.Optimizer, precision: Any, saved: dict[str, Any]) -> None:
-        self.job.model.load_state_dict(saved["model"])
-        optimizer.load_state_dict(saved["optimizer"])
-        precision.load_state_dict(saved["precision"])
-        if self.ema is not None:
-            self.ema.load_state_dict(saved["ema"])
-        self.table.load_state_dict(saved["losses"])
-        self.frozen_before = saved["frozen_before"]
 
     def _announce(self) -> None:
         self.events.write(
@@ -149,25 +134,8 @@ class Session:
 
     # -- one step -----------------------------------------------------------------------------------------------------
 
-    def set_lr(self, optimizer: torch.optim.Optimizer) -> None:
-        """Give every group the learning rate of the step that begins."""
-        factor = lr_factor(self.step, self.job.training, self.length)
-        for group in optimizer.param_groups:
-            group["lr"] = group["initial_lr"] * factor
-
-    def add(self, losses: Mapping[str, Tensor], total: Tensor) -> None:
-        """Take in the losses of one micro-batch."""
-        if not self.table.terms:
-            self.table.terms = tuple(losses)
-        values = torch.stack([total.detach().float(), *(losses[term].detach().float() for term in self.table.terms)])
-        self._sums = values if self._sums is None else self._sums + values
-
-    def add_norm(self, norm: Tensor) -> None:
-        """Take in the gradient's norm before clipping."""
-        self._norm = norm.detach().float()
-
-    def end_step(self) -> None:
-        """After the optimiser's step: EMA, losses, heartbeat, checkpoint.
+    def end_step(self, losses: StepLosses) -> None:
+        """After the optimiser's step: losses, heartbeat, checkpoint.
 
         Raises:
             Diverged: the loss is not finite.
@@ -175,23 +143,17 @@ class Session:
         """
         row = self._row_start()
         self.step += 1
-        if self.ema is not None:
-            self.ema.update(self.live)
-        self._unread.append((row, self._step_values()))
+        self.table.terms = self.table.terms or losses.terms
+        self._unread.append((row, self._over_all(losses)))
         last = self.step == self.length.steps
         gate = self.step <= self.job.training.finite_gate_steps
-        if last or gate or self.live_device == "cpu" or self.step % READ_EVERY == 0 or self._checkpoint_due():
+        on_cpu = self.training_step.device.type == "cpu"
+        if last or gate or on_cpu or self.step % READ_EVERY == 0 or self._checkpoint_due():
             self._read()
         if self._checkpoint_due() and not last:
             self.save()
         if self._bar is not None:
             self._bar.advance(self.table.rows[-1][3] if self.table.rows else None)
-
-    @property
-    def live_device(self) -> str:
-        """Type of the device that the model is on."""
-        device: torch.device = next(iter(self.live.values())).device
-        return device.type
 
     def _checkpoint_due(self) -> bool:
         return self.step % self.job.training.checkpoint_every_steps == 0
@@ -200,21 +162,18 @@ class Session:
         base = self.job.training.lr * lr_factor(self.step, self.job.training, self.length)
         return [float(self.step + 1), float(self.step // self.length.steps_per_epoch), base]
 
-    def _step_values(self) -> Tensor:
+    def _over_all(self, losses: StepLosses) -> Tensor:
         """Total, terms, gradient norm, number of the signal that asked to stop; over all processes.
 
         Where processes got different signals, all of them stop by the one of the largest number: SIGTERM before SIGUSR1
         before SIGINT.
         """
-        assert self._sums is not None
-        means = self._sums / self.length.accumulation
-        norm = self._norm if self._norm is not None else means.new_zeros(())
+        means = losses.values
         if (size := world_size()) > 1:
             dist.all_reduce(means)
             means = means / size
         asked = reduce_max(means.new_tensor(float(self.stop.signum)))
-        self._sums = self._norm = None
-        return torch.cat([means, norm.to(means.device)[None], asked[None]])
+        return torch.cat([means, losses.gradient_norm.to(means.device)[None], asked[None]])
 
     # -- reading back -------------------------------------------------------------------------------------------------
 
@@ -280,12 +239,9 @@ class Session:
                 "run_key": self.job.run_key,
                 "step": self.step,
                 "epoch": self.step // self.length.steps_per_epoch,
-                "model": self.job.model.state_dict(),
-                "optimizer": self.optimizer.state_dict(),
-                "precision": self.precision.state_dict(),
-                "ema": None if self.ema is None else self.ema.state_dict(),
+                **self.training_step.state_dict(),
                 "losses": self.table.state_dict(),
-                "usage": self.usage.total(world_size(), self.live_device),
+                "usage": self.usage.total(world_size(), self.training_step.device.type),
                 "frozen_before": self.frozen_before,
             },
         )
@@ -296,4 +252,5 @@ class Session:
             self._bar.close()
         if self._curves is not None:
             self._curves.close()
+        self.stop.restore()
         sys.stderr.flush()

@@ -2,6 +2,7 @@
 
 import signal
 from types import FrameType
+from typing import Any
 
 from labeldistill.errors import LabelDistillError
 
@@ -30,11 +31,17 @@ class StopRequest:
 
     def __init__(self) -> None:
         self.signum = 0
+        self._former: dict[int, Any] = {}
 
     def install(self) -> None:
-        """Install the signal handlers. Lightning restores the previous ones when its fit ends."""
-        for number in SIGNALS:
-            signal.signal(number, self._asked)
+        """Install the signal handlers."""
+        self._former = {number: signal.signal(number, self._asked) for number in SIGNALS}
+
+    def restore(self) -> None:
+        """Reinstall the previous signal handlers."""
+        for number, handler in self._former.items():
+            signal.signal(number, handler)
+        self._former = {}
 
     def _asked(self, signum: int, frame: FrameType | None) -> None:
         if signum == signal.SIGINT and self.signum == signal.SIGINT:

@@ -45,20 +45,42 @@ def peak_memory(device_type: str) -> int:
     return peak_memory_bytes()
 
 
-def gpu_energy_j() -> float | None:
-    """Energy counter of the GPU in use, joules since the driver was loaded; None if NVML does not report it."""
+def _nvml() -> tuple[Any, Any] | None:
+    """NVML and its handle of the GPU in use; None where there is neither."""
     if not torch.cuda.is_available():
         return None
     try:
         nvml = ctypes.CDLL("libnvidia-ml.so.1")
         uuid = f"GPU-{torch.cuda.get_device_properties(torch.cuda.current_device()).uuid}"
-        handle, energy = ctypes.c_void_p(), ctypes.c_ulonglong()
-        ok = nvml.nvmlInit_v2() == 0
-        ok = ok and nvml.nvmlDeviceGetHandleByUUID(uuid.encode(), ctypes.byref(handle)) == 0
-        ok = ok and nvml.nvmlDeviceGetTotalEnergyConsumption(handle, ctypes.byref(energy)) == 0
+        handle = ctypes.c_void_p()
+        ok = nvml.nvmlInit_v2() == 0 and nvml.nvmlDeviceGetHandleByUUID(uuid.encode(), ctypes.byref(handle)) == 0
     except (OSError, AttributeError):
         return None
-    return energy.value * _MILLIJOULES if ok else None
+    return (nvml, handle) if ok else None
+
+
+def gpu_energy_j() -> float | None:
+    """Energy counter of the GPU in use, joules since the driver was loaded; None if NVML does not report it."""
+    if (found := _nvml()) is None:
+        return None
+    nvml, handle = found
+    energy = ctypes.c_ulonglong()
+    if nvml.nvmlDeviceGetTotalEnergyConsumption(handle, ctypes.byref(energy)) != 0:
+        return None
+    return energy.value * _MILLIJOULES
+
+
+def gpu_clocks_mhz() -> dict[str, int] | None:
+    """Clocks of the GPU in use at this moment, MHz: of its multiprocessors and of its memory."""
+    if (found := _nvml()) is None:
+        return None
+    nvml, handle = found
+    clocks = {}
+    for name, kind in (("sm", 1), ("memory", 2)):  # nvmlClockType_t
+        value = ctypes.c_uint()
+        if nvml.nvmlDeviceGetClockInfo(handle, kind, ctypes.byref(value)) == 0:
+            clocks[name] = value.value
+    return clocks or None
 
 
 class Usage:

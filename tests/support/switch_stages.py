@@ -27,12 +27,11 @@ from labeldistill.models.centre_head.head import HeadOutput
 from labeldistill.models.centre_head.options import HeadOptions
 from labeldistill.models.teacher import LidarTeacher
 from labeldistill.training.job import TrainingJob
-from labeldistill.training.module import build_optimizer
 from labeldistill.training.optimizer import named_groups
 from labeldistill.training.order import MicroBatches
 from labeldistill.training.recipe import SplitItems
 from labeldistill.training.schedule import run_length
-from labeldistill.training.session import Session
+from labeldistill.training.step import TrainingStep
 
 DATA = DataSettings(
     dataroot="unused",
@@ -176,17 +175,14 @@ def observe_devices(infos: Infos, run: RunSettings) -> Observed:
 def observe_optimisation(infos: Infos, run: RunSettings, folder: Path) -> Observed:
     """Learning rate and weight decay of every parameter; where the EMA starts and what it averages."""
     job = _job(infos, run, folder)
-    optimizer = build_optimizer(job)
-    groups = list(named_groups(optimizer, job.model))
-    session = Session(job, run_length(run.training, len(job.items), 1))
-    session.begin(optimizer, precision=None)
-    session.close()
-    assert session.ema is not None
+    step = TrainingStep(job, run_length(run.training, len(job.items), 1), "32-true")
+    groups = list(named_groups(step.optimizer, job.model))
+    assert step.ema is not None
     return {
         "learning rates": {name: lr for name, lr, _ in groups},
         "weight decay": {name: decay for name, _, decay in groups},
-        "EMA counter": session.ema.updates,
-        "EMA names": sorted(session.ema.state),
+        "EMA counter": step.ema.updates,
+        "EMA names": sorted(step.ema.state),
     }
 
 

@@ -123,13 +123,13 @@ def _planted_faults(options: dict[str, Any]) -> None:
     def kill() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
-    end_step, rank = session.Session.end_step, options.get("rank", 0)
+    end_step, rank = session.Session.end_step, options.get("rank", int(os.environ.get("LOCAL_RANK", "0")))
 
-    def ended(self: Any) -> None:
+    def ended(self: Any, losses: Any) -> None:
         at, numbers = options.get("signal_at", (None, {}))
         if self.step + 1 == at and str(rank) in numbers:
             os.kill(os.getpid(), numbers[str(rank)])
-        end_step(self)
+        end_step(self, losses)
         if self.step == options.get("kill_at") and options.get("killed_rank", rank) == rank:
             kill()
 
@@ -175,13 +175,11 @@ def run(out_dir: Path, options: dict[str, Any]) -> int:
 
 
 def serve() -> None:
-    """Fork a process for each line `[folder, options]` of stdin, answer with its exit code (imports cost seconds).
+    """Fork a process for each line `[folder, options]` of stdin, answer with its exit code (imports cost a second).
 
     With several devices or nodes one process each is forked, as torchrun would start them; a node's only process is
     left to see for itself that it has no others to start.
     """
-    import lightning.pytorch  # noqa: F401
-
     for line in sys.stdin:
         folder, options = json.loads(line)
         devices, nodes = options.get("devices", 1), options.get("nodes", 1)

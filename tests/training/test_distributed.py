@@ -169,14 +169,31 @@ def test_machines_that_see_different_folders_are_told(toy_run: ToyRun, tmp_path:
     assert not list((tmp_path / "elsewhere").iterdir())
 
 
+def as_a_command(folder: Path, **options: Any) -> subprocess.CompletedProcess[str]:
+    """The toy as a user starts it: one command, which starts its helper processes itself."""
+    environment = {k: v for k, v in os.environ.items() if k not in ("LOCAL_RANK", "WORLD_SIZE", "NODE_RANK")}
+    command = [sys.executable, str(TOY), str(folder), json.dumps({**OPTIONS, "devices": 2, **options})]
+    return subprocess.run(command, env={**environment, "OMP_NUM_THREADS": "1"}, text=True, capture_output=True)
+
+
 @pytest.mark.slow
 def test_the_command_starts_its_helper_processes_itself(tmp_path: Path, both: tuple[Path, Path]) -> None:
-    options = {**OPTIONS, "devices": 2, "sync_batchnorm": True}
-    environment = {k: v for k, v in os.environ.items() if k not in ("LOCAL_RANK", "WORLD_SIZE", "NODE_RANK")}
-    command = [sys.executable, str(TOY), str(tmp_path / "run"), json.dumps(options)]
-    done = subprocess.run(command, env={**environment, "OMP_NUM_THREADS": "1"}, text=True, capture_output=True)
+    done = as_a_command(tmp_path / "run", sync_batchnorm=True)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "run" / "losses.csv").read_bytes() == (both[1] / "losses.csv").read_bytes()
+
+
+@pytest.mark.slow
+def test_a_helper_process_that_is_killed_ends_the_command_in_one_message(
+    tmp_path: Path, both: tuple[Path, Path]
+) -> None:
+    done = as_a_command(tmp_path / "run", sync_batchnorm=True, kill_at=8, killed_rank=1)
+    assert done.returncode == 2
+    assert "a process of another device ended with exit code -9; the same command goes on" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert events(tmp_path / "run") == ["started", "failed"]
+    assert as_a_command(tmp_path / "run", sync_batchnorm=True).returncode == 0
+    assert_the_same(tmp_path / "run", both[1])
 
 
 def shared(run: RunSettings) -> RunSettings:

@@ -119,6 +119,17 @@ def test_benchmark_measures_training_and_inference(runs: Runs, unit: str) -> Non
     assert max(parts) <= metrics["latency_p90_ms"]
     assert metrics["train_samples_per_s"] == pytest.approx(2e3 / metrics["train_step_median_ms"])
     assert metrics["peak_memory_mb"] > 100
+    stages = {"backbone", "depth_net", "view_transform", "trunk", "head", "decode"}
+    if unit == "teacher":
+        stages = {"voxels", "sparse_encoder", "trunk", "head", "decode"}
+    for prefix in ("latency", "batch"):
+        assert all(metrics[f"{prefix}_{stage}_ms"] > 0 for stage in stages)
+    for phase in ("forward", "backward", "optimizer"):
+        assert metrics[f"train_{phase}_ms"] > 0
+    assert metrics["loader_samples_per_s"] > 0
+    assert all(low <= metrics[name] <= high for name, (low, high) in found["intervals"].items())
+    assert found["coverage"] == 0.5  # the range of two repeats
+    assert found["conditions"]["precision"] == "32-true"
 
 
 def test_pretrained_backbone_is_loaded_and_must_fit(runs: Runs, tmp_path: Path) -> None:
