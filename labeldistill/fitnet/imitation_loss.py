@@ -22,4 +22,4 @@ def imitation(inputs: TermInputs, options: TermOptions) -> Tensor:
         BEV backbone; averaged instead of summed over cells, so that the weight does not depend on the grid.
     """
     pair = inputs.pairs[PAIR]
-    return feature_distance(pair.adapted, pair.target, None, per_device=options.head.per_device) / 2
+    return feature_distance(pair.adapted, pair.target, None) / 2
