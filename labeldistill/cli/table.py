@@ -71,5 +71,5 @@ def table(
         found = hypothesis_table(rows, verdict.confidence)
     else:
         caption = f"Differences to {chosen.baseline} on shared seeds: {about}; {interval}"
-        found = pairs_table(chosen, tables)
+        found = pairs_table(chosen, tables, scored_runs(plan, weights))
     typer.echo(formatted(found, format, caption, verdict.confidence, lines), nl=False)

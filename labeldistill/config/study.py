@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from labeldistill.config.base import Name, Settings
 from labeldistill.config.data import DataSettings
@@ -21,6 +21,14 @@ from labeldistill.config.terms import LABELDISTILL, Needs, Term, needs_of, regis
 from labeldistill.config.training import TrainingSettings
 from labeldistill.config.verdict import VerdictSettings
 
+
+def _no_pair(teachers: int) -> int:
+    if teachers == 2:
+        raise ValueError("two teachers say next to nothing of their spread; give 1, 3 or more, or per-seed")
+    return teachers
+
+
+Teachers = Annotated[int, Field(ge=1, strict=True), AfterValidator(_no_pair)] | Literal["per-seed"]
 Split = Literal["train", "val", "tuning"]
 Seed = Annotated[int, Field(ge=0, lt=2**32, strict=True)]
 
@@ -106,6 +114,11 @@ class StudySettings(Settings):
     """The variant that differences are taken to."""
     seeds: tuple[Seed, ...]
     teacher_seed: Seed = 0
+    """Seed of the first teacher and of the label encoder made from it."""
+    teachers: Teachers = 1
+    """How many teachers, each with a label encoder of its own, the students learn from. 1: all seeds share it, and what
+    is found holds given this teacher. `per-seed`: each seed has its own, trained with that seed. 3 or more: every seed
+    under every teacher, trained with `teacher_seed` and the seeds after it."""
     evaluation_split: Split = "val"
     evaluation_slices: Slices = ()
     """Parts of the split that are scored separately, e.g. `distance` or `distance=0-15,15-`; see config.slicing."""
@@ -125,6 +138,12 @@ class StudySettings(Settings):
     """Devices per machine of one training."""
     nodes_per_run: int = Field(1, ge=1)
     """Machines per training; the batch is shared by all their devices."""
+
+    def teacher_seeds(self, seed: int | None = None) -> tuple[int, ...]:
+        """Seeds of the teachers that a student of this seed learns from; None: of all teachers of the study."""
+        if self.teachers == "per-seed":
+            return self.seeds if seed is None else (seed,)
+        return tuple(range(self.teacher_seed, self.teacher_seed + self.teachers))
 
     @model_validator(mode="after")
     def _consistent(self) -> "StudySettings":

@@ -7,6 +7,7 @@ from labeldistill.claims.claims import Claim, known_spreads, load_claims
 from labeldistill.claims.noise import granted_noise
 from labeldistill.config.metrics import HEADLINE, Metric
 from labeldistill.config.study import StudySettings
+from labeldistill.errors import InputError
 from labeldistill.planning.workload import scores_so_far
 from labeldistill.statistics.power import equivalence_power, seeds_for_difference, seeds_for_equivalence
 from labeldistill.statistics.sequential import SequentialDecision, looks_at, sequential_decision, sequential_design
@@ -122,8 +123,13 @@ def standings(
         comparable: variant -> whether a verdict can be given on its claim.
         weights: weights whose scores are used.
         seeds: use at most this many of the first seeds.
+
+    Raises:
+        InputError: every seed is trained under several teachers; looks at seeds cannot account for their spread.
     """
     study, verdict = plan.study, plan.study.verdict
+    if study.teachers not in (1, "per-seed"):
+        raise InputError("looks are at seeds; a sequential study has one teacher, or `per-seed`", key="teachers")
     looks = looks_at(len(study.seeds), verdict.seeds_per_look)
     scores = {(v, m): _in_order(plan, v, m, weights)[:seeds] for v in study.variants for m in HEADLINE}
     found: list[Standing] = []

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import nan
+from math import fsum, nan
 from typing import Any
 
 from labeldistill.config.methods import METHODS
@@ -95,9 +95,10 @@ def scores_so_far(plan: StudyPlan, variant: str, metric: str, weights: str = "em
         weights: "raw" or "ema".
 
     Returns:
-        Seed -> value in the study's order of seeds; mAP and NDS as fractions, NaN for a diverged run.
+        Seed -> value in the study's order of seeds; mAP and NDS as fractions, NaN for a diverged run. With several
+        teachers, the mean over those that are scored.
     """
-    scores: dict[int, float] = {}
+    scores: dict[int, list[float]] = {}
     for run in plan.students:
         file = plan.metrics(run) / SCORES
         if run.unit != variant or not file.is_file():
@@ -105,5 +106,6 @@ def scores_so_far(plan: StudyPlan, variant: str, metric: str, weights: str = "em
         wanted, found = {"weights": weights, "metric": metric, "class": "all"}, read_json(file)
         values = [row["value"] for row in found["rows"] if wanted.items() <= row.items()]
         finished = outcome(read_record(run.record), found)[0] == FINISHED
-        scores[run.seed] = float(values[0]) if finished and values and values[0] is not None else nan
-    return scores
+        value = float(values[0]) if finished and values and values[0] is not None else nan
+        scores.setdefault(run.seed, []).append(value)
+    return {seed: fsum(values) / len(values) for seed, values in scores.items()}

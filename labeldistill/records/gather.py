@@ -30,7 +30,8 @@ def _rows_of(plan: StudyPlan, run: PlannedRun) -> list[dict[str, Any]]:
     file = plan.metrics(run) / SCORES
     scores = read_json(file)
     _refuse_other_key(scores["run_key"], run, file)
-    about = _about(plan, run.unit, run.seed, run.key, *outcome(record, scores)) | {"origin": "own"}
+    about = _about(plan, run.unit, run.seed, run.key, *outcome(record, scores))
+    about |= {"origin": "own", "teacher": run.teacher_seed}
     # a failed run has no scores, but is kept in the table and counted
     return rows_of_scores(about, scores) or [
         {**about, "weights": "-", "split": "-", "slice": ALL, "metric": "none", "class": "all", "value": float("nan")}
@@ -76,7 +77,8 @@ def _throughput_rows(plan: StudyPlan) -> list[dict[str, Any]]:
         if entry is None:
             continue
         _refuse_other_key(entry["run_key"], run, plan.benchmark)
-        about = _about(plan, run.unit, run.seed, run.key) | {"origin": "own", "weights": "-", "split": "-"}
+        about = _about(plan, run.unit, run.seed, run.key) | {"origin": "own", "teacher": run.teacher_seed}
+        about |= {"weights": "-", "split": "-"}
         about |= {"slice": ALL, "class": "all"}
         rows += [{**about, "metric": metric, "value": value} for metric, value in entry["metrics"].items()]
     return rows
@@ -109,7 +111,7 @@ def gather(plan: StudyPlan) -> pd.DataFrame:
     refuse_repeated(plan.ingested, ((row["variant"], row["seed"]) for row in own))
     rows = own + [row for run in plan.ingested for row in _ingested_rows(plan, run)]
     rows += [row for run in plan.adopted for row in _adopted_rows(plan, run)]
-    table = pd.DataFrame(rows, columns=COLUMNS)
+    table = pd.DataFrame(rows, columns=COLUMNS).astype({"teacher": "Int64"})
     repeated = table.duplicated(["variant", "seed", "run_key", "weights", "split", "metric", "class"])
     if repeated.any():
         first = table[repeated].iloc[0]

@@ -5,7 +5,7 @@ from typing import Any
 
 DOCUMENTED = ("study", "variant", "seed", "run_key", "status", "weights", "split", "metric", "class", "value")
 
-COLUMNS = [*DOCUMENTED, "slice", "low", "high", "origin", "reason"]
+COLUMNS = [*DOCUMENTED, "slice", "low", "high", "origin", "reason", "teacher"]
 """Columns of the table, which has one row per number.
 
 variant: `teacher`, `label-encoder`, a variant; `<variant> (ingested)` for result files of other code bases and
@@ -15,6 +15,7 @@ class: a detection class or `all`. Throughput rows have weights and split ``-``.
 slice: part of the split, for example `distance 0-20 m`; `all`: the whole split.
 low, high: interval of this run's number over scenes (bootstrap); empty without one.
 origin: `own`, `ingested` or `adopted`. reason: why the run did not finish; empty otherwise.
+teacher: seed of the teacher that a student learnt from; empty where it had none, or where that is not known.
 """
 
 ALL = "all"

@@ -78,9 +78,10 @@ def _sheet(infos: Infos, sample: int, truth: Any, found: Any) -> Image.Image:
 
 
 def _pictured(plan: StudyPlan) -> list[PlannedRun]:
-    """The teacher, and the first seed of the baseline and of the last variant (the full method)."""
+    """The first runs of the teacher, the baseline and the last variant (the full method)."""
     wanted = dict.fromkeys(["teacher", plan.study.baseline, list(plan.study.variants)[-1]])
-    return [plan.run(unit, plan.study.teacher_seed if unit == "teacher" else plan.study.seeds[0]) for unit in wanted]
+    first = {run.unit: run for run in plan.benchmarked}
+    return [first[unit] for unit in wanted if unit in first]
 
 
 def _fullest(infos: Infos, split: str) -> int:

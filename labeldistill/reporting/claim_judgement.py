@@ -12,6 +12,7 @@ from labeldistill.config.study import StudySettings
 from labeldistill.config.verdict import VerdictSettings
 from labeldistill.statistics.claim_family import Asked, judge_family
 from labeldistill.statistics.equivalence import Judgement, Levels, Verdict, decided
+from labeldistill.statistics.estimate import Estimate
 from labeldistill.statistics.prediction import one_of_ours
 from labeldistill.statistics.sensitivity import failure_words, outlying, sign_p
 from labeldistill.statistics.summary import summarise
@@ -19,7 +20,11 @@ from labeldistill.statistics.summary import summarise
 
 @dataclass(frozen=True)
 class Question:
-    """One metric of one claim and our values; `published` and `values` are in the units of records."""
+    """One metric of one claim and our values; `published` and `values` are in the units of records.
+
+    Attributes:
+        estimate: of the values' mean in the claim's unit, if the seeds were trained under several teachers.
+    """
 
     unit: str
     claim: Claim
@@ -27,6 +32,7 @@ class Question:
     published: float
     values: Mapping[int, float]
     gain: bool = False
+    estimate: Estimate | None = None
 
     @property
     def name(self) -> str:
@@ -83,7 +89,7 @@ def _refused(question: Question, found: Comparability) -> Judgement:
 
 def _in_family(question: Question, rules: VerdictSettings, noise: float) -> Asked:
     return Asked(
-        list(question.scaled.values()),
+        question.estimate or list(question.scaled.values()),
         question.published * question.factor,
         rules.margins.get(question.metric),
         noise,

@@ -1,11 +1,12 @@
 """Intervals of means and differences over seeds, over scenes, and over both."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from labeldistill.config.metrics import HEADLINE
+from labeldistill.reporting.differences import several_teachers
 from labeldistill.reporting.pairs import PairRow
 from labeldistill.reporting.scored_runs import ScoredRun, draws_of
 from labeldistill.reporting.study_tables import StudyTables
@@ -51,6 +52,10 @@ def interval_rows(tables: StudyTables, runs: Sequence[ScoredRun], *, confidence:
             seeds = summarise(list(tables.values(unit, metric).values()), confidence=confidence)
             drawn = np.array(list(draws_of(runs, unit, metric).values()))
             scenes, both = _over_scenes(drawn, seeds.mean, _scenes(runs, unit), confidence)
+            if teachers := several_teachers(tables, unit, metric):
+                both = replace(
+                    both, caveat="; ".join(filter(None, (both.caveat, f"given these {len(teachers)} teachers")))
+                )
             rows.append(IntervalRow(unit, metric, seeds, scenes, both))
     return rows
 
@@ -101,5 +106,7 @@ def pair_scenes(
     drawn = np.array([ours[seed] - theirs[seed] for seed in row.pairs.seeds if seed in ours and seed in theirs])
     scenes = _scenes(runs, row.variant)
     alone, both = _over_scenes(drawn, row.pairs.summary.mean, scenes, confidence)
+    if "teachers" in row.estimate.basis:
+        both = Interval(row.estimate.mean, *row.estimate.interval(confidence), row.estimate.basis)
     mean = drawn.mean(axis=0) if len(drawn) else np.array([np.nan])
     return PairScenes(alone, paired_scene_test(float(mean[0]), mean[1:], scenes), both)

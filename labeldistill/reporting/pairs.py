@@ -1,11 +1,15 @@
 """Every variant against the baseline on shared seeds, corrected over the family of comparisons."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from labeldistill.config.metrics import HEADLINE, METRICS
 from labeldistill.config.study import StudySettings
+from labeldistill.reporting.differences import difference
 from labeldistill.reporting.scope import teacher_scope
+from labeldistill.reporting.scored_runs import ScoredRun
 from labeldistill.reporting.study_tables import StudyTables
+from labeldistill.statistics.estimate import Estimate
 from labeldistill.statistics.holm import Finding, family_size, finding, holm, p_for_family
 from labeldistill.statistics.paired import PairedComparison, compare_pairs
 from labeldistill.statistics.sensitivity import outlying
@@ -13,11 +17,17 @@ from labeldistill.statistics.sensitivity import outlying
 
 @dataclass(frozen=True)
 class PairRow:
-    """One variant and metric against the baseline; differences in the table's unit (fractions for mAP and NDS)."""
+    """One variant and metric against the baseline; differences in the table's unit (fractions for mAP and NDS).
+
+    Attributes:
+        pairs: per seed. estimate: their mean with the error that seeds, teachers and scenes give it; the finding rests
+            on its p value after Holm, `p_holm`.
+    """
 
     variant: str
     metric: str
     pairs: PairedComparison
+    estimate: Estimate
     p_holm: float
     finding: Finding
     reason: str
@@ -26,6 +36,7 @@ class PairRow:
 def pair_rows(
     tables: StudyTables,
     study: StudySettings | None = None,
+    runs: Sequence[ScoredRun] = (),
     *,
     confidence: float = 0.95,
     metrics: tuple[str, ...] = HEADLINE,
@@ -35,6 +46,7 @@ def pair_rows(
     Args:
         tables: the scores.
         study: the study; if given, a finding begins with the teacher that it holds for.
+        runs: scored runs with their draws of scenes; without them, findings rest on the seeds alone.
         confidence, metrics: confidence and metrics of the family.
     """
     compared = [
@@ -42,17 +54,17 @@ def pair_rows(
         for variant in tables.compared()
         for metric in metrics
     ]
-    p_values = [p_for_family(pairs) for _, _, pairs in compared]
+    estimates = [difference(tables, runs, v, tables.baseline_of(v), metric) for v, metric, _ in compared]
+    p_values = [p_for_family(pairs, found) for (_, _, pairs), found in zip(compared, estimates, strict=True)]
     adjusted, family = holm(p_values), family_size(p_values)
     rows: list[PairRow] = []
-    for (variant, metric, pairs), p in zip(compared, adjusted, strict=True):
-        found, reason = finding(
-            pairs, p, alpha=1 - confidence, higher_is_better=METRICS[metric].higher_is_better, family=family
-        )
+    for (variant, metric, pairs), estimate, p in zip(compared, estimates, adjusted, strict=True):
+        better = METRICS[metric].higher_is_better
+        found, reason = finding(pairs, p, estimate.basis, alpha=1 - confidence, higher_is_better=better, family=family)
         if (far := outlying(dict(zip(pairs.seeds, pairs.differences, strict=True)))) is not None:
             reason += f"; seed {far.seed} stands apart from the other pairs (Grubbs p = {far.p:.2g})"
         given = teacher_scope(study, variant, study.baseline) if study is not None else ""
-        if given and found in (Finding.BETTER, Finding.WORSE):
+        if given and found in (Finding.BETTER, Finding.WORSE, Finding.NOT_SHOWN):
             reason = f"{given}: {reason}"
-        rows.append(PairRow(variant, metric, pairs, p, found, reason))
+        rows.append(PairRow(variant, metric, pairs, estimate, p, found, reason))
     return rows

@@ -1,5 +1,7 @@
 """The paper's main table and ours, one row per variant and metric: published, reproduced, difference, verdict."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from labeldistill.claims.claims import Claim
@@ -8,6 +10,7 @@ from labeldistill.config.methods import FIXED_UNITS
 from labeldistill.config.metrics import HEADLINE, METRICS
 from labeldistill.config.study import StudySettings
 from labeldistill.reporting.pairs import pair_rows
+from labeldistill.reporting.scored_runs import ScoredRun
 from labeldistill.reporting.study_tables import StudyTables
 from labeldistill.reporting.verdicts import ClaimRow, claim_rows
 from labeldistill.statistics.equivalence import Verdict
@@ -98,10 +101,16 @@ def main_table(
     return pd.DataFrame(rows, columns=list(MAIN))
 
 
-def pairs_table(study: StudySettings, tables: StudyTables) -> pd.DataFrame:
-    """One row per variant and metric against the baseline, paired by seed; columns PAIRS."""
+def pairs_table(study: StudySettings, tables: StudyTables, runs: Sequence[ScoredRun] = ()) -> pd.DataFrame:
+    """One row per variant and metric against the baseline, paired by seed; columns PAIRS.
+
+    Args:
+        study: whose variants they are.
+        tables: the scores.
+        runs: as scored, with their draws of scenes (see `pairs.pair_rows`).
+    """
     rows: list[dict[str, object]] = []
-    for row in pair_rows(tables, study, confidence=study.verdict.confidence):
+    for row in pair_rows(tables, study, runs, confidence=study.verdict.confidence):
         ours = _ours(row.pairs.summary, 100.0)
         pairs = zip(row.pairs.seeds, row.pairs.differences, strict=True)
         rows.append(

@@ -1,4 +1,4 @@
-"""What a study's findings hold for, in words: its data, and the single teacher of all its students."""
+"""What a study's findings hold for, in words: its data, and the teachers of its students."""
 
 from labeldistill.config.runs import run_settings
 from labeldistill.config.study import StudySettings
@@ -23,11 +23,14 @@ def needs_teacher(study: StudySettings, variant: str) -> bool:
 
 
 def teacher_scope(study: StudySettings, *variants: str) -> str:
-    """ "given this teacher" if a variant has one that all seeds share; otherwise empty.
+    """ "given this teacher" if all seeds of a variant share one, "over N teachers" if it has several; otherwise empty.
 
     Another teacher could have changed all seeds of such a variant alike, which no spread over seeds shows.
     """
-    return GIVEN if any(variant in study.variants and needs_teacher(study, variant) for variant in variants) else ""
+    if not any(variant in study.variants and needs_teacher(study, variant) for variant in variants):
+        return ""
+    several = len(study.teacher_seeds())
+    return GIVEN if several == 1 else f"over {several} teachers"
 
 
 def scope(study: StudySettings, *variants: str) -> str:

@@ -26,6 +26,7 @@ class ScoredRun:
         scenes: number of scenes that it was scored on.
         findings: mistakes that the scores indicate, in words.
         draws: metric -> [1 + R] for the chosen weights, on all scenes and for each draw; empty with too few scenes.
+        teacher: seed of the teacher that it learnt from; None if it had none or that is unknown.
     """
 
     unit: str
@@ -35,6 +36,7 @@ class ScoredRun:
     scenes: int
     findings: tuple[str, ...] = ()
     draws: Mapping[str, Floats] = field(default_factory=dict, repr=False)
+    teacher: int | None = None
 
 
 def scored_runs(plan: StudyPlan, weights: str = "ema") -> list[ScoredRun]:
@@ -44,22 +46,25 @@ def scored_runs(plan: StudyPlan, weights: str = "ema") -> list[ScoredRun]:
         InputError: a record or scores that can't be read.
     """
     runs = [
-        _scored(run.unit, run.seed, read_record(run.record), plan.metrics(run), weights)
+        _scored((run.unit, run.seed, run.teacher_seed), read_record(run.record), plan.metrics(run), weights)
         for run in plan.runs
         if (plan.metrics(run) / SCORES).is_file()
     ]
     for taken in plan.ingested:
-        runs.append(_scored(label(taken.variant, "ingested"), taken.seed, None, plan.ingested_metrics(taken), weights))
+        named = (label(taken.variant, "ingested"), taken.seed, None)
+        runs.append(_scored(named, None, plan.ingested_metrics(taken), weights))
     for run in plan.adopted:
-        runs.append(_scored(label(run.unit, "adopted"), run.seed, None, plan.metrics(run), weights))
+        runs.append(_scored((label(run.unit, "adopted"), run.seed, None), None, plan.metrics(run), weights))
     return runs
 
 
-def _scored(unit: str, seed: int, record: dict[str, Any] | None, folder: Path, weights: str) -> ScoredRun:
+def _scored(named: tuple[str, int, int | None], record: dict[str, Any] | None, folder: Path, weights: str) -> ScoredRun:
     scores = read_json(folder / SCORES)
     status, reason = outcome(record, scores)
     findings = tuple(scores["findings"].get(weights, ()))
-    return ScoredRun(unit, seed, status, reason, int(scores["scenes"]), findings, _draws(folder / REPLICATES, weights))
+    draws = _draws(folder / REPLICATES, weights)
+    unit, seed, teacher = named
+    return ScoredRun(unit, seed, status, reason, int(scores["scenes"]), findings, draws, teacher)
 
 
 def _draws(file: Path, weights: str) -> dict[str, Floats]:
@@ -71,6 +76,15 @@ def _draws(file: Path, weights: str) -> dict[str, Floats]:
 
 
 def draws_of(runs: Sequence[ScoredRun], unit: str, metric: str) -> dict[int, Floats]:
-    """Seed -> draws of the finished runs of a unit."""
-    mine = [run for run in runs if run.unit == unit and run.status == FINISHED and metric in run.draws]
-    return {run.seed: run.draws[metric] for run in mine}
+    """Seed -> draws of the finished runs of a unit; with several teachers their mean."""
+    found = draws_by_teacher(runs, unit, metric)
+    return {seed: np.mean(list(of.values()), axis=0) for seed, of in found.items()}
+
+
+def draws_by_teacher(runs: Sequence[ScoredRun], unit: str, metric: str) -> dict[int, dict[int | None, Floats]]:
+    """Seed -> teacher -> draws of the finished runs of a unit."""
+    found: dict[int, dict[int | None, Floats]] = {}
+    for run in runs:
+        if run.unit == unit and run.status == FINISHED and metric in run.draws:
+            found.setdefault(run.seed, {})[run.teacher] = run.draws[metric]
+    return found

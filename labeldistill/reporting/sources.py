@@ -154,7 +154,7 @@ def of_report(study: StudySettings, folder: Path) -> ReportSources:
 
 
 def _runs_of(table: pd.DataFrame) -> list[ScoredRun]:
-    rows = table.drop_duplicates(["variant", "seed"])[["variant", "seed", "status", "reason"]].fillna("")
+    rows = table.drop_duplicates(["variant", "seed", "run_key"])[["variant", "seed", "status", "reason"]].fillna("")
     return [ScoredRun(str(unit), int(seed), str(how), str(why), 0) for unit, seed, how, why in rows.to_numpy()]
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from labeldistill.config.methods import FIXED_UNITS
@@ -11,6 +12,9 @@ from labeldistill.config.metrics import HEADLINE, METRICS
 from labeldistill.records.gather_rows import ALL, TRUTHS
 from labeldistill.statistics.summary import Summary, paired_differences, summarise
 from labeldistill.study.apart import APART, is_apart, label, origin_of
+
+NO_TEACHER = -1
+"""In place of an empty `teacher` while rows are sorted."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,7 @@ class StudyTables:
     confidence: float = 0.95
 
     def values(self, variant: str, metric: str, class_: str = "all", weights: str | None = None) -> dict[int, float]:
-        """Value per seed of one metric of one unit.
+        """Value per seed of one metric of one unit; with several teachers their mean.
 
         Args:
             variant: name of the unit.
@@ -33,10 +37,29 @@ class StudyTables:
             weights: "raw" or "ema"; None: those of the tables.
 
         Returns:
-            Seed -> value; NaN for a run that has none or diverged.
+            Seed -> value; NaN if a run has none or diverged.
+        """
+        found = self.by_teacher(variant, metric, class_, weights)
+        return {seed: float(np.mean(list(of.values()))) for seed, of in found.items()}
+
+    def by_teacher(
+        self, variant: str, metric: str, class_: str = "all", weights: str | None = None
+    ) -> dict[int, dict[int | None, float]]:
+        """Values of one metric of one unit by seed and teacher.
+
+        Args:
+            variant: name of the unit.
+            metric: name of the metric.
+            class_: detection class, or "all".
+            weights: "raw" or "ema"; None: those of the tables.
+
+        Returns:
+            Seed -> seed of the teacher (None if there was none or it is unknown) -> value; NaN for a run without one.
         """
         rows = self.table[self.table["variant"] == variant]
-        seeds = sorted(rows["seed"].unique())
+        teachers = rows["teacher"] if "teacher" in rows else pd.Series(pd.NA, rows.index, dtype="Int64")
+        rows = rows.assign(teacher=teachers.astype("Int64").fillna(NO_TEACHER))
+        runs = rows[["seed", "teacher"]].drop_duplicates().sort_values(["seed", "teacher"])
         scored = rows[
             (rows["metric"] == metric)
             & (rows["class"] == class_)
@@ -44,9 +67,13 @@ class StudyTables:
             & (rows["status"] == "finished")
         ]
         # a variant's overrides may need a separate teacher; the study's own comes first
-        scored = scored.drop_duplicates("seed")
-        found = dict(zip(scored["seed"], scored["value"], strict=True))
-        return {int(seed): float(found.get(seed, float("nan"))) for seed in seeds}
+        scored = scored.drop_duplicates(["seed", "teacher"])
+        known = dict(zip(zip(scored["seed"], scored["teacher"], strict=True), scored["value"], strict=True))
+        found: dict[int, dict[int | None, float]] = {}
+        for seed, teacher in runs.itertuples(index=False):
+            named = None if teacher == NO_TEACHER else int(teacher)
+            found.setdefault(int(seed), {})[named] = float(known.get((seed, teacher), float("nan")))
+        return found
 
     def summary(self, variant: str, metric: str, class_: str = "all", weights: str | None = None) -> Summary:
         """Mean, sd and interval over seeds.

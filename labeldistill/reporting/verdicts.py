@@ -10,6 +10,7 @@ from labeldistill.config.methods import FIXED_UNITS
 from labeldistill.config.metrics import HEADLINE, METRICS
 from labeldistill.config.study import StudySettings
 from labeldistill.reporting.claim_judgement import Question, judgements
+from labeldistill.reporting.differences import difference, of_unit, several_teachers
 from labeldistill.reporting.study_tables import StudyTables
 from labeldistill.statistics.equivalence import Judgement
 from labeldistill.statistics.summary import Summary, summarise
@@ -102,9 +103,12 @@ def _questions(study: StudySettings, tables: StudyTables, unit: str, claim: Clai
     for metric in METRICS:
         published, gain = claim.value(metric), claim.delta(metric)
         if published is not None and (metric in HEADLINE or metric in study.verdict.margins):
-            yield Question(unit, claim, metric, published, tables.values(unit, metric))
+            estimate = of_unit(tables, unit, metric, METRICS[metric].scale)
+            yield Question(unit, claim, metric, published, tables.values(unit, metric), estimate=estimate)
         if gain is not None:
-            yield Question(unit, claim, metric, gain / 100, tables.deltas(unit, metric), gain=True)
+            ours = several_teachers(tables, unit, metric)
+            found = difference(tables, (), unit, tables.baseline_of(unit), metric, factor=100.0) if ours else None
+            yield Question(unit, claim, metric, gain / 100, tables.deltas(unit, metric), gain=True, estimate=found)
 
 
 def _claimed(study: StudySettings, tables: StudyTables, claims: dict[str, Claim]) -> Iterator[tuple[str, Claim]]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from math import isnan
 
 from labeldistill.statistics.equivalence import Judgement, Levels, judge
+from labeldistill.statistics.estimate import Estimate
 from labeldistill.statistics.holm import holm
 
 
@@ -12,7 +13,7 @@ from labeldistill.statistics.holm import holm
 class Asked:
     """One metric of a claim and our runs, all in the same unit (see `equivalence.judge`)."""
 
-    values: Sequence[float]
+    values: Sequence[float] | Estimate
     published: float
     margin: float | None
     published_sd: float

@@ -7,7 +7,7 @@ from math import hypot
 
 from scipy import special
 
-from labeldistill.statistics.summary import Summary, summarise
+from labeldistill.statistics.estimate import Estimate, over_seeds
 
 FEWEST_RUNS = 3
 """Fewer runs give no verdict: with two, the t interval is 12.7 standard errors wide and depends on the noise model."""
@@ -51,14 +51,13 @@ class Judgement:
     p_difference: float = float("nan")
 
 
-def standard_error(sd: float, n: int, published_sd: float) -> tuple[float, float]:
+def standard_error(ours: Estimate, published_sd: float) -> tuple[float, float]:
     """Standard error of mean minus published value, and its degrees of freedom (Satterthwaite; known noise)."""
-    of_mean = sd / n**0.5
-    return hypot(of_mean, published_sd), (n - 1) * (1 + (published_sd / of_mean) ** 2) ** 2
+    return hypot(ours.error, published_sd), ours.freedom * (1 + (published_sd / ours.error) ** 2) ** 2
 
 
 def judge(
-    values: Sequence[float],
+    values: Sequence[float] | Estimate,
     published: float,
     *,
     margin: float | None,
@@ -74,7 +73,8 @@ def judge(
     false BETTER or WORSE (no true difference) each have their level as error rate.
 
     Args:
-        values: one per run, NaN for failed ones; all arguments have the same unit.
+        values: one per run, NaN for failed ones, or an estimate of their mean if more than the seed can vary; all
+            arguments have the same unit.
         published: the published value.
         margin: largest difference that counts as none; None excludes REPRODUCED.
         published_sd: known standard deviation of the published value; 0: exact.
@@ -83,10 +83,10 @@ def judge(
         unit: name of the unit in the reason.
     """
     levels = levels or Levels()
-    runs = summarise(values)
+    runs = values if isinstance(values, Estimate) else over_seeds(values)
     if reason := _unsayable(runs):
         return Judgement(Verdict.INCONCLUSIVE, reason, runs.mean - published)
-    error, freedom = standard_error(runs.sd, runs.n, published_sd)
+    error, freedom = standard_error(runs, published_sd)
     difference = runs.mean - published
     half = float(special.stdtrit(freedom, 1 - levels.difference / 2)) * error
     p_difference = 2 * float(special.stdtr(freedom, -abs(difference) / error))
@@ -114,13 +114,13 @@ def judge(
     return Judgement(verdict, words, difference, difference - half, difference + half, p_equivalence, p_difference)
 
 
-def _unsayable(runs: Summary) -> str:
+def _unsayable(runs: Estimate) -> str:
     failed = f" ({runs.failed} failed)" if runs.failed else ""
     if runs.n == 0:
         return f"no finished run{failed}"
     if runs.n == 1:
         return f"one run{failed}: its spread is unknown, so no difference can be told from noise"
-    if runs.sd == 0:
+    if runs.error == 0:
         return f"all {runs.n} runs{failed} gave the same value: without spread the chance of being wrong is unknown"
     return ""
 

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 import numpy as np
 
+from labeldistill.statistics.estimate import Estimate
 from labeldistill.statistics.paired import PairedComparison, pairs_for_sign_flip
 from labeldistill.statistics.unpaired import UnpairedComparison
 
@@ -42,8 +43,10 @@ class Finding(StrEnum):
     """Too few pairs to find anything."""
 
 
-def p_for_family(pairs: PairedComparison) -> float:
-    """The p value that enters the family: paired t; NaN if there are too few pairs for a verdict.
+def p_for_family(pairs: PairedComparison, estimate: Estimate | None = None) -> float:
+    """The p value that enters the family; NaN if there are too few pairs for a verdict.
+
+    It is that of `estimate`, which may include scenes and teachers; None: the paired t test over seeds.
 
     Equal differences other than 0 are impossible under "no difference, normal noise": 0 if signs alone could also
     reach 5 %, otherwise NaN.
@@ -54,17 +57,24 @@ def p_for_family(pairs: PairedComparison) -> float:
         if pairs.summary.mean == 0:
             return 1.0
         return 0.0 if pairs.n >= pairs_for_sign_flip() else float("nan")
-    return pairs.p_t
+    return pairs.p_t if estimate is None else estimate.p_two_sided()
 
 
 def finding(
-    pairs: PairedComparison, adjusted: float, *, alpha: float, higher_is_better: bool, family: int
+    pairs: PairedComparison,
+    adjusted: float,
+    basis: str = "seeds",
+    *,
+    alpha: float,
+    higher_is_better: bool,
+    family: int,
 ) -> tuple[Finding, str]:
     """Finding of one comparison after correction, with its reason in words.
 
     Args:
         pairs: the comparison on shared seeds.
         adjusted: its p value after Holm's correction; NaN without one.
+        basis: what varies in the test behind the p value.
         alpha: family-wise error rate, in 0..1.
         higher_is_better: whether higher values of the metric are better.
         family: number of tests in the family.
@@ -75,12 +85,12 @@ def finding(
     if np.isnan(adjusted):
         return Finding.CANT_TELL, _too_few(pairs)
     if adjusted > alpha:
-        return Finding.NOT_SHOWN, f"paired t over {n} pairs, p = {adjusted:.3f} after Holm over {family}"
+        return Finding.NOT_SHOWN, f"paired t over {basis}, {n} pairs, p = {adjusted:.3f} after Holm over {family}"
     better = (mean > 0) == higher_is_better
     if pairs.summary.sd == 0:
         reason = f"all {n} pairs differ by the same amount: no spread, so no interval and nothing about other seeds"
     else:
-        reason = f"paired t over {n} pairs, p = {adjusted:.2g} after Holm over {family}"
+        reason = f"paired t over {basis}, {n} pairs, p = {adjusted:.2g} after Holm over {family}"
         if n < pairs_for_sign_flip(alpha):
             reason += f"; rests on normal noise (signs alone need {pairs_for_sign_flip(alpha)} pairs)"
     return (Finding.BETTER if better else Finding.WORSE), reason

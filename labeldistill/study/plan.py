@@ -48,6 +48,8 @@ class PlannedRun:
     origin: Origin = "own"
     weights: tuple[WeightsName, ...] = ("raw", "ema")
     """Kinds of weights that it has; an adopted checkpoint has one."""
+    teacher_seed: int | None = None
+    """Seed of the teacher that a student learns from; None: it has no teacher."""
 
     @property
     def record(self) -> Path:
@@ -92,11 +94,11 @@ class StudyPlan(DataPlan):
 
     # -- training runs ------------------------------------------------------------------------------------------------
 
-    def _planned(self, stage: Stage, unit: str, variant: str | None, seed: int) -> PlannedRun:
+    def _planned(self, stage: Stage, unit: str, variant: str | None, seed: int, teacher_seed: int) -> PlannedRun:
         settings = run_settings(self.study, stage, variant, seed)
         if self.started:
             _ = self._starts_are_there
-        parents = tuple(self._parent(each, variant) for each in parents_of(stage, settings.needs))
+        parents = tuple(self._parent(each, variant, teacher_seed) for each in parents_of(stage, settings.needs))
         key = run_key(
             settings if self.started else unstarted(settings),
             infos=self.infos_key,
@@ -104,27 +106,34 @@ class StudyPlan(DataPlan):
             parents={run.stage: run.key for run in parents},
         )
         folder = self.folder / unit / f"seed-{seed}" / key
-        return PlannedRun(stage, unit, seed, settings, key, folder, parents)
+        of = teacher_seed if stage == "student" and parents else None
+        return PlannedRun(stage, unit, seed, settings, key, folder, parents, teacher_seed=of)
 
     @cached_property
     def _starts_are_there(self) -> bool:
         check_starts(self.study)
         return True
 
-    def _parent(self, stage: Stage, variant: str | None) -> PlannedRun:
+    def _parent(self, stage: Stage, variant: str | None, teacher_seed: int) -> PlannedRun:
         """The teacher or label encoder that a variant learns from; None: that of the study without overrides."""
-        return self._planned(stage, stage, variant, self.study.teacher_seed)
+        return self._planned(stage, stage, variant, teacher_seed, teacher_seed)
 
     @property
     def _shared(self) -> list[PlannedRun]:
-        """The method's own teacher and label encoder, which the report shows even if no variant uses them."""
-        stages = METHODS[self.study.method].stages
-        return [self._parent(stage, None) for stage in stages if stage in FIXED_UNITS]
+        """The method's own teachers and label encoders, which the report shows even if no variant uses them."""
+        stages = [stage for stage in METHODS[self.study.method].stages if stage in FIXED_UNITS]
+        return [self._parent(stage, None, seed) for stage in stages for seed in self.study.teacher_seeds()]
 
     @cached_property
     def students(self) -> list[PlannedRun]:
-        """Every student run, variant by variant, seed by seed."""
-        return [self._planned("student", v, v, seed) for v in self.study.variants for seed in self.study.seeds]
+        """Every student run, variant by variant, seed by seed; one per teacher where the variant learns from one."""
+        return [
+            run for variant in self.study.variants for seed in self.study.seeds for run in self._taught(variant, seed)
+        ]
+
+    def _taught(self, variant: str, seed: int) -> list[PlannedRun]:
+        found = [self._planned("student", variant, variant, seed, t) for t in self.study.teacher_seeds(seed)]
+        return found if found[0].parents else found[:1]
 
     @cached_property
     def runs(self) -> list[PlannedRun]:
@@ -157,6 +166,9 @@ class StudyPlan(DataPlan):
                 key="unit" if unit not in units else "seed",
             )
         if key is None:
+            if len(found) > 1 and found[0].stage == "student":
+                keys = ", ".join(f"{run.key} (teacher {run.teacher_seed})" for run in found)
+                raise InputError(f"{unit} seed {seed} has {len(found)} runs; choose one of {keys}", key="--key")
             return found[0]
         for run in found:
             if run.key == key:
@@ -257,9 +269,11 @@ class StudyPlan(DataPlan):
 
     @cached_property
     def benchmarked(self) -> list[PlannedRun]:
-        """The runs whose throughput is measured: the method's teacher and each variant's first seed."""
-        first = [run for run in self.students if run.seed == self.study.seeds[0]]
-        return [*(run for run in self._shared if run.stage == "teacher"), *first]
+        """The runs whose throughput is measured: the method's first teacher and each variant's first run."""
+        first: dict[str, PlannedRun] = {}
+        for run in (*(run for run in self._shared if run.stage == "teacher"), *self.students):
+            first.setdefault(run.unit, run)
+        return list(first.values())
 
     @property
     def benchmark(self) -> Path:
