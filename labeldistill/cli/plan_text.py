@@ -2,16 +2,19 @@
 
 import sys
 from collections.abc import Sequence
+from math import isnan
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from labeldistill.cli.console import plain_console
+from labeldistill.config.metrics import HEADLINE
 from labeldistill.config.study import StudySettings
 from labeldistill.planning.forecast import Forecast
 from labeldistill.planning.seed_planning import Standing
 from labeldistill.statistics.equivalence import margin_is_hopeless
+from labeldistill.statistics.interim import FUTILE
 from labeldistill.statistics.paired import pairs_for_sign_flip
 from labeldistill.statistics.sequential import looks_at, sequential_design
 
@@ -81,6 +84,11 @@ def _print_needs(console: Console, study: StudySettings, found: Forecast) -> Non
             numbers[1],
         )
     console.print(table)
+    comparisons = len(HEADLINE) * (len(study.variants) - 1)
+    console.print(
+        f"Equivalence: {' and '.join(HEADLINE)} of a claim together, after Holm's correction, taken as independent. "
+        f"Difference: after Holm over {comparisons} comparison{'' if comparisons == 1 else 's'} with the baseline."
+    )
     for metric, noise, margin in dict.fromkeys((n.metric, n.published_sd, n.margin) for n in found.needs):
         if margin_is_hopeless(margin, noise, verdict.alpha):
             console.print(
@@ -88,12 +96,11 @@ def _print_needs(console: Console, study: StudySettings, found: Forecast) -> Non
                 f"value is one run, taken to vary by {noise:.2g} points (`noise` in the claims file). Declare a wider "
                 "margin before the first score, or expect BETTER, WORSE or INCONCLUSIVE."
             )
-    family = 2 * (len(study.variants) - 1)
-    if not family:
+    if not comparisons:
         return  # a study with one variant has no comparison with a baseline
-    alone, in_family = pairs_for_sign_flip(verdict.alpha), pairs_for_sign_flip(verdict.alpha, family)
+    alone, in_family = pairs_for_sign_flip(verdict.alpha), pairs_for_sign_flip(verdict.alpha, comparisons)
     console.print(
-        f"A sign-flip verdict needs at least {alone} pairs ({in_family} to survive Holm over {family} comparisons); "
+        f"A sign-flip verdict needs at least {alone} pairs ({in_family} after Holm over {comparisons} comparisons); "
         "the paired t test needs fewer but assumes normal noise."
     )
 
@@ -108,18 +115,22 @@ def print_sequential(study: StudySettings, standing: list[Standing]) -> None:
         "of it at the last look, so the last test is almost that of a fixed number of seeds. Over all looks together "
         f"each kind of false verdict stays at {verdict.alpha * 100:g} %; comparisons with the baseline share it "
         "evenly. "
-        "An e-value would allow looks at any time at the cost of power; looks are planned here."
+        f"A look that leaves less than a {FUTILE:.0%} chance of a verdict ends the question as futile; this can be "
+        "ignored without harm. Whoever looks between the planned looks may use the e-value alone: above "
+        f"{1 / verdict.alpha:g} it shows a difference at {verdict.alpha * 100:g} % however often one looks (each "
+        "comparison on its own), at a price in power."
     )
     table = _table("Looks", ["look"], ["seeds", "equivalence: p at most", "difference to a claim: p at most"])
     for number, look in enumerate(sequential_design(looks, verdict.alpha).looks, start=1):
         levels = [f"{level:.2g}" for level in (look.levels.equivalence, look.levels.difference)]
         table.add_row(str(number), f"{look.seeds}: {', '.join(map(str, study.seeds[: look.seeds]))}", *levels)
     console.print(table)
-    state = _table("Current state", ["question"], ["seeds seen"], "verdict")
+    state = _table("Current state", ["question"], ["seeds seen", "e-value"], "verdict")
     for entry in standing:
         decision = entry.decision
         where = f"{decision.judgement.verdict}: {decision.reason}" if decision.stop else decision.reason
-        state.add_row(entry.question, str(decision.seeds), where)
+        evidence = "-" if isnan(decision.e_value) else f"{decision.e_value:.2g}"
+        state.add_row(entry.question, str(decision.seeds), evidence, where)
     console.print(state)
     wanted = [entry.decision.next_seeds for entry in standing if entry.decision.next_seeds]
     if not wanted:

@@ -9,7 +9,8 @@ from labeldistill.config.metrics import HEADLINE, Metric
 from labeldistill.config.study import StudySettings
 from labeldistill.errors import InputError
 from labeldistill.planning.workload import scores_so_far
-from labeldistill.statistics.power import equivalence_power, seeds_for_difference, seeds_for_equivalence
+from labeldistill.statistics.equivalence import margin_is_hopeless
+from labeldistill.statistics.power import Spread, joint_equivalence_power, seeds_for_claim, seeds_for_difference
 from labeldistill.statistics.sequential import SequentialDecision, looks_at, sequential_decision, sequential_design
 from labeldistill.statistics.summary import paired_differences, sd_interval, summarise
 from labeldistill.study.plan import StudyPlan
@@ -22,10 +23,12 @@ class SeedNeed:
     Attributes:
         basis: origin of the spread. sd: standard deviation between seeds. margin: declared margin.
         sd_low, sd_high: bounds of the 95 % interval of the true sd from n runs; None if assumed.
-        equivalence: seeds for REPRODUCED with the desired power; None if no number suffices.
-        power_now: probability of REPRODUCED with the study's seeds if there is no true difference.
+        equivalence: seeds with which every metric of a claim is REPRODUCED, after Holm, with the desired power; the
+            other metrics have the spread of the same origin. None if no number suffices.
+        power_now: probability of that with the study's seeds if there is no true difference.
         published_sd: noise of the published value.
-        difference: pairs needed to find a difference as large as the margin, if `sd` is that of the differences.
+        difference: pairs needed to find a difference as large as the margin, if `sd` is that of the differences, after
+            Holm over all comparisons with the baseline.
     """
 
     metric: str
@@ -40,7 +43,7 @@ class SeedNeed:
     published_sd: float = 0.0
 
 
-Spread = tuple[str, float, int | None]
+KnownSpread = tuple[str, float, int | None]
 """Origin of a spread, the sd in points, and the runs behind it if they give an interval of the sd."""
 
 
@@ -52,19 +55,30 @@ def seed_needs(plan: StudyPlan, *, margin: float | None = None, weights: str = "
         margin: margin in points, replacing the declared ones.
         weights: weights whose scores are used.
     """
-    needs: list[SeedNeed] = []
-    for metric in HEADLINE:
-        wanted = margin or plan.study.verdict.margins.get(metric)
-        if wanted is not None:
-            noise = _widest_noise(plan.study, metric)
-            needs += [_need(plan.study, metric, wanted, noise, of) for of in _spreads(plan, metric, weights)]
-    return needs
+    margins = {metric: margin or plan.study.verdict.margins.get(metric) for metric in HEADLINE}
+    spreads = {metric: _spreads(plan, metric, weights) for metric, wanted in margins.items() if wanted is not None}
+    noise = {metric: _widest_noise(plan.study, metric) for metric in spreads}
+
+    def family(basis: str, metric: str, sd: float) -> list[Spread]:
+        """The metric first, then the others of a claim at the spread of the same origin, or else at their first."""
+        others = {
+            other: next((sd for name, sd, _ in there if name == basis), there[0][1])
+            for other, there in spreads.items()
+            if other != metric and there
+        }
+        return [Spread(sd, margins[m] or 0.0, noise[m]) for m, sd in ({metric: sd} | others).items()]
+
+    return [
+        _need(plan.study, metric, basis, family(basis, metric, sd), runs)
+        for metric, there in spreads.items()
+        for basis, sd, runs in there
+    ]
 
 
-def _spreads(plan: StudyPlan, metric: Metric, weights: str) -> list[Spread]:
+def _spreads(plan: StudyPlan, metric: Metric, weights: str) -> list[KnownSpread]:
     """The measured spreads, or else the assumed one and those that others measured."""
     scores = {variant: scores_so_far(plan, variant, metric, weights) for variant in plan.study.variants}
-    found: list[Spread] = []
+    found: list[KnownSpread] = []
     for variant, values in scores.items():
         runs = summarise(list(values.values()))
         if runs.n > 1 and runs.sd > 0:
@@ -79,14 +93,19 @@ def _spreads(plan: StudyPlan, metric: Metric, weights: str) -> list[Spread]:
     return [*([("assumed", assumed, None)] if assumed else []), *theirs]
 
 
-def _need(study: StudySettings, metric: Metric, margin: float, noise: float, spread: Spread) -> SeedNeed:
-    basis, sd, runs = spread
-    verdict = study.verdict
-    equivalence = seeds_for_equivalence(sd, margin, power=verdict.power, alpha=verdict.alpha, published_sd=noise)
-    now = equivalence_power(len(study.seeds), sd, margin, alpha=verdict.alpha, published_sd=noise)
-    difference = seeds_for_difference(sd, margin, power=verdict.power, alpha=verdict.alpha)
-    low, high = sd_interval(sd, runs) if runs else (None, None)
-    return SeedNeed(metric, basis, sd, margin, equivalence, now, difference, low, high, noise)
+def _need(study: StudySettings, metric: Metric, basis: str, family: list[Spread], runs: int | None) -> SeedNeed:
+    verdict, own = study.verdict, family[0]
+    comparisons = max(1, (len(study.variants) - 1) * len(HEADLINE))
+    equivalence = seeds_for_claim(family, power=verdict.power, alpha=verdict.alpha)
+    hopeless = margin_is_hopeless(own.margin, own.published_sd, verdict.alpha)
+    now = 0.0 if hopeless else joint_equivalence_power(len(study.seeds), family, alpha=verdict.alpha)
+    # Holm's first step: what a difference needs to be found whatever the other comparisons show
+    alpha = verdict.alpha / comparisons
+    difference = seeds_for_difference(own.sd, own.margin, power=verdict.power, alpha=alpha)
+    low, high = sd_interval(own.sd, runs) if runs else (None, None)
+    return SeedNeed(
+        metric, basis, own.sd, own.margin, equivalence, now, difference, low, high, published_sd=own.published_sd
+    )
 
 
 def _widest_noise(study: StudySettings, metric: Metric) -> float:

@@ -1,6 +1,8 @@
 """How many seeds a desired verdict needs, computed before anything runs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from scipy import special
@@ -62,6 +64,57 @@ def seeds_for_equivalence(
         return equivalence_power(n, sd, margin, alpha=alpha, published_sd=published_sd)
 
     return _fewest(chance, power)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """What planning knows of one metric, all in one unit: sd between seeds, margin, noise of the published value."""
+
+    sd: float
+    margin: float
+    published_sd: float = 0.0
+
+    def power(self, n: int, alpha: float) -> float:
+        """See `equivalence_power`."""
+        return equivalence_power(n, self.sd, self.margin, alpha=alpha, published_sd=self.published_sd)
+
+
+def joint_equivalence_power(n: int, family: Sequence[Spread], *, alpha: float = 0.05) -> float:
+    """Chance that every metric of a claim which can be REPRODUCED is, after Holm's correction, if none truly differs.
+
+    Metrics are taken as independent, which understates the chance: NDS contains mAP.
+
+    Args:
+        n: seeds.
+        family: the claim's metrics; one whose own noise rules it out stays in the family and is not waited for.
+        alpha: error rate of the family.
+    """
+    hopeful = [spread for spread in family if not margin_is_hopeless(spread.margin, spread.published_sd, alpha)]
+    levels = [alpha / (len(family) - step) for step in range(len(hopeful))]
+    # chance that a metric's p lies between one level and the one before
+    within = [np.diff([spread.power(n, level) for level in levels], prepend=0.0) for spread in hopeful]
+    total = 0.0
+    for steps in product(range(len(levels)), repeat=len(hopeful)):
+        # Holm rejects them all if more than i p values lie below the i-th level, for every i
+        if all(sum(step <= level for step in steps) > level for level in range(len(levels))):
+            total += float(np.prod([chances[step] for chances, step in zip(within, steps, strict=True)]))
+    return total if hopeful else 0.0
+
+
+def seeds_for_claim(family: Sequence[Spread], *, power: float = 0.8, alpha: float = 0.05) -> int | None:
+    """Fewest seeds with which the first metric of a claim, and every other one that can be, is REPRODUCED.
+
+    Args:
+        family: the claim's metrics.
+        power: desired chance of that, to the nearest percent.
+        alpha: error rate of the family.
+
+    Returns:
+        The number; None if no number will do.
+    """
+    if margin_is_hopeless(family[0].margin, family[0].published_sd, alpha):
+        return None
+    return _fewest(lambda n: joint_equivalence_power(n, family, alpha=alpha), power)
 
 
 def difference_power(n: int, sd: float, difference: float, *, alpha: float = 0.05) -> float:

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from math import isnan, nan
 
 from scipy import special
 
 from labeldistill.statistics.equivalence import Judgement, Levels, Verdict, decided, judge
+from labeldistill.statistics.interim import FUTILE, chance_of_a_verdict, e_value
 from labeldistill.statistics.spending import boundaries
 
 
@@ -62,6 +64,9 @@ class SequentialDecision:
         look: number of looks made so far. seeds: number of seeds behind the verdict.
         next_seeds: number of seeds at the next look; None when stopped.
         reason: the decision in words.
+        chance: predictive probability of a verdict by the last look; below `interim.FUTILE` the study stops, which is
+            non-binding: no error rate depends on it. NaN if it is not known.
+        e_value: evidence against "no difference" that allows unplanned looks (see `interim.e_value`); NaN for claims.
     """
 
     stop: bool
@@ -70,6 +75,8 @@ class SequentialDecision:
     seeds: int
     next_seeds: int | None
     reason: str
+    chance: float = nan
+    e_value: float = nan
 
 
 def sequential_decision(
@@ -93,23 +100,33 @@ def sequential_decision(
         design: the looks.
         published, margin, published_sd, higher_is_better, unit: as in `judge`.
     """
-    latest = Judgement(Verdict.INCONCLUSIVE, "no look yet")
-    for number, look in enumerate(design.looks, start=1):
-        if len(values) < look.seeds:
-            reason = f"{len(values)} of {look.seeds} seeds for look {number} of {len(design.looks)}"
-            seen = design.looks[number - 2].seeds if number > 1 else 0
-            return SequentialDecision(False, latest, number - 1, seen, look.seeds, reason)
-        latest = judge(
-            values[: look.seeds],
+
+    def judged(runs: Sequence[float], levels: Levels) -> Judgement:
+        return judge(
+            runs,
             published,
             margin=margin,
             published_sd=published_sd,
             higher_is_better=higher_is_better,
-            levels=look.levels,
+            levels=levels,
             unit=unit,
         )
+
+    evidence = e_value(values) if margin is None else nan
+    latest, last, seen = Judgement(Verdict.INCONCLUSIVE, "no look yet"), design.looks[-1], 0
+    for number, look in enumerate(design.looks, start=1):
+        if len(values) < look.seeds:
+            # non-binding: whoever went on has later looks, which count
+            chance = chance_of_a_verdict(values[:seen], last.seeds, lambda runs: decided(judged(runs, last.levels)))
+            if chance < FUTILE:
+                reason = f"futile: at look {number - 1} the chance of a verdict by the last look is {chance:.0%}"
+                return SequentialDecision(True, latest, number - 1, seen, None, reason, chance, evidence)
+            reason = f"{len(values)} of {look.seeds} seeds for look {number} of {len(design.looks)}"
+            reason += "" if isnan(chance) else f"; chance of a verdict by the last look {chance:.0%}"
+            return SequentialDecision(False, latest, number - 1, seen, look.seeds, reason, chance, evidence)
+        seen, latest = look.seeds, judged(values[: look.seeds], look.levels)
         if decided(latest):
-            reason = f"settled at look {number} of {len(design.looks)} with {look.seeds} of {design.most} seeds"
-            return SequentialDecision(True, latest, number, look.seeds, None, reason)
+            reason = f"settled at look {number} of {len(design.looks)} with {seen} of {design.most} seeds"
+            return SequentialDecision(True, latest, number, seen, None, reason, 1.0, evidence)
     reason = f"not settled after the last look, {design.most} seeds"
-    return SequentialDecision(True, latest, len(design.looks), design.most, None, reason)
+    return SequentialDecision(True, latest, len(design.looks), design.most, None, reason, 0.0, evidence)

@@ -1,6 +1,6 @@
 """O'Brien-Fleming error spending (Lan and DeMets 1983): how much of alpha each look at the data may use.
 
-Why not an e-value: an e-process allows looks at any time at the cost of power, which few seeds can't afford. Looks here
+An e-value (`interim.e_value`) allows looks at any time at the cost of power, which few seeds can't afford. Looks here
 are planned, so alpha can be spent on them, very little early and nearly all of it at the last look: the final test is
 almost that of a fixed number of seeds.
 """

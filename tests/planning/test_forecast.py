@@ -116,11 +116,11 @@ def test_seeds_at_the_assumed_spread(plan: StudyPlan) -> None:
     assert others.metric == "NDS"
     assert others.equivalence is None
     assert others.published_sd == pytest.approx(0.635, abs=0.001)
-    wider = seed_needs(plan, margin=1.0)[0]
+    wider = seed_needs(plan, margin=2.0)[0]
     assert wider.equivalence is not None
-    assert wider.equivalence == 13
+    assert wider.equivalence == 5
     alone = StudyPlan(plan.study.model_copy(update={"claims": {}}), plan.results)
-    assert seed_needs(alone)[0].equivalence == 10
+    assert seed_needs(alone)[0].equivalence == 13  # one metric alone would need 10
 
 
 def test_seeds_at_the_measured_spread(plan: StudyPlan) -> None:
@@ -144,7 +144,7 @@ def test_where_a_sequential_study_stands(tmp_path: Path, plan: StudyPlan) -> Non
     for seed, noise in enumerate((0.0, 0.0001, -0.0001)):
         _finish(plan, plan.run("baseline", seed), 0.3)
         _finish(plan, plan.run("full", seed), 0.4 + noise)
-        _finish(plan, plan.run("label-only", seed), 0.3 + 40 * noise)
+        _finish(plan, plan.run("label-only", seed), 0.33 + 40 * noise)
     found = {entry.question: entry.decision for entry in standings(plan, load_claims(), {"full": False})}
     assert len(found) == 6  # the claim can't be compared, so no question is asked about it
     assert found["full against baseline: mAP"].stop

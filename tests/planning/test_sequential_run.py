@@ -26,7 +26,8 @@ def _clear(unit: str, metric: str, seed: int) -> float:
 
 
 def _unclear(unit: str, metric: str, seed: int) -> float:
-    return 0.3 + 0.01 * ((seed * 7 + len(unit)) % 5)
+    """Not settled at the first look, and not hopeless: the full method is a little better."""
+    return 0.3 + 0.05 * (unit == "full") + 0.004 * ((seed * 7 + len(unit)) % 5)
 
 
 @pytest.fixture

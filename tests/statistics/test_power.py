@@ -5,10 +5,16 @@ import pytest
 from scipy import stats
 from statsmodels.stats.power import TTestPower
 
-from labeldistill.statistics.equivalence import FEWEST_RUNS
+from labeldistill.statistics.claim_family import Asked, judge_family
+from labeldistill.statistics.equivalence import FEWEST_RUNS, Verdict
+from labeldistill.statistics.holm import holm
+from labeldistill.statistics.paired import paired_t
 from labeldistill.statistics.power import (
+    Spread,
     difference_power,
     equivalence_power,
+    joint_equivalence_power,
+    seeds_for_claim,
     seeds_for_difference,
     seeds_for_equivalence,
 )
@@ -64,3 +70,34 @@ def test_pairs_for_a_difference_are_those_of_statsmodels() -> None:
     assert difference_power(2, 1.0, 9.0) == 0  # two pairs give no finding
     assert seeds_for_difference(0.5, 4.7) == 3  # where SciPy's noncentral t is NaN
     assert seeds_for_difference(1.0, 0.001) is None
+
+
+@pytest.mark.parametrize("family", [[(0.4, 0.0), (0.6, 0.1)], [(0.3, 0.0), (0.3, 0.0)], [(0.4, 0.0)]])
+def test_the_planned_power_of_a_claim_is_that_of_the_judge(family: list[tuple[float, float]]) -> None:
+    """Simulated through the code that gives the verdicts: both metrics REPRODUCED after Holm."""
+    spreads = [Spread(sd, 0.5, noise) for sd, noise in family]
+    n = seeds_for_claim(spreads)
+    assert n is not None
+    generator, both = np.random.default_rng(0), 0
+    for _ in range(1500):
+        asked = [
+            Asked(list(generator.normal(0, s.sd, n)), generator.normal(0, s.published_sd), s.margin, s.published_sd)
+            for s in spreads
+        ]
+        both += all(found.verdict is Verdict.REPRODUCED for found in judge_family(asked))
+    assert both / 1500 == pytest.approx(joint_equivalence_power(n, spreads), abs=0.03)
+    assert both / 1500 > 0.77
+    if len(family) > 1:  # what one metric alone would have asked for is too few
+        alone = max(seeds_for_equivalence(s.sd, s.margin, published_sd=s.published_sd) or 0 for s in spreads)
+        assert n >= alone + (family[0] == family[1])  # the narrower one costs nothing
+
+
+@pytest.mark.parametrize("family", [2, 6])
+def test_the_planned_power_of_a_difference_is_that_of_the_family(family: int) -> None:
+    n = seeds_for_difference(0.4, 0.5, alpha=0.05 / family)
+    assert n is not None
+    generator, found = np.random.default_rng(0), 0
+    for _ in range(2000):
+        drawn = [generator.normal(0.5 * (place == 0), 0.4, n) for place in range(family)]
+        found += holm([paired_t(list(values)) for values in drawn])[0] <= 0.05
+    assert found / 2000 == pytest.approx(difference_power(n, 0.4, 0.5, alpha=0.05 / family), abs=0.03)
