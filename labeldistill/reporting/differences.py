@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from labeldistill.config.metrics import METRICS
 from labeldistill.reporting.scored_runs import ScoredRun, draws_by_teacher, draws_of
 from labeldistill.reporting.study_tables import StudyTables
 from labeldistill.statistics.bootstrap import FEWEST_SCENES
@@ -50,12 +51,12 @@ def several_teachers(tables: StudyTables, unit: str, metric: str) -> list[int | 
     return list(most) if len(most) > 1 else []
 
 
-def of_unit(tables: StudyTables, unit: str, metric: str, factor: float) -> Estimate | None:
-    """Mean of a unit over seeds and teachers; None where there are not several teachers per seed."""
+def of_unit(tables: StudyTables, unit: str, metric: str) -> Estimate | None:
+    """Mean of a unit over seeds and teachers, in the claims' unit; None without several teachers per seed."""
     if not (teachers := several_teachers(tables, unit, metric)):
         return None
     values = tables.by_teacher(unit, metric)
-    scores = factor * np.array(_grid(values, sorted(values), teachers), dtype=float)
+    scores = METRICS[metric].scale * np.array(_grid(values, sorted(values), teachers), dtype=float)
     whole = np.isfinite(scores).all(axis=1)
     return replace(over_runs(scores[whole], None, 0), failed=int((~whole).sum()))
 

@@ -103,7 +103,7 @@ def _questions(study: StudySettings, tables: StudyTables, unit: str, claim: Clai
     for metric in METRICS:
         published, gain = claim.value(metric), claim.delta(metric)
         if published is not None and (metric in HEADLINE or metric in study.verdict.margins):
-            estimate = of_unit(tables, unit, metric, METRICS[metric].scale)
+            estimate = of_unit(tables, unit, metric)
             yield Question(unit, claim, metric, published, tables.values(unit, metric), estimate=estimate)
         if gain is not None:
             ours = several_teachers(tables, unit, metric)
