@@ -56,6 +56,8 @@ def table(
         raise InputError(f"no scores of `{weights}` weights; there are raw and ema", key="--weights")
     verdict = chosen.verdict
     about = f"study {chosen.name}, {weights} weights, split {chosen.evaluation_split}; mAP and NDS in points"
+    if held := evidence_of(plan).reservations(chosen.variants, chosen.seeds):
+        about = f"{'; '.join(held)}; {about}"
     interval = f"{verdict.confidence * 100:g} % t intervals over seeds"
     lines: list[str] = []
     if which is Which.main:

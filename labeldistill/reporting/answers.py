@@ -65,7 +65,7 @@ def study_answers(
     confidence, claims = study.verdict.confidence, load_claims()
     return Answers(
         claim_answers(claim_rows(study, tables, claims, evidence)),
-        hypothesis_answers(hypothesis_rows(study, tables, scored, load_hypotheses(), claims), confidence),
+        hypothesis_answers(hypothesis_rows(study, tables, scored, load_hypotheses(), claims, evidence), confidence),
         variant_answers(pair_rows(tables, study, confidence=confidence), study.baseline),
     )
 

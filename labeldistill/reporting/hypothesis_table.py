@@ -72,7 +72,7 @@ def hypothesis_rows(
     runs: Sequence[ScoredRun],
     known: Hypotheses,
     claims: Mapping[str, Claim],
-    evidence: Evidence | None = None,
+    evidence: Evidence,
 ) -> list[HypothesisRow]:
     """Rows of all hypotheses; those that can be tested, in both metrics, are one family with error rate alpha.
 
@@ -80,14 +80,14 @@ def hypothesis_rows(
         study: whose variants are asked about. tables: its scores.
         runs: as scored, with their draws of scenes; empty: the interval is over seeds alone.
         known: the hypotheses. claims: by id, for the published gains beside them.
-        evidence: what lies beside the scores; without it nothing is proven, so nothing is shown.
+        evidence: facts about the study's data and runs; the default one proves nothing, so nothing is shown.
     """
     questions = [_question(study, known, entry, metric) for entry in known.hypotheses for metric in entry.metrics]
     asked = [question for question in questions if not question.why_not]
     found = [difference(tables, runs, str(q.better), str(q.worse), q.metric, factor=100.0) for q in asked]
     tested = dict(zip(map(id, asked), judge_directions(found, study.verdict.alpha), strict=True))
     rows = [_row(study, tables, question, tested.get(id(question)), claims) for question in questions]
-    return [_held_back(row, tables, study, evidence or Evidence()) for row in rows]
+    return [_held_back(row, tables, study, evidence) for row in rows]
 
 
 def _held_back(row: HypothesisRow, tables: StudyTables, study: StudySettings, evidence: Evidence) -> HypothesisRow:
