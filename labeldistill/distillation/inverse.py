@@ -9,7 +9,9 @@ from labeldistill.distillation.label_map import LabelMapOptions, LabelMaps, draw
 from labeldistill.errors import InputError
 from labeldistill.models.centre_head.decode import Detections
 from labeldistill.models.centre_head.head import HeadOutput
+from labeldistill.models.centre_head.losses import positive_counts
 from labeldistill.models.centre_head.options import HeadOptions
+from labeldistill.models.centre_head.targets import Targets
 from labeldistill.models.teacher import LidarTeacher
 from labeldistill.models.teacher import released_experiment as teacher_experiment
 
@@ -57,9 +59,16 @@ class LabelInverse(nn.Module):
         """Output of the teacher's neck and head for label maps: one dict of maps per task."""
         return self.centerpoint.predict(self.label_encoder(maps))
 
+    def positives(self, batch: Batch) -> Tensor:
+        """Positive cells and used slots of a batch, what its loss is divided by; see `positive_counts`."""
+        return positive_counts(self._targets(batch))
+
+    def _targets(self, batch: Batch) -> Targets:
+        return self.head_options.targets(batch.boxes, batch.labels, self.grid, self.head_settings)
+
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """`{"detection": scalar}`: the teacher's detection loss on the input boxes."""
-        targets = self.head_options.targets(batch.boxes, batch.labels, self.grid, self.head_settings)
+        targets = self._targets(batch)
         predictions = self(draw_label_maps(batch.boxes, batch.labels, self.grid, self.map_options))
         return {"detection": self.head_options.detection_loss(targets, predictions, self.head_settings)}
 

@@ -16,6 +16,7 @@ from labeldistill.distillation.term_inputs import FeaturePair, TermInputs, TermO
 from labeldistill.distillation.terms import weighted_terms
 from labeldistill.errors import InputError
 from labeldistill.models.centre_head.decode import Detections
+from labeldistill.models.centre_head.losses import positive_counts
 from labeldistill.models.centre_head.targets import Targets
 from labeldistill.models.resnet import stage_channels
 from labeldistill.models.student import CameraStudent, StudentOutput
@@ -150,6 +151,10 @@ class DistilledStudent(nn.Module):
             teacher=taught,
             pairs=pairs,
         )
+
+    def positives(self, batch: Batch) -> Tensor:
+        """Positive cells and used slots of a batch, what its detection loss is divided by; see `positive_counts`."""
+        return positive_counts(self._targets(batch))
 
     def _targets(self, batch: Batch) -> Targets:
         return self.term_options.head.targets(batch.boxes, batch.labels, self.grid, self.head_settings)

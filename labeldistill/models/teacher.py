@@ -11,7 +11,9 @@ from labeldistill.data.batch import Batch
 from labeldistill.errors import InputError
 from labeldistill.models.centre_head.decode import Detections
 from labeldistill.models.centre_head.head import CentreHead, HeadOutput
+from labeldistill.models.centre_head.losses import positive_counts
 from labeldistill.models.centre_head.options import HeadOptions
+from labeldistill.models.centre_head.targets import Targets
 from labeldistill.models.second import Second
 from labeldistill.models.second_fpn import SecondFpn
 from labeldistill.models.sparse_encoder import SparseEncoder
@@ -107,9 +109,16 @@ class LidarTeacher(nn.Module):
         predictions: HeadOutput = self.pts_bbox_head(self.pts_neck(features))
         return predictions
 
+    def positives(self, batch: Batch) -> Tensor:
+        """Positive cells and used slots of a batch, what its loss is divided by; see `positive_counts`."""
+        return positive_counts(self._targets(batch))
+
+    def _targets(self, batch: Batch) -> Targets:
+        return self.head_options.targets(batch.boxes, batch.labels, self.grid, self.settings.head)
+
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """`{"detection": scalar}` of a batch with points and boxes."""
-        targets = self.head_options.targets(batch.boxes, batch.labels, self.grid, self.settings.head)
+        targets = self._targets(batch)
         predictions = self(_points(batch)).predictions
         return {"detection": self.head_options.detection_loss(targets, predictions, self.settings.head)}
 

@@ -1,5 +1,9 @@
 """Reductions over the processes of a distributed run; every function is the identity in a single process."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
 import torch
 import torch.distributed as dist
 from torch import Tensor
@@ -23,6 +27,25 @@ def reduce_mean(value: Tensor) -> Tensor:
     mean = value.detach().clone().to(torch.float32) / size
     dist.all_reduce(mean)
     return mean.to(value.dtype) if value.is_floating_point() else mean
+
+
+_of_step: ContextVar[Tensor | None] = ContextVar("counts of the step", default=None)
+
+
+@contextmanager
+def counts_of_step(counts: Tensor | None) -> Iterator[None]:
+    """Losses inside are divided by the counts of the step, a mean over its micro-batches; None: each by its own."""
+    token = _of_step.set(counts)
+    try:
+        yield
+    finally:
+        _of_step.reset(token)
+
+
+def shared_counts(own: Tensor) -> Tensor:
+    """The counts of the step where its micro-batches share them (see `counts_of_step`), otherwise `own`."""
+    counts = _of_step.get()
+    return own if counts is None else counts
 
 
 def normaliser(count: Tensor, *, least: float, per_device: bool) -> Tensor:

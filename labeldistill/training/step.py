@@ -10,6 +10,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from labeldistill.ops.distributed import counts_of_step
 from labeldistill.training.ema import NO_RAMP, Ema
 from labeldistill.training.job import TrainingJob
 from labeldistill.training.optimizer import build_optimizer
@@ -87,10 +88,11 @@ class TrainingStep:
         self.optimizer.zero_grad()
         found: list[Tensor] = []
         terms: tuple[str, ...] = ()
+        batches, counts = self._counted(batches)
         for micro, batch in enumerate(batches):
             seed_everything(self.job.seed, "step", number, micro, self._rank)
             with self._synchronised(last=micro + 1 == self.length.accumulation):
-                with self._watcher.phase(number, "forward"), self._autocast():
+                with self._watcher.phase(number, "forward"), self._autocast(), counts_of_step(counts):
                     total, losses = self._losses(batch)
                 with self._watcher.phase(number, "backward"):
                     self.scaler.scale(total / self.length.accumulation).backward()
@@ -99,6 +101,18 @@ class TrainingStep:
         with self._watcher.phase(number, "optimizer"):
             norm = self._update()
         return StepLosses(terms, sum(found[1:], found[0]) / self.length.accumulation, norm)
+
+    def _counted(self, batches: Iterable[Any]) -> tuple[Iterable[Any], Tensor | None]:
+        """The micro-batches, and the mean of their numbers of positives where their losses share it.
+
+        In the release the devices of a step share it; micro-batches in their place do so too, where the model can count
+        before it predicts. They are then all on the device at once.
+        """
+        count = getattr(self.job.model, "positives", None)
+        if count is None or self.length.accumulation == 1 or not self.job.released("device_normalisation"):
+            return batches, None
+        held = list(batches)
+        return held, torch.stack([count(batch) for batch in held]).mean(0)
 
     def _set_lr(self, number: int) -> None:
         factor = lr_factor(number, self.job.training, self.length)

@@ -9,8 +9,9 @@ import torch.multiprocessing as mp
 
 from labeldistill.config.grid import GridSettings
 from labeldistill.config.model import HeadSettings
-from labeldistill.models.centre_head.losses import LossSwitches, detection_loss, response_loss
+from labeldistill.models.centre_head.losses import LossSwitches, detection_loss, positive_counts, response_loss
 from labeldistill.models.centre_head.targets import Targets, build_targets
+from labeldistill.ops.distributed import counts_of_step
 
 GRID = GridSettings(x_m=(-6.4, 6.4, 0.8), y_m=(-6.4, 6.4, 0.8))
 HEAD = HeadSettings(code_weights=(1, 1, 1, 1, 1, 1, 1, 1, 0.5, 0.25), box_loss_weight=0.3, max_objects=8)
@@ -164,13 +165,17 @@ def test_without_boxes_only_the_heatmaps_count():
     assert all(not maps["reg"].grad.any() for maps in predictions)
 
 
-def _one_process(rank: int, folder: str) -> None:
-    torch.distributed.init_process_group("gloo", f"file://{folder}/meet", rank=rank, world_size=2)
-    whole = some_targets()
-    part = slice(rank, rank + 1)
+def part_of(rank: int):
+    """One of the two samples: its targets and predictions."""
+    whole, part = some_targets(), slice(rank, rank + 1)
     lists = (whole.heatmaps, whole.boxes, whole.indices, whole.masks)
     targets = Targets(*([values[part] for values in each] for each in lists))
-    predictions = [{name: value[part] for name, value in maps.items()} for maps in some_predictions()]
+    return targets, [{name: value[part] for name, value in maps.items()} for maps in some_predictions()]
+
+
+def _one_process(rank: int, folder: str) -> None:
+    torch.distributed.init_process_group("gloo", f"file://{folder}/meet", rank=rank, world_size=2)
+    targets, predictions = part_of(rank)
     found = [loss(targets, predictions, clamp_mean=clamp) for clamp in (False, True)]
     torch.save(torch.stack(found), f"{folder}/{rank}.pt")
     torch.distributed.destroy_process_group()
@@ -183,3 +188,8 @@ def test_processes_that_share_a_batch_have_its_loss_on_average(tmp_path: Path):
     assert shared == pytest.approx(loss(some_targets(), some_predictions()).item(), rel=1e-6)
     assert released == pytest.approx(losses_by_hand(some_targets(), some_predictions(), devices=2), rel=1e-5)
     assert released < 0.9 * shared  # the lone pedestrian counts half
+    parts = [part_of(rank) for rank in range(2)]
+    with counts_of_step(torch.stack([positive_counts(targets) for targets, _ in parts]).mean(0)):
+        accumulated = sum(loss(*part, clamp_mean=True).item() for part in parts) / 2
+    assert accumulated == pytest.approx(released, rel=1e-6)  # two micro-batches of one process stand for the two
+    assert sum(loss(*part, clamp_mean=True).item() for part in parts) / 2 != pytest.approx(released, rel=1e-2)

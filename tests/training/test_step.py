@@ -1,13 +1,16 @@
 """Audits and short runs take the very steps of training: the same losses, weights and averages, bit for bit."""
 
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from toy_training import toy_job
+from toy_training import ToyBatch, toy_job
 
 from labeldistill.checks.short_run import short_run
+from labeldistill.ops.distributed import shared_counts
 from labeldistill.training.fit import fit
 from labeldistill.training.schedule import run_length
 from labeldistill.training.step import Phase, TrainingStep
@@ -79,3 +82,27 @@ def test_a_step_that_was_saved_goes_on_with_the_same_bits() -> None:
     assert step.ema is not None
     assert second.ema is not None
     assert all(torch.equal(value, second.ema.state[name]) for name, value in step.ema.state.items())
+
+
+class _Counting(torch.nn.Module):
+    """Its loss is the step's count over its own: 1 where each micro-batch is divided by its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.ones(()))
+
+    def positives(self, batch: Any) -> torch.Tensor:
+        return batch.y.new_tensor(float(batch.step_marker))
+
+    def losses(self, batch: Any) -> dict[str, torch.Tensor]:
+        own = self.positives(batch)
+        return {"detection": self.weight * shared_counts(own) / own}
+
+
+@pytest.mark.parametrize(("value", "loss"), [("released", (2 / 1 + 2 / 3) / 2), ("corrected", 1.0)])
+def test_micro_batches_share_their_positives_as_the_released_devices_do(value: str, loss: float) -> None:
+    job = toy_job(Path(), **OPTIONS, switches={"device_normalisation": value})
+    job = replace(job, model=_Counting(), frozen=())
+    step = TrainingStep(job, run_length(job.training, len(job.items), 1), "32-true")
+    marked = [ToyBatch(torch.zeros(1), torch.zeros(1), marker) for marker in (1, 3)]
+    assert float(step(0, iter(marked)).values[0]) == pytest.approx(loss)

@@ -8,7 +8,7 @@ from torch import Tensor
 from labeldistill.config.model import HeadSettings
 from labeldistill.models.centre_head.head import BRANCHES, HeadOutput
 from labeldistill.models.centre_head.targets import Targets
-from labeldistill.ops.distributed import reduce_mean, world_size
+from labeldistill.ops.distributed import reduce_mean, shared_counts, world_size
 
 SIGMOID_MARGIN = 1e-4
 MEAN_EPSILON = torch.finfo(torch.float32).eps  # mmdet 2.26 adds this to every divisor (quirk 14)
@@ -137,6 +137,12 @@ def _slot_weights(targets: Targets, task: int, head: HeadSettings) -> Tensor:
     return used * (boxes.new_tensor(head.code_weights) * head.box_loss_weight)
 
 
+def positive_counts(targets: Targets) -> Tensor:
+    """[2, tasks] float: positive cells and used slots of a batch."""
+    positives = torch.stack([(heatmap == 1).sum() for heatmap in targets.heatmaps])
+    return torch.stack([positives, torch.stack([mask.sum() for mask in targets.masks])]).float()
+
+
 def _divisors(targets: Targets, clamp_mean: bool) -> Tensor:
     """[2, tasks]: positive cells (at least 1) and used slots (at least 1e-4) of the global batch.
 
@@ -144,8 +150,6 @@ def _divisors(targets: Targets, clamp_mean: bool) -> Tensor:
     batch, unless the mean is clamped instead of the sum (see `LossSwitches.clamp_mean`).
     """
     share = 1 if clamp_mean else world_size()
-    positives = torch.stack([(heatmap == 1).sum() for heatmap in targets.heatmaps])
-    used = torch.stack([mask.sum() for mask in targets.masks])
-    counts = reduce_mean(torch.stack([positives, used]).float())
+    counts = reduce_mean(shared_counts(positive_counts(targets)))
     least = counts.new_tensor([[1.0], [1e-4]]) / share
     return torch.maximum(counts, least) + MEAN_EPSILON / share
