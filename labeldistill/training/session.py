@@ -26,6 +26,7 @@ from labeldistill.training.state_hash import frozen_hashes
 from labeldistill.training.step import StepLosses, TrainingStep
 from labeldistill.training.stopping import Diverged, Interrupted, StopRequest
 from labeldistill.training.usage import Usage
+from labeldistill.training.watchdog import Watchdog
 
 READ_EVERY = 10
 """On a GPU losses are read back every so many steps, so that the loop does not wait for each of them."""
@@ -66,6 +67,7 @@ class Session:
         self.job, self.length = job, length
         self.scaled, self._heartbeat = scaled, heartbeat
         self.stop = StopRequest()
+        self.watchdog = Watchdog(job.out_dir, scaled=scaled)
         self.events = EventLog(job.out_dir / EVENTS, job.run_key)
         self.table = LossTable()
         self.frozen_before: dict[str, Any] = {}
@@ -108,6 +110,7 @@ class Session:
             self._saved = None
         self.hosts = _gathered(socket.gethostname())
         self._agree()
+        self.watchdog.alive()
         self.stop.install()  # whoever reads the first event may send a signal
         if self.is_main:
             self._announce()
@@ -138,19 +141,21 @@ class Session:
         """After the optimiser's step: losses, heartbeat, checkpoint.
 
         Raises:
-            Diverged: the loss is not finite.
+            Diverged: the loss is not finite, or the watchdog ends the run.
             Interrupted: a signal asked to stop; the checkpoint is written.
         """
         row = self._row_start()
         self.step += 1
         self.table.terms = self.table.terms or losses.terms
         self._unread.append((row, self._over_all(losses)))
+        self.watchdog.alive()
         last = self.step == self.length.steps
         gate = self.step <= self.job.training.finite_gate_steps
         on_cpu = self.training_step.device.type == "cpu"
         if last or gate or on_cpu or self.step % READ_EVERY == 0 or self._checkpoint_due():
             self._read()
         if self._checkpoint_due() and not last:
+            self.watchdog.weights(self.job.model.state_dict(), self.step)
             self.save()
         if self._bar is not None:
             self._bar.advance(self.table.rows[-1][3] if self.table.rows else None)
@@ -184,6 +189,7 @@ class Session:
             asked = max(asked, float(values[-1]))
             self.table.add(row)
             self._check_finite(row[3], int(row[0]))
+            self.watchdog.look(self.table)
         self._unread.clear()
         self._watch()
         if asked and self.step < self.length.steps:
@@ -248,6 +254,7 @@ class Session:
 
     def close(self) -> None:
         """Give the terminal and the curves back."""
+        self.watchdog.stop()
         if self._bar is not None:
             self._bar.close()
         if self._curves is not None:

@@ -132,7 +132,7 @@ def test_late_divergence_is_noticed_too(tmp_path: Path) -> None:
 def test_an_error_in_the_data_is_told_and_written_down(tmp_path: Path) -> None:
     job = toy_job(tmp_path)
 
-    def broken(epoch: int, index: int) -> Any:
+    def broken(epoch: int, index: int, draw: int | None = None) -> Any:
         raise InputError("truncated", file="samples/CAM_FRONT/x.jpg")
 
     job.items.item = broken  # type: ignore[method-assign]
@@ -220,7 +220,7 @@ def test_weights_that_are_no_numbers_at_the_end_are_a_divergence_too(
         return losses(self, batch)
 
     monkeypatch.setattr(ToyModel, "losses", spoiling)
-    outcome = trained(tmp_path)
+    outcome = trained(tmp_path, checkpoint_every_steps=1000)  # no checkpoint, at which the watchdog would see it
     assert outcome.status == "diverged"
     assert outcome.reason == (
         "the raw weights are NaN or infinite after the last step: img_backbone.1.running_var first"
