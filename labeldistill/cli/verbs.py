@@ -26,6 +26,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "judge": ("labeldistill.cli.judge", "one result file beside the published claims; known mistakes in it"),
         "compare": ("labeldistill.cli.compare", "result files of ours against result files of theirs, without a study"),
         "diff": ("labeldistill.cli.diff", "what changed between two sets of results, with intervals and verdicts"),
+        "bisect": ("labeldistill.cli.bisect", "the commit that made a study worse, by a sequential test at each"),
         "check": ("labeldistill.cli.check", "compare a study with its committed reference band"),
         "publish": ("labeldistill.cli.publish", "copy a study's numbers to fixed names for DVC"),
         "crate": ("labeldistill.cli.crate", "write a finished study as a Workflow Run RO-Crate"),
