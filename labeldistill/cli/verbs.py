@@ -32,6 +32,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "crate": ("labeldistill.cli.crate", "write a finished study as a Workflow Run RO-Crate"),
     },
     "Check before and after": {
+        "selfcheck": ("labeldistill.cli.selfcheck", "whether this machine computes right: operators, steps, speed"),
         "preflight": (
             "labeldistill.cli.preflight",
             "ten gates before the first GPU-hour: PASS, WARN, FAIL or SKIPPED",

@@ -1,0 +1,29 @@
+#!/bin/bash
+# gpu_session.sh OUT: everything that only a GPU can say, in at most 8 minutes; run from the root of a checkout.
+# Needs Python with torch, lightning, pyarrow, pandas, scipy and typer; no data set, no network.
+set -u
+out=${1:?folder for the records}
+mkdir -p "$out"
+export PYTHONPATH=$PWD
+python - <<'PYTHON' > "$out/device.json"
+import json
+from labeldistill.checks.selfcheck import machine
+print(json.dumps(machine("cuda"), indent=1))
+PYTHON
+timeout 270 python -m labeldistill.cli.main selfcheck --device cuda --minutes 4 --json > "$out/selfcheck.json"
+echo "selfcheck ended with $?"
+timeout 90 python - <<'PYTHON' > "$out/batch-16.json"
+import json
+from dataclasses import asdict
+from labeldistill.checks.selfcheck import Sizes, speeds
+from labeldistill.config.load import load_study
+print(json.dumps([asdict(each) for each in speeds(load_study("paper-r50-3f"), "cuda", Sizes(batch=16))], indent=1))
+PYTHON
+echo "batch 16 ended with $?"
+timeout 90 python - <<'PYTHON' > "$out/syncs.json"
+import json
+from labeldistill.checks.selfcheck import Sizes, host_syncs
+from labeldistill.config.load import load_study
+print(json.dumps(host_syncs(load_study("paper-r50-3f"), "full", Sizes()), indent=1))
+PYTHON
+echo "syncs ended with $?"
