@@ -1,6 +1,6 @@
 #!/bin/bash
 # gpu_session.sh OUT: everything that only a GPU can say, in at most 8 minutes; run from the root of a checkout.
-# Needs Python with torch, lightning, pyarrow, pandas, scipy and typer; no data set, no network.
+# Needs Python with torch, numpy, pyarrow, pandas, scipy, pydantic, safetensors, psutil and typer; no data set, no network.
 set -u
 out=${1:?folder for the records}
 mkdir -p "$out"

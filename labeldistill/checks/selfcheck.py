@@ -3,17 +3,17 @@
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from math import isfinite
 from statistics import median
 
 import torch
 
+from labeldistill.checks.clock import Clock
 from labeldistill.checks.determinism_audit import audit
 from labeldistill.checks.dry_run import DryRun, Places, prepare, small
 from labeldistill.checks.op_oracles import FLOAT32, HALF, OpCase, op_cases, op_error
-from labeldistill.checks.short_run import Phase, short_run
+from labeldistill.checks.short_run import short_run
 from labeldistill.config.runs import run_settings
 from labeldistill.config.study import StudySettings
 from labeldistill.training.devices import Accelerator, describe, resolve_device
@@ -135,44 +135,12 @@ def _finite(name: str, study: StudySettings, variant: str, device: Accelerator, 
     return Check(name, not bad and len(losses) == sizes.steps, text, {"first": losses[0], "last": losses[-1]})
 
 
-class _Stopwatch:
-    """Seconds of each phase of each step, GPU work included."""
-
-    def __init__(self, device: Accelerator) -> None:
-        self.device, self.seconds = device, dict[tuple[int, str], float]()
-        self.marks: list[float] = []
-
-    def _now(self) -> float:
-        if self.device == "cuda":
-            torch.cuda.synchronize()
-        return time.perf_counter()
-
-    @contextmanager
-    def phase(self, step: int, phase: Phase) -> Iterator[None]:
-        """Surround one phase of a step."""
-        start = self._now()
-        yield
-        now = self._now()
-        self.seconds[step, phase] = self.seconds.get((step, phase), 0.0) + now - start
-        if phase == "optimizer":
-            self.marks.append(now)
-
-    def medians(self) -> dict[str, float]:
-        """Milliseconds of each phase and of the whole step, without the first one."""
-        phases = ("forward", "backward", "optimizer")
-        kept = {p: [s for (step, phase), s in self.seconds.items() if phase == p and step > 0] for p in phases}
-        found = {f"{name}_ms": 1e3 * median(values) for name, values in kept.items() if values}
-        whole = [after - before for before, after in zip(self.marks, self.marks[1:], strict=False)]
-        return found | {"step_ms": 1e3 * median(whole)}
-
-
 def _speed(name: str, study: StudySettings, variant: str, device: Accelerator, sizes: Sizes) -> Check:
     reset_peak_memory(device)
-    ready, watch = _ready(study, variant, device, sizes), _Stopwatch(device)
-    short_run(ready.job, max(2, sizes.timed), watch)
-    found = watch.medians()
-    busy = sum(value for key, value in found.items() if key != "step_ms")
-    found |= {"samples_per_s": 1e3 * sizes.batch / busy, "peak_memory_mb": peak_memory(device) / 2**20}
+    ready, clock = _ready(study, variant, device, sizes), Clock(device)
+    short_run(ready.job, max(2, sizes.timed), clock)
+    found = {f"{part}_ms": 1e3 * median(seconds[1:]) for part, seconds in clock.parts.items()}  # the first warms up
+    found |= {"samples_per_s": 1e3 * sizes.batch / sum(found.values()), "peak_memory_mb": peak_memory(device) / 2**20}
     parts = ", ".join(f"{key[:-3]} {value:.0f} ms" for key, value in found.items() if key.endswith("_ms"))
     text = f"{found['samples_per_s']:.2f} samples/s without the loader, {found['peak_memory_mb']:.0f} MB; {parts}"
     return Check(name, True, text, found)
