@@ -56,7 +56,7 @@ def _steps(
     """Train; joules of the steps after the warm-up, None where the device does not tell."""
     device = torch.device(clock.accelerator)
     step = TrainingStep(job, length, usable_precision(job.training.precision, clock.accelerator), watcher)
-    batches = _endless(job, length)
+    batches = _endless(job, length, pin=device.type == "cuda")
     before = None
     for number in range(settings.warmup + settings.repeats):
         if number == settings.warmup:
@@ -86,6 +86,6 @@ def _loader_alone(job: TrainingJob, length: Length, settings: BenchmarkSettings)
     return settings.repeats * length.batch / (time.perf_counter() - start)
 
 
-def _endless(job: TrainingJob, length: Length) -> Iterator[Any]:
+def _endless(job: TrainingJob, length: Length, *, pin: bool = False) -> Iterator[Any]:
     while True:
-        yield from training_batches(job, length)
+        yield from training_batches(job, length, pin=pin)

@@ -1,5 +1,7 @@
 """Settings of the networks: camera student, LiDAR teacher, label encoder, centre head."""
 
+from typing import Literal
+
 from pydantic import Field, model_validator
 
 from labeldistill.config.base import Settings
@@ -35,6 +37,9 @@ class ImageSettings(Settings):
     rotation_deg: tuple[float, float] = (-5.4, 5.4)
     flip: bool = True
     crop_bottom_range: tuple[float, float] = (0.0, 0.0)
+    resize: Literal["whole", "crop"] = "whole"
+    """As released the whole image is resized and then cropped; `crop` resizes only what the crop keeps, which is
+    faster and differs in a few pixels of 10,000. A deviation that has to be declared, not one of the switches."""
     mean: tuple[float, float, float] = (123.675, 116.28, 103.53)
     std: tuple[float, float, float] = (58.395, 57.12, 57.375)
     """Per channel in R, G, B order, for pixel values of 0-255."""

@@ -36,7 +36,7 @@ PADDING = -999.0
 
 @dataclass(frozen=True)
 class Item:
-    """One key frame; fields as in `Batch`, without the batch axis."""
+    """One key frame; fields as in `Batch`, without the batch axis. `levels` is the same for all of a dataset."""
 
     images: Tensor | None
     cameras: CameraMatrices | None
@@ -46,6 +46,7 @@ class Item:
     labels: Tensor
     token: str
     ego2global: Tensor
+    levels: Tensor | None = None
 
 
 class KeyFrameDataset(Dataset[Item]):
@@ -79,7 +80,7 @@ class KeyFrameDataset(Dataset[Item]):
         # Shared memory, because worker processes that outlive an epoch must see the new one.
         self._epoch: Tensor = torch.zeros((), dtype=torch.int64).share_memory_()  # type: ignore[no-untyped-call]
         self._cache: dict[int, Image.Image] | None = {} if cache_images else None
-        self._normalise = (
+        self._normalisation = (
             None if self.options.image is None else Normalisation(self.options.image, bgr=self.options.bgr)
         )
 
@@ -117,7 +118,8 @@ class KeyFrameDataset(Dataset[Item]):
         boxes, labels = key_frame_boxes(self.infos, sample, options, ego_pose, bev)
         ego2global = torch.from_numpy(pose_matrix(*ego_pose))
         token = self.infos.samples.token[sample].as_py()
-        return Item(images, cameras, depth, points, boxes, labels, token, ego2global)
+        levels = None if self._normalisation is None else self._normalisation.levels
+        return Item(images, cameras, depth, points, boxes, labels, token, ego2global, levels)
 
     def image_augmentations(self, index: int, rng: RandomState) -> list[ImageAugmentation]:
         """Augmentation of each camera of item `index`; in training drawn from `rng`, camera by camera."""
@@ -140,15 +142,16 @@ class KeyFrameDataset(Dataset[Item]):
 
     def _images(self, frames: list[slice], changes: list[ImageAugmentation]) -> Tensor:
         assert self.options.image is not None
-        assert self._normalise is not None
-        out = np.empty((len(frames), len(changes), 3, *self.options.image.size_px), dtype=np.float32)
+        assert self._normalisation is not None
+        out = np.empty((len(frames), len(changes), 3, *self.options.image.size_px), dtype=np.uint8)
         done: dict[int, tuple[int, int]] = {}
         for f, rows in enumerate(frames):
             for n, row in enumerate(range(rows.start, rows.stop)):
                 if row in done:  # a frame that replaces a missing one
                     out[f, n] = out[done[row]]
                     continue
-                self._normalise.into(out[f, n], augmented(self._image(row), changes[n]))
+                crop_only = self.options.image.resize == "crop"
+                out[f, n] = self._normalisation.ordered(augmented(self._image(row), changes[n], crop_only=crop_only))
                 done[row] = (f, n)
         return torch.from_numpy(out)
 
@@ -203,6 +206,7 @@ class KeyFrameDataset(Dataset[Item]):
             labels=[item.labels for item in items],
             tokens=[item.token for item in items],
             ego2global=torch.stack([item.ego2global for item in items]),
+            levels=items[0].levels,
         )
 
 

@@ -23,6 +23,7 @@ from labeldistill.inference.shards import Share, in_shares
 from labeldistill.training.determinism import determinism, set_threads
 from labeldistill.training.devices import Accelerator, resolve_device
 from labeldistill.training.job import Execution, LocatedRun
+from labeldistill.training.loader import loader_options, refuse_little_shared_memory, usable_workers
 from labeldistill.training.progress import StepBar
 from labeldistill.training.recipe import build_model, load_state
 from labeldistill.training.weights_file import WeightsName, read_about, read_weights, weights_path
@@ -79,7 +80,7 @@ class _Work:
         diverged = about["status"] != "finished"
         parts: list[dict[WeightsName, Predictions]] = []
         with determinism(run.training.deterministic), torch.inference_mode(), detecting_precision(run, device):
-            for batch in self._shown(*_batches(run, dataset, share), share):
+            for batch in self._shown(*_batches(run, dataset, share, pin=device.type == "cuda"), share):
                 moved = batch.to(device)
                 found = {name: _nothing(batch) if diverged else _detect(model, moved) for name, model in models.items()}
                 parts.append({name: _predictions(run, boxes, batch) for name, boxes in found.items()})
@@ -124,12 +125,15 @@ def load_run(run: LocatedRun, weights: WeightsName) -> tuple[nn.Module, dict[str
     return model.eval(), about
 
 
-def _batches(run: RunSettings, dataset: KeyFrameDataset, share: Share) -> tuple[DataLoader[Any], int]:
+def _batches(run: RunSettings, dataset: KeyFrameDataset, share: Share, *, pin: bool) -> tuple[DataLoader[Any], int]:
     """The batches of a share, and their number of samples."""
     size = min(run.training.batch_per_device or BATCH, BATCH)
     dealt = share.batches(len(dataset), size)
-    workers = run.training.loader_workers
-    loader = DataLoader(dataset, batch_sampler=dealt, collate_fn=dataset.collate, num_workers=workers)
+    workers = usable_workers(run.training.loader_workers, share.processes)
+    if workers:
+        one = dataset.collate([dataset[dealt[0][0]]]) if dealt else None
+        refuse_little_shared_memory(one.nbytes * size if one is not None else 0, workers * share.processes)
+    loader = DataLoader(dataset, batch_sampler=dealt, collate_fn=dataset.collate, **loader_options(workers, pin=pin))
     return loader, sum(map(len, dealt))
 
 

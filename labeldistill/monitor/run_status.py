@@ -19,6 +19,8 @@ from labeldistill.training.lock import STALE_AFTER_S
 
 SILENT_AFTER_S = 60.0
 """A run without a sign of life for this long deserves attention; heartbeats come every few seconds."""
+WORTH_A_NOTE_PERCENT = 10
+"""Of a training's time; below that its loader keeps up."""
 
 _LAST_WORDS = ("stopped", "failed", "finished", "diverged")
 
@@ -226,10 +228,16 @@ def _running(row: RunStatus, holder: Holder | None, last: dict[str, Any], folder
     eta = last.get("eta_s")
     left = max(float(eta) - age, 0.0) if eta is not None else None
     if age <= SILENT_AFTER_S:
-        return replace(row, state=State.running, eta_s=left)
+        return replace(row, state=State.running, eta_s=left, note=_waited(last))
     if holder.locked:
         return replace(row, state=State.running, note="its process is there but gave no sign of life lately")
     return replace(row, state=State.silent, note=f"process {holder.pid} on {holder.host} can't be seen from here")
+
+
+def _waited(event: dict[str, Any]) -> str:
+    """What share of its time a training waited for data, if that is worth a note."""
+    share = event.get("waited_percent")
+    return f"waited {share} % for data" if isinstance(share, int) and share >= WORTH_A_NOTE_PERCENT else ""
 
 
 def _by(event: dict[str, Any]) -> str:

@@ -47,9 +47,7 @@ def steps() -> dict[str, str]:
         "flip and rotate": augmented(image, TURNED),
     }
     for name, bgr in (("normalise as RGB", False), ("normalise as BGR", True)):
-        out = np.empty((3, *found["resize and crop"].shape[:2]), dtype=np.float32)
-        Normalisation(ImageSettings(), bgr=bgr).into(out, found["resize and crop"])
-        found[name] = out
+        found[name] = Normalisation(ImageSettings(), bgr=bgr).of(found["resize and crop"]).numpy()
     for name, released in (("depth map, released", True), ("depth map, corrected", False)):
         found[name] = depth_map(points(), TURNED, (80, 160), released_pixels=released)
     return {name: hashlib.sha256(values.tobytes()).hexdigest()[:16] for name, values in found.items()}

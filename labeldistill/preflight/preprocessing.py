@@ -6,6 +6,7 @@ from PIL import Image
 
 from labeldistill.data.augmentation import ImageAugmentation
 from labeldistill.data.dataset import KeyFrameDataset
+from labeldistill.data.images import normalised
 from labeldistill.errors import LabelDistillError
 from labeldistill.geometry.frames import Array
 from labeldistill.preflight.context import Context
@@ -15,6 +16,8 @@ from labeldistill.preflight.picture import recorded, steps, versions
 NAME = "preprocessing"
 LEVEL = 0.02
 """Of 256: what float32 may change of an image that is normalised and taken back."""
+CROP_LEVELS = 2
+"""By how much resizing only the crop may differ from resizing the whole image, which Pillow does here."""
 KEY_FRAMES = 2
 
 
@@ -76,8 +79,10 @@ def _own_images(context: Context, looks: Looks, *, training: bool) -> None:
     split = "train" if training else context.plan.study.evaluation_split
     dataset, worst = KeyFrameDataset(context.infos, run, split, training), 0.0
     for index in range(min(KEY_FRAMES, len(dataset))):
-        images = dataset.load(index, RandomState(index)).images
-        assert images is not None
+        item = dataset.load(index, RandomState(index))
+        assert item.images is not None
+        assert item.levels is not None
+        images = normalised(item.images[:1], item.levels)
         rows = context.infos.cameras_of(int(dataset.rows[index]))
         for camera, change in enumerate(dataset.image_augmentations(index, RandomState(index))):
             file = context.infos.dataroot / context.infos.cameras.file[rows.start + camera].as_py()
@@ -87,8 +92,9 @@ def _own_images(context: Context, looks: Looks, *, training: bool) -> None:
             wanted = wanted[:, :, ::-1] if run.released("colour_order") else wanted
             worst = max(worst, float(np.abs(got - wanted).max()))
     order = "BGR, as released" if run.released("colour_order") else "RGB"
+    resize_error = 0 if options.image.resize == "whole" else CROP_LEVELS
     looks.judged(
-        worst < LEVEL,
+        worst < LEVEL + resize_error,
         f"{'training' if training else 'evaluation'} images are {order} to {worst:.2g} of 256 levels",
         "images reach the network in another channel order, size or place than the study's settings say",
     )

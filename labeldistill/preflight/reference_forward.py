@@ -45,6 +45,4 @@ def statistics_agree(network: nn.Module) -> float:
 def picture_batch() -> Tensor:
     """The golden picture [1, 3, 160, 320], normalised with ImageNet's statistics."""
     pixels = np.asarray(read_image(PICTURE))[:160]
-    out = np.empty((3, *pixels.shape[:2]), dtype=np.float32)
-    Normalisation(ImageSettings(), bgr=False).into(out, pixels)
-    return torch.from_numpy(out)[None]
+    return Normalisation(ImageSettings(), bgr=False).of(pixels)[None]

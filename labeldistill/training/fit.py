@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from labeldistill.training.determinism import determinism, set_threads
 from labeldistill.training.devices import Accelerator, describe, is_first, resolve_device, usable_precision
 from labeldistill.training.event_log import EventLog
 from labeldistill.training.job import Outcome, TrainingJob
-from labeldistill.training.loader import training_batches
+from labeldistill.training.loader import training_batches, usable_workers
 from labeldistill.training.lock import RunLock
 from labeldistill.training.processes import joined
 from labeldistill.training.schedule import Length, lr_factor, run_length
@@ -104,10 +104,16 @@ def _loop(job: TrainingJob, session: Session, device: torch.device, precision: s
     job.model.to(device).train()
     step = TrainingStep(job, session.length, precision)
     session.begin(step)
-    batches = iter(training_batches(job, session.length, session.start))
+    batches = iter(training_batches(job, session.length, session.start, pin=device.type == "cuda"))
+
+    def micro_batches() -> Iterator[Any]:
+        for _ in range(session.length.accumulation):
+            with session.usage.waiting():
+                batch = next(batches)
+            yield batch.to(device)
+
     for number in range(session.start, session.length.steps):
-        micro_batches = (next(batches).to(device) for _ in range(session.length.accumulation))
-        session.end_step(step(number, micro_batches))
+        session.end_step(step(number, micro_batches()))
 
 
 def _spoiled(job: TrainingJob, session: Session) -> str | None:
@@ -148,6 +154,7 @@ def _written(
             **describe(accelerator),
             "processes": job.processes,
             "threads": torch.get_num_threads(),
+            "loader_workers": usable_workers(job.training.loader_workers, job.devices),
             "hosts": session.hosts,
         },
         warnings=_warnings(job, session.length),

@@ -221,7 +221,8 @@ class Session:
             return
         self._heartbeat()
         done = self.step - self.start
-        per_step = (time.monotonic() - self._clock) / done
+        elapsed = time.monotonic() - self._clock
+        per_step = elapsed / done
         self.events.write(
             "progress",
             step=self.step,
@@ -231,6 +232,7 @@ class Session:
             loss=row["total"] if math.isfinite(row["total"]) else str(row["total"]),
             eta_s=round(per_step * (self.length.steps - self.step), 1),
             samples_per_s=round(self.length.batch / per_step, 3) if per_step else None,
+            waited_percent=round(100 * self.usage.waited_s / elapsed) if elapsed else 0,
         )
 
     # -- ending -------------------------------------------------------------------------------------------------------

@@ -5,7 +5,8 @@ import gc
 import resource
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,14 @@ class Usage:
         self._started = time.monotonic()
         self._cpu = self._cpu_s()
         self._energy = gpu_energy_j()
+        self.waited_s = 0.0
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Count the block as waiting for data; a GPU may still be busy with earlier steps meanwhile."""
+        started = time.monotonic()
+        yield
+        self.waited_s += time.monotonic() - started
 
     @staticmethod
     def _cpu_s() -> float:
@@ -110,6 +119,7 @@ class Usage:
             "gpu_hours": (wall * world / 3600 if gpu else 0.0) + self._earlier.get("gpu_hours", 0.0),
             "peak_memory_bytes": max(peak_memory_bytes(), self._earlier.get("peak_memory_bytes", 0)),
             "peak_gpu_memory_bytes": None,
+            "data_wait_s": self.waited_s + self._earlier.get("data_wait_s", 0.0),
             "energy_j": None if energy is None else energy + (self._earlier.get("energy_j") or 0.0),
         }
         if gpu:

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -15,7 +17,7 @@ from labeldistill.data.augmentation import (
     draw_image_augmentation,
 )
 from labeldistill.data.depth_maps import depth_map
-from labeldistill.data.images import Normalisation, augmented
+from labeldistill.data.images import Normalisation, augmented, normalised
 from labeldistill.geometry.boxes import corners
 
 FULL = ImageSettings()
@@ -149,20 +151,48 @@ def test_a_crop_beyond_the_image_is_black():
     assert out[3:23, 5:35].min() == 255
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_resizing_only_the_crop_gives_nearly_the_same_pixels(seed: int):
+    """A smooth picture with noise, at the released sizes; every crop is drawn as in training."""
+    rng = np.random.RandomState(seed)
+    rows, columns = np.mgrid[0:900, 0:1600]
+    smooth = 127 + 60 * np.sin(rows / 37) + 60 * np.cos(columns / 53)
+    noisy = np.clip(smooth[..., None] + rng.normal(0, 8, (900, 1600, 3)), 0, 255).astype(np.uint8)
+    change = dataclasses.replace(draw_image_augmentation(FULL, (900, 1600), rng), rotation_deg=0.0)
+    whole, crop = (augmented(Image.fromarray(noisy), change, crop_only=only).astype(int) for only in (False, True))
+    assert whole.shape == crop.shape == (256, 704, 3)
+    assert np.abs(whole - crop).max() <= 2
+    assert (whole != crop).mean() < 2e-3
+
+
+@pytest.mark.parametrize("crop", [(-5, -3, 35, 25), (40, 0, 60, 10)])
+def test_resizing_only_the_crop_is_black_outside_of_the_image(crop: tuple[int, int, int, int]):
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8))
+    change = ImageAugmentation(1.0, (30, 20), crop)
+    np.testing.assert_array_equal(augmented(picture, change, crop_only=True), augmented(picture, change))
+
+
+def network_input(rgb, settings, *, bgr):
+    return Normalisation(settings, bgr=bgr).of(rgb)
+
+
 @pytest.mark.parametrize("bgr", [True, False])
 def test_channels_meet_the_statistics_they_should(bgr):
     rgb = np.array([[[10, 20, 30]]], dtype=np.uint8)
-    out = np.empty((3, 1, 1), dtype=np.float32)
-    Normalisation(FULL, bgr=bgr).into(out, rgb)
     pixels = [30, 20, 10] if bgr else [10, 20, 30]
     expected = [(p - m) / s for p, m, s in zip(pixels, (123.675, 116.28, 103.53), (58.395, 57.12, 57.375), strict=True)]
-    np.testing.assert_allclose(out[:, 0, 0], expected, rtol=1e-6)
+    np.testing.assert_allclose(network_input(rgb, FULL, bgr=bgr)[:, 0, 0], expected, rtol=1e-6)
 
 
 def test_the_colour_switch_is_only_an_order_and_another_statistic():
     rgb = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
     grey = ImageSettings(mean=(100, 100, 100), std=(50, 50, 50))
-    first, second = np.empty((3, 5, 7), np.float32), np.empty((3, 5, 7), np.float32)
-    Normalisation(grey, bgr=True).into(first, rgb)
-    Normalisation(grey, bgr=False).into(second, rgb)
-    np.testing.assert_array_equal(first, second[::-1])
+    assert torch.equal(network_input(rgb, grey, bgr=True), network_input(rgb, grey, bgr=False).flip(0))
+
+
+def test_the_look_up_of_a_device_gives_the_bits_of_the_look_up_by_numpy():
+    """On a GPU torch looks up; on a CPU NumPy does. `meta` tensors can't be compared, so the GPU's way runs here."""
+    pixels = torch.arange(256, dtype=torch.uint8).expand(2, 3, 4, 256).contiguous()
+    levels = Normalisation(FULL, bgr=True).levels
+    there = torch.stack([levels[c].take(pixels[:, c].long()) for c in range(3)], dim=1)
+    assert torch.equal(normalised(pixels, levels), there)

@@ -94,7 +94,7 @@ def items(infos: Infos, run: RunSettings, *, training: bool) -> list[Item]:
 def shared_batch(infos: Infos, stage: Stage, *, training: bool) -> Batch:
     """The released items with awkward boxes, the same for every value of a switch."""
     run = settings(stage, label_encoder_eval="corrected")
-    batch = KeyFrameDataset.collate(items(infos, run, training=training))
+    batch = KeyFrameDataset.collate(items(infos, run, training=training)).to(torch.device("cpu"))
     boxes, labels = awkward_boxes()
     batch.boxes[0], batch.labels[0] = torch.cat([batch.boxes[0], boxes]), torch.cat([batch.labels[0], labels])
     return batch

@@ -254,7 +254,7 @@ def gradients(rank: int, world: int, infos: str, out: str) -> None:
         torch.distributed.init_process_group("gloo", f"file://{out}/meet", rank=rank, world_size=world)
         synchronised(model, "cpu")
     share = range(4)[rank * 4 // world : (rank + 1) * 4 // world]
-    batch = in_float64(items.collate([items.item(0, index) for index in share]))
+    batch = in_float64(items.collate([items.item(0, index) for index in share]).to(torch.device("cpu")))
     terms = torch.stack(list(model.losses(batch).values()))
     terms.sum().backward()
     parts = [p.grad.flatten() for p in model.parameters() if p.grad is not None]

@@ -20,7 +20,7 @@ from labeldistill.config.switches import STAGES_OF_SWITCH
 from labeldistill.config.training import TrainingSettings
 from labeldistill.data.clouds import key_frame_cloud
 from labeldistill.data.dataset import Item, KeyFrameDataset
-from labeldistill.data.images import augmented
+from labeldistill.data.images import augmented, normalised
 from labeldistill.data.infos import Infos
 from labeldistill.data.loading import LoadingOptions
 from labeldistill.errors import InputError
@@ -119,11 +119,13 @@ def _item(name: str, value: dict[str, Any], recorded: dict[str, Any], infos: Inf
 
 def _images(name: str, value: dict[str, Any], item: Item, dataset: KeyFrameDataset) -> Iterator[Comparison]:
     assert item.images is not None
-    digest = hashlib.sha256(item.images.contiguous().numpy().tobytes()).hexdigest()
-    yield exact(f"{name}: shape of images", list(item.images.shape), list(value["imgs_shape"]))
+    assert item.levels is not None
+    images = normalised(item.images, item.levels)
+    digest = hashlib.sha256(images.numpy().tobytes()).hexdigest()
+    yield exact(f"{name}: shape of images", list(images.shape), list(value["imgs_shape"]))
     yield exact(f"{name}: sha256 of images", digest, value["imgs_sha256"])
-    yield exact(f"{name}: images, every 16th pixel", item.images[..., ::16, ::16], value["imgs_sub"])
-    yield output(f"{name}: means of images", item.images.double().mean(dim=(-1, -2)), value["imgs_mean"])
+    yield exact(f"{name}: images, every 16th pixel", images[..., ::16, ::16], value["imgs_sub"])
+    yield output(f"{name}: means of images", images.double().mean(dim=(-1, -2)), value["imgs_mean"])
     changes = dataset.image_augmentations(value["idx"], RandomState(value["np_seed"]))
     for n, (ours, theirs) in enumerate(zip(changes, value["ida"], strict=True)):
         drawn = [ours.resize, *ours.resized_px, *ours.crop, ours.flip, ours.rotation_deg]

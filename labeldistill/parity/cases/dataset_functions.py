@@ -35,11 +35,10 @@ def _image(name: str, source: Image.Image, one: dict[str, Any]) -> Iterator[Comp
         one["resize"], (width, height), (left, top, right, bottom), bool(one["flip"]), float(one["rotate"])
     )
     rgb = augmented(source, change)
-    normalised = np.empty((3, *rgb.shape[:2]), dtype=np.float32)
-    Normalisation(ImageSettings(), bgr=True).into(normalised, rgb)
+    image = Normalisation(ImageSettings(), bgr=True).of(rgb)
     points = one["points"].numpy()
     yield exact(f"{name}: pixels", rgb, one["out_rgb"])
-    yield exact(f"{name}: normalised", normalised.transpose(1, 2, 0), one["normalized"])
+    yield exact(f"{name}: normalised", image.permute(1, 2, 0), one["normalized"])
     yield output(f"{name}: matrix", change.matrix, one["ida_mat"])
     yield exact(f"{name}: depth map", depth_map(points, change, (bottom - top, right - left)), one["depth_map"])
 
