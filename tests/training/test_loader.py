@@ -1,5 +1,6 @@
 """Workers that fit the job, shared memory that fits the workers, and the same batches however they are loaded."""
 
+import dataclasses
 import os
 import shutil
 import signal
@@ -47,12 +48,11 @@ def test_too_little_shared_memory_is_said_before_the_bus_error(tmp_path: Path, m
 
 def test_a_training_whose_workers_do_not_fit_ends_in_that_message(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
     run = runs.settings("baseline")
-    job = toy_job(Path(), loader_workers=2)
-    job = SimpleNamespace(**{**vars(job), "items": training_items(run, runs.infos)})
+    job = dataclasses.replace(toy_job(Path(), loader_workers=2), items=training_items(run, runs.infos))
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1, 2})
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=1000))
     with pytest.raises(InputError, match="2 loader workers need"):
-        training_batches(job, run_length(run.training, 4, 1))  # type: ignore[arg-type]
+        training_batches(job, run_length(run.training, 4, 1))
 
 
 def test_images_leave_the_loader_as_bytes_and_are_normalised_on_the_device(runs: Runs) -> None:
