@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from math import hypot
+from typing import Any
 
 from scipy import special
 
@@ -52,8 +53,24 @@ class Judgement:
 
 
 def standard_error(ours: Estimate, published_sd: float) -> tuple[float, float]:
-    """Standard error of mean minus published value, and its degrees of freedom (Satterthwaite; known noise)."""
-    return hypot(ours.error, published_sd), ours.freedom * (1 + (published_sd / ours.error) ** 2) ** 2
+    """Standard error of mean minus published value, and its degrees of freedom."""
+    return hypot(ours.error, published_sd), float(degrees_of_freedom(ours.freedom, (published_sd / ours.error) ** 2))
+
+
+def degrees_of_freedom(freedom: float, ratio: Any) -> Any:
+    """Satterthwaite's degrees of freedom of an estimated variance plus a known one.
+
+    Where few runs happen to lie close together the plain rule takes the known part for nearly everything and counts far
+    too many: of three runs of sd 0.6 beside noise of 0.3, the same method was called different in 7 %. The estimate is
+    taken to be as far below the truth as half of all estimates are; for runs of sd 0.3 to 0.5 beside noise of 0.3 and
+    0.5 the rate is 4-6 % (`claim_simulations`).
+
+    Args:
+        freedom: of the estimated variance.
+        ratio: known variance over the estimated one, a number or an array.
+    """
+    median = 2 * special.gammaincinv(freedom / 2, 0.5) / freedom
+    return freedom * (1 + median * ratio) ** 2
 
 
 def judge(

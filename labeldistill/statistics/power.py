@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 from scipy import special
 
-from labeldistill.statistics.equivalence import FEWEST_RUNS, margin_is_hopeless
+from labeldistill.statistics.equivalence import FEWEST_RUNS, degrees_of_freedom, margin_is_hopeless
 from labeldistill.statistics.holm import FEWEST_PAIRS
 
 MOST_SEEDS = 1000
@@ -34,7 +34,7 @@ def equivalence_power(
     quantiles = (np.arange(_GRID) + 0.5) / _GRID
     variance = sd**2 * 2 * special.gammaincinv((n - 1) / 2, quantiles) / (n - 1) / n
     total = variance + published_sd**2
-    critical = -special.stdtrit(total**2 * (n - 1) / variance**2, alpha)
+    critical = -special.stdtrit(degrees_of_freedom(n - 1, published_sd**2 / variance), alpha)
     room = margin - critical * np.sqrt(total)
     true_error = (sd**2 / n + published_sd**2) ** 0.5
     inside = special.ndtr((room - difference) / true_error) - special.ndtr((-room - difference) / true_error)
