@@ -121,7 +121,7 @@ def test_a_frozen_stem_of_random_weights_is_an_error(tmp_path: Path) -> None:
 def test_the_list_as_a_user_reads_it() -> None:
     done = _type("weights", "list", "--study", "paper-r101-3f")
     assert done.exit_code == 0
-    for words in ("resnet101-63fe2227.pth", "about 171 MB", "63fe2227...", "from memory", "--out weights/", "missing"):
+    for words in ("resnet101-63fe2227.pth", "about 179 MB", "63fe2227...", "from memory", "--out weights/", "missing"):
         assert words in done.output
     fake_start(Path("weights/resnet101-63fe2227.safetensors"), "63fe2227")
     tree = json.loads(_type("weights", "list", "--study", "paper-r101-3f", "--format", "json").output)
