@@ -1,4 +1,4 @@
-"""What every test may ask for: the shared reference folder (absent in a user's clone), one thread, and Ctrl-C."""
+"""Fixtures for every test: the shared reference folder (absent in a user's clone), one thread, and Ctrl-C."""
 
 import json
 import os
@@ -79,17 +79,9 @@ def toy_run() -> Iterator[ToyRun]:
 
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> "Runs":
-    """A tiny world with a finished teacher, label encoder, baseline and full student, trained once per session."""
-    from stage_runs import DATA, WORLD, Runs
+    """A tiny world with a finished teacher, label encoder, baseline and full student, trained once; read-only."""
+    from made_once import made_once
+    from stage_runs import Runs, train_all
 
-    from labeldistill.config.data import DataSettings
-    from labeldistill.data.infos import build_infos
-    from labeldistill.synthetic.write import write_world
-
-    root = tmp_path_factory.mktemp("stages")
-    write_world(WORLD, root / "world")
-    data = DataSettings(dataroot=str(root / "world"), **DATA)
-    made = Runs(build_infos(data, root / "world", root / "infos"), root)
-    for unit in ("teacher", "label-encoder", "baseline", "full"):
-        made.train(unit)
-    return made
+    root = made_once(tmp_path_factory, "stages", train_all)
+    return Runs(root / "infos", root)

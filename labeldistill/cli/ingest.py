@@ -52,7 +52,7 @@ def ingest(
     plan = StudyPlan.load(study, results)
     if variant not in plan.study.variants:
         raise InputError(f"study {study} has no such variant; known: {', '.join(plan.study.variants)}", key=variant)
-    refuse_taken(plan.folder, plan.ingested, variant, seed, weights.value, file)
+    refuse_taken(plan.folder, plan.ingested, (variant, seed, weights.value), file)
     folder, scores = take_in(
         file,
         Origin(plan.study.name, variant, seed, weights.value, source),

@@ -77,8 +77,6 @@ class KeyFrameDataset(Dataset[Item]):
         self.infos, self.seed = infos, run.seed
         self.options = options or LoadingOptions.from_settings(run, training=training)
         self.rows = infos.split(split)
-        # Shared memory, because worker processes that outlive an epoch must see the new one.
-        self._epoch: Tensor = torch.zeros((), dtype=torch.int64).share_memory_()  # type: ignore[no-untyped-call]
         self._cache: dict[int, Image.Image] | None = {} if cache_images else None
         self._normalisation = (
             None if self.options.image is None else Normalisation(self.options.image, bgr=self.options.bgr)
@@ -92,13 +90,13 @@ class KeyFrameDataset(Dataset[Item]):
         """Sample tokens in index order."""
         return [str(token) for token in self.infos.samples.token.take(self.rows).to_pylist()]
 
-    def set_epoch(self, epoch: int) -> None:
-        """Set the epoch that the draws of the following items depend on."""
-        self._epoch.fill_(epoch)
-
     def __getitem__(self, index: int) -> Item:
+        return self.item(0, index)
+
+    def item(self, epoch: int, index: int, draw: int | None = None) -> Item:
+        """Item `index` as augmented in `epoch`, with its own draws or those of item `draw`."""
         # RandomState as in the release: a Generator draws other numbers.
-        seeds = SeedSequence([self.seed, int(self._epoch), index])
+        seeds = SeedSequence([self.seed, epoch, index if draw is None else draw])
         return self.load(index, RandomState(MT19937(seeds)))
 
     def load(self, index: int, rng: RandomState) -> Item:

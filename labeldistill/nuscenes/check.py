@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 
 from labeldistill.config.data import DataSettings
-from labeldistill.errors import InputError
 from labeldistill.geometry.classes import CLASSES
 from labeldistill.nuscenes.annotations import read_annotations
 from labeldistill.nuscenes.columns import Annotations, Integers
@@ -64,17 +63,6 @@ class DataReport:
     def whole(self) -> bool:
         """Whether nothing is wrong."""
         return not self.problems
-
-    def require(self, dataroot: str | Path) -> None:
-        """Do nothing when all is well.
-
-        Raises:
-            InputError: names the first bad file and says how many there are.
-        """
-        if self.problems:
-            first, others = self.problems[0], len(self.problems) - 1
-            more = f"; {others} more files have problems" if others else ""
-            raise InputError(f"{first.what}{more}", file=Path(dataroot) / first.file)
 
 
 def check_data(

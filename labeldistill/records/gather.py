@@ -20,7 +20,9 @@ def _refuse_other_key(found: object, run: PlannedRun, file: Path) -> None:
         raise InputError(f"was made under run key {found}; {run.unit} seed {run.seed} asks for {run.key}", file=file)
 
 
-def _about(plan: StudyPlan, unit: str, seed: int, key: str, status: str = FINISHED, reason: str = "") -> dict[str, Any]:
+def _about(plan: StudyPlan, unit: str, seed: int, key: str, ended: tuple[str, str] = (FINISHED, "")) -> dict[str, Any]:
+    """Columns that all rows of a run share; `ended`: status and reason."""
+    status, reason = ended
     return {"study": plan.study.name, "variant": unit, "seed": seed, "run_key": key, "status": status, "reason": reason}
 
 
@@ -50,7 +52,7 @@ def _ingested_rows(plan: StudyPlan, run: IngestedRun) -> list[dict[str, Any]]:
     if scores["run_key"] != run.key:
         raise InputError(f"was made of the file {scores['run_key']}, not of {run.key}", file=file, key="run_key")
     unit = label(run.variant, "ingested")
-    about = _about(plan, unit, run.seed, run.key, *outcome(None, scores)) | {"origin": "ingested"}
+    about = _about(plan, unit, run.seed, run.key, outcome(None, scores)) | {"origin": "ingested"}
     return rows_of_scores(about, scores)
 
 
@@ -65,7 +67,7 @@ def _adopted_rows(plan: StudyPlan, run: PlannedRun) -> list[dict[str, Any]]:
         )
     scores = read_json(file)
     _refuse_other_key(scores["run_key"], run, file)
-    about = _about(plan, label(run.unit, "adopted"), run.seed, run.key, *outcome(None, scores)) | {"origin": "adopted"}
+    about = _about(plan, label(run.unit, "adopted"), run.seed, run.key, outcome(None, scores)) | {"origin": "adopted"}
     return rows_of_scores(about, scores)
 
 

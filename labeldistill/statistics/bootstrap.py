@@ -5,7 +5,6 @@ scenes (Hesterberg 2015, "expanded percentile"): with S scenes it takes the quan
 S - 1 degrees of freedom and the factor sqrt(S / (S - 1)), because plain percentiles are too narrow.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -14,8 +13,6 @@ from numpy.typing import NDArray
 from scipy import special
 
 Floats = NDArray[np.float64]
-WeightedMetric = Callable[[NDArray[np.int64]], Floats]
-"""From scene weights [R, S], whole numbers, to the metric of each weighting, [R]."""
 
 REPLICATES = 2000
 
@@ -77,28 +74,6 @@ def scene_interval(value: float, replicates: Floats, scenes: int, *, confidence:
     lost = len(replicates) - len(finite)
     caveat = f"{lost} of {len(replicates)} replicates have no value and are left out" if lost else ""
     return Interval(value, float(low), float(high), "scenes", caveat)
-
-
-def bootstrap_scenes(
-    metric: WeightedMetric,
-    scenes: int,
-    *,
-    replicates: int = REPLICATES,
-    confidence: float = 0.95,
-    seed: int = 0,
-) -> Interval:
-    """Interval of a metric that can be computed under scene weights (see `evaluation.replicates`).
-
-    Args:
-        metric: from scene weights [R, S] to the metric of each weighting, [R].
-        scenes: number of scenes, S.
-        replicates: number of draws, R.
-        confidence: confidence of the two-sided interval, in 0..1.
-        seed: seed of the draws.
-    """
-    value = float(metric(np.ones((1, scenes), dtype=np.int64))[0])
-    drawn = metric(scene_weights(scenes, replicates, seed))
-    return scene_interval(value, drawn, scenes, confidence=confidence)
 
 
 def paired_scene_test(difference: float, replicates: Floats, scenes: int) -> float:

@@ -60,10 +60,3 @@ def _verdict(gain: float, loss: float, alpha: float) -> Direction:
     if gain <= alpha:
         return Direction.SUPPORTED
     return Direction.CONTRADICTED if loss <= alpha else Direction.NOT_SHOWN
-
-
-def all_together(verdicts: Sequence[Direction]) -> Direction:
-    """The verdict on a hypothesis about several metrics: SUPPORTED in all, or CONTRADICTED in any."""
-    if Direction.CONTRADICTED in verdicts:
-        return Direction.CONTRADICTED
-    return Direction.SUPPORTED if set(verdicts) == {Direction.SUPPORTED} else Direction.NOT_SHOWN

@@ -49,7 +49,7 @@ class SceneBootstrap:
             drawn = self.draws(matches)
         elif self._whole is not None and self._whole[0] is matches:
             drawn = overall_of(self._whole[1].of(classes, matches.protocol))
-        elif self.replicates == 0 or len(scenes_present([matches])) < FEWEST_SCENES:
+        elif self.replicates == 0 or len(scenes_present(matches)) < FEWEST_SCENES:
             return {}
         else:
             found = scene_intervals(matches, classes=classes, confidence=self.confidence, replicates=self.replicates)

@@ -83,20 +83,21 @@ def refuse_repeated(runs: Iterable[IngestedRun], own: Iterable[tuple[str, int]])
             )
 
 
-def refuse_taken(
-    folder: Path, runs: Iterable[IngestedRun], variant: str, seed: int, weights: str, file: str | Path
-) -> None:
+def refuse_taken(folder: Path, runs: Iterable[IngestedRun], new: tuple[str, int, str], file: str | Path) -> None:
     """Refuse to ingest a file under a seed that has an own run, or an ingested one with the same weights.
 
     Args:
-        folder: folder of the study's results. runs: runs ingested so far.
-        variant, seed, weights: what the file represents. file: the file, for the message.
+        folder: folder of the study's results.
+        runs: runs ingested so far.
+        new: variant, seed and weights that the file represents.
+        file: the file, for the message.
 
     Raises:
         InputError: the seed is taken.
     """
+    variant, seed, weights = new
     own = sorted((folder / variant / f"seed-{seed}").glob("*/record.json"))
-    before = [run.folder for run in runs if (run.variant, run.seed, run.weights) == (variant, seed, weights)]
+    before = [run.folder for run in runs if (run.variant, run.seed, run.weights) == new]
     for places, what in ((own, "has a run of this study"), (before, f"has {weights} weights taken in")):
         if places:
             raise InputError(f"{variant} seed {seed} {what} already ({places[0]})", file=file, key="--seed")

@@ -100,9 +100,8 @@ def _trace(bodies: Bodies, poses: F64, camera: Placed, rays: F32, intrinsics: F6
     size = (rays.shape[1], rays.shape[2])
     hits = Hits.empty(*size, len(poses))
     seen = views(poses, camera.rotation, camera.origin)
-    for body, window in camera_windows(
-        bodies.body_low, bodies.body_high, poses, camera.rotation, camera.origin, intrinsics, size
-    ):
+    bounds = bodies.body_low, bodies.body_high
+    for body, window in camera_windows(bounds, poses, (camera.rotation, camera.origin), intrinsics, size):
         trace_body(hits, bodies, body, seen[body], rays, window, shadows=True)
     return hits
 

@@ -12,7 +12,7 @@ from labeldistill.synthetic.crowding import Crowd
 from labeldistill.synthetic.facts import FACTS
 from labeldistill.synthetic.motion import Motion, Road
 from labeldistill.synthetic.objects import Thing
-from labeldistill.synthetic.placement import Placement, row_of
+from labeldistill.synthetic.placement import Place, Placement, row_of
 from labeldistill.synthetic.seeds import generator
 
 KEY_FRAME_S = 0.5
@@ -85,10 +85,10 @@ def _things(settings: SynthSettings, place: Placement, crowd: Crowd, ego: Motion
         name = names[int(rng.choice(len(names), p=shares / shares.sum()))]
         moves = bool(rng.random() < FACTS[name].moving)
         for _ in range(_TRIES):  # try the same class again, otherwise large classes would become rare
-            motion, moving, in_lane = place.draw(name, moves)
+            drawn = place.draw(name, moves)
             row: list[Thing] = []
-            if _near_path(motion, ego, times, 0.92 * settings.range_m):
-                row = _row(settings, name, motion, moving, in_lane, crowd, rng)
+            if _near_path(drawn[0], ego, times, 0.92 * settings.range_m):
+                row = _row(settings, name, drawn, crowd, rng)
             if row:
                 break
         things += row
@@ -97,9 +97,9 @@ def _things(settings: SynthSettings, place: Placement, crowd: Crowd, ego: Motion
     return things[:wanted]
 
 
-def _row(settings: SynthSettings, name: str, first: Motion, moving: bool, in_lane: bool, crowd: Crowd,
-         rng: Generator) -> list[Thing]:  # fmt: skip
+def _row(settings: SynthSettings, name: str, drawn: Place, crowd: Crowd, rng: Generator) -> list[Thing]:
     """One object, or a row of them for classes that come in rows; only those that fit."""
+    first, moving, in_lane = drawn
     facts = FACTS[name]
     count = int(rng.integers(facts.group[0], facts.group[1] + 1))
     spacing = facts.size_m[0] + float(rng.uniform(0.6, 1.8))

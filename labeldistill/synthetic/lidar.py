@@ -54,7 +54,8 @@ def sweep(settings: SynthSettings, scene: Scene, sensor: Sensor, time_s: float, 
     seen = views(poses, lidar.rotation, lidar.origin)
     fan = Fan(yaw, elevations(beams), azimuths, phase)
     bodies = scene.bodies
-    for body, window in lidar_windows(bodies.body_low, bodies.body_high, poses, lidar.origin, fan, settings.range_m):
+    bounds = bodies.body_low, bodies.body_high
+    for body, window in lidar_windows(bounds, poses, lidar.origin, fan, settings.range_m):
         trace_body(hits, scene.bodies, body, seen[body], rays, window, shadows=False)
     return _returns(settings, scene, hits, rays, lidar.rotation, lidar.origin, rng)
 

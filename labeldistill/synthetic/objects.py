@@ -81,8 +81,8 @@ def make(
     W, L, H = size[0] - 2 * _MARGIN, size[1] - 2 * _MARGIN, size[2]
     paint = vehicle_paint(name, difficulty, rng)
     if name in ("bicycle", "motorcycle"):
-        shape = getattr(small_things, name)(L, W, H, paint, rng, attribute == "cycle.with_rider")
+        shape = getattr(small_things, name)((L, W, H), paint, rng, attribute == "cycle.with_rider")
     else:
         room = small_things if name in ("pedestrian", "barrier", "traffic_cone") else vehicles
-        shape = getattr(room, name)(L, W, H, paint, rng)
+        shape = getattr(room, name)((L, W, H), paint, rng)
     return Thing(name, size, attribute, Body((*shape, _shadow(L, W)), motion))

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
+Size = tuple[float, float, float]
+"""Length, width and height, metres."""
 Colour = tuple[float, float, float]
 
 FACES = ("back", "front", "right", "left", "bottom", "top")

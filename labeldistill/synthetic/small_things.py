@@ -14,7 +14,7 @@ from labeldistill.synthetic.paint import (
     clothing,
     mixed,
 )
-from labeldistill.synthetic.parts import Colour, Part, Patch, block
+from labeldistill.synthetic.parts import Colour, Part, Patch, Size, block
 
 STRIPE: Colour = (0.88, 0.90, 0.82)
 
@@ -30,15 +30,16 @@ def _rider(L: float, W: float, H: float, seat: float, rng: Generator) -> list[Pa
     return [torso, head, legs]
 
 
-def motorcycle(L: float, W: float, H: float, paint: Colour, rng: Generator, rider: bool) -> list[Part]:
+def motorcycle(size: Size, paint: Colour, rng: Generator, rider: bool) -> list[Part]:
     """Two wheels, tank and seat, a high handlebar with the head light ahead.
 
     Args:
-        L, W, H: length, width and height of the box, metres.
+        size: length, width and height of the box, metres.
         paint: main colour.
         rng: random numbers of the object.
         rider: whether somebody rides it.
     """
+    L, W, H = size
     seat = 0.52 * H
     wheel = min(0.32, 0.24 * H + 0.05)
     low = Patch("left", 0.0, 0, 0.25, 0.8, DARK, lidar=12)
@@ -58,15 +59,16 @@ def motorcycle(L: float, W: float, H: float, paint: Colour, rng: Generator, ride
     return [frame, tail, fork, bar, *tyres, *screen, *(_rider(L, W, H, seat, rng) if rider else [])]
 
 
-def bicycle(L: float, W: float, H: float, paint: Colour, rng: Generator, rider: bool) -> list[Part]:
+def bicycle(size: Size, paint: Colour, rng: Generator, rider: bool) -> list[Part]:
     """Two thin wheels, a thin frame, a wide handlebar ahead; a rider sits above the rear wheel.
 
     Args:
-        L, W, H: length, width and height of the box, metres.
+        size: length, width and height of the box, metres.
         paint: main colour.
         rng: random numbers of the object.
         rider: whether somebody rides it.
     """
+    L, W, H = size
     seat = 0.56 * H
     radius = min(0.34, 0.30 * H)
     tyres = [block((x - radius, x + radius), (-0.03, 0.03), (0.0, 2 * radius), TYRE, lidar=9, taper=(0.12, 0.12, 0, 0))
@@ -80,14 +82,15 @@ def bicycle(L: float, W: float, H: float, paint: Colour, rng: Generator, rider: 
     return [*tyres, frame, stem, bar, saddle, *(_rider(L, W, H, seat, rng) if rider else [])]
 
 
-def pedestrian(L: float, W: float, H: float, paint: Colour, rng: Generator) -> list[Part]:
+def pedestrian(size: Size, paint: Colour, rng: Generator) -> list[Part]:
     """Striding legs, a forward-leaning torso, face at the front, a backpack behind.
 
     Args:
-        L, W, H: length, width and height of the box, metres.
+        size: length, width and height of the box, metres.
         paint: main colour.
         rng: random numbers of the object.
     """
+    L, W, H = size
     coat, trousers, hair = clothing(rng), clothing(rng), mixed(clothing(rng), DARK, 0.7)
     legs = [
         Part((x, x + 0.28 * L, y0, y1), (-0.03 * L, 0.24 * L, y0, y1), 0.0, 0.48 * H, trousers, 18)
@@ -103,14 +106,15 @@ def pedestrian(L: float, W: float, H: float, paint: Colour, rng: Generator) -> l
     return [*legs, torso, arms, head, pack]
 
 
-def barrier(L: float, W: float, H: float, paint: Colour, rng: Generator) -> list[Part]:
+def barrier(size: Size, paint: Colour, rng: Generator) -> list[Part]:
     """A wide foot and a narrow striped wall, across the heading (nuScenes barriers are wide and short).
 
     Args:
-        L, W, H: length, width and height of the box, metres.
+        size: length, width and height of the box, metres.
         paint: main colour.
         rng: random numbers of the object.
     """
+    L, W, H = size
     colour = (ORANGE, WHITE, (0.70, 0.70, 0.68))[int(rng.integers(3))]
     stripe = WHITE if colour == ORANGE else (0.85, 0.15, 0.10)
     bands = [
@@ -124,14 +128,15 @@ def barrier(L: float, W: float, H: float, paint: Colour, rng: Generator) -> list
     return [foot, wall]
 
 
-def traffic_cone(L: float, W: float, H: float, paint: Colour, rng: Generator) -> list[Part]:
+def traffic_cone(size: Size, paint: Colour, rng: Generator) -> list[Part]:
     """A dark foot under a tall tapered body with reflecting bands.
 
     Args:
-        L, W, H: length, width and height of the box, metres.
+        size: length, width and height of the box, metres.
         paint: main colour.
         rng: random numbers of the object.
     """
+    L, W, H = size
     foot = block((-L / 2, L / 2), (-W / 2, W / 2), (0.0, 0.07), DARK, lidar=15)
     band = [
         Patch(f, 0.0, v, 2.0, 0.14, WHITE, lidar=240) for f in ("front", "back", "left", "right") for v in (-0.15, 0.45)

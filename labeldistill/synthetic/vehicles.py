@@ -17,11 +17,11 @@ from labeldistill.synthetic.paint import (
     WHITE,
     mixed,
 )
-from labeldistill.synthetic.parts import Colour, Part, Patch, block
+from labeldistill.synthetic.parts import Colour, Part, Patch, Size, block
 
 
-def _glass(face: str, u: float, v: float, half_u: float, half_v: float, mirror: bool = False) -> Patch:
-    return Patch(face, u, v, half_u, half_v, GLASS, lidar=4, loss=0.6, mirror=mirror)
+def _glass(face: str, u: float, v: float, half_u: float, half_v: float) -> Patch:
+    return Patch(face, u, v, half_u, half_v, GLASS, lidar=4, loss=0.6)
 
 
 def _wheels(L: float, radius: float, z0: float, z1: float, *at: float) -> list[Patch]:
@@ -44,14 +44,15 @@ def _lights(v_front: float, v_back: float, size: float = 0.16) -> list[Patch]:
     ]
 
 
-def car(L: float, W: float, H: float, paint: Colour, rng: Generator) -> list[Part]:
+def car(size: Size, paint: Colour, rng: Generator) -> list[Part]:
     """Hood, cabin with slanted windscreen, and (saloon) a boot or (estate, van) a steep tail.
 
     Args:
-        L, W, H: length, width and height of the box, metres.
+        size: length, width and height of the box, metres.
         paint: main colour.
         rng: random numbers of the object.
     """
+    L, W, H = size
     kind = rng.choice(["saloon", "estate", "van"], p=[0.5, 0.3, 0.2])
     waist = H * {"saloon": 0.56, "estate": 0.54, "van": 0.50}[kind]
     cabin_back = -L * {"saloon": 0.36, "estate": 0.485, "van": 0.485}[kind]
@@ -74,14 +75,15 @@ def car(L: float, W: float, H: float, paint: Colour, rng: Generator) -> list[Par
     return [body, cabin, under]
 
 
-def truck(L: float, W: float, H: float, paint: Colour, rng: Generator) -> list[Part]:
+def truck(size: Size, paint: Colour, rng: Generator) -> list[Part]:
     """A cab lower than the cargo behind it; the cargo is a box, a flat bed with a low load, or a tank.
 
     Args:
-        L, W, H: length, width and height of the box, metres.
+        size: length, width and height of the box, metres.
         paint: main colour.
         rng: random numbers of the object.
     """
+    L, W, H = size
     cab_l = min(max(1.7, 0.26 * L), 2.3)
     split = L / 2 - cab_l
     cab_h = H * 0.80 if L > 5.8 else H * 0.86
@@ -107,14 +109,15 @@ def truck(L: float, W: float, H: float, paint: Colour, rng: Generator) -> list[P
     return [cab, cargo, chassis]
 
 
-def bus(L: float, W: float, H: float, paint: Colour, rng: Generator) -> list[Part]:
+def bus(size: Size, paint: Colour, rng: Generator) -> list[Part]:
     """One long box with a window band, a tall raked windscreen, a door on the right, a cooling unit on the rear.
 
     Args:
-        L, W, H: length, width and height of the box, metres.
+        size: length, width and height of the box, metres.
         paint: main colour.
         rng: random numbers of the object.
     """
+    L, W, H = size
     roof = H * 0.92
     side = [_glass(f, -0.03, 0.38, 0.90, 0.26) for f in ("left", "right")]
     door = Patch("right", 0.84, -0.10, 0.07, 0.80, mixed(GLASS, WHITE, 0.25), lidar=10, loss=0.4)
@@ -134,14 +137,15 @@ def bus(L: float, W: float, H: float, paint: Colour, rng: Generator) -> list[Par
     return [body, unit, skirt]
 
 
-def trailer(L: float, W: float, H: float, paint: Colour, rng: Generator) -> list[Part]:
+def trailer(size: Size, paint: Colour, rng: Generator) -> list[Part]:
     """A container on rear axles; a low drawbar at the front, striped reflectors at the back, no cab.
 
     Args:
-        L, W, H: length, width and height of the box, metres.
+        size: length, width and height of the box, metres.
         paint: main colour.
         rng: random numbers of the object.
     """
+    L, W, H = size
     bar = min(1.6, 0.14 * L)
     low = block(
         (-L / 2, L / 2 - bar), (-W / 2, W / 2), (1.10, H), paint,
@@ -162,14 +166,15 @@ def trailer(L: float, W: float, H: float, paint: Colour, rng: Generator) -> list
     return [low, bogie, drawbar, legs]
 
 
-def construction_vehicle(L: float, W: float, H: float, paint: Colour, rng: Generator) -> list[Part]:
+def construction_vehicle(size: Size, paint: Colour, rng: Generator) -> list[Part]:
     """Tracks or big wheels, a cab at the back, an engine behind it, a boom with a bucket reaching to the front.
 
     Args:
-        L, W, H: length, width and height of the box, metres.
+        size: length, width and height of the box, metres.
         paint: main colour.
         rng: random numbers of the object.
     """
+    L, W, H = size
     tracks = block(
         (-L / 2, L * 0.18), (-W / 2, W / 2), (0.0, 0.30 * H), DARK,
         *_wheels(L * 0.68, 0.42, 0.0, 0.30 * H, -0.22 * L, 0.22 * L), lidar=10, taper=(0.15, 0.15, 0, 0),

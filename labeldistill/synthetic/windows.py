@@ -8,31 +8,25 @@ from numpy.typing import NDArray
 
 F64 = NDArray[np.float64]
 Window = tuple[slice, slice]
+Bounds = tuple[NDArray[np.float32], NDArray[np.float32]]
 _NEAR = 0.05
 _CORNERS = np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)])
 _EDGES = np.array([(a, b) for a in range(8) for b in range(a + 1, 8) if np.abs(_CORNERS[a] - _CORNERS[b]).sum() == 1])
 
 
 def camera_windows(
-    low: NDArray[np.float32],
-    high: NDArray[np.float32],
-    poses: F64,
-    rotation: F64,
-    origin: F64,
-    intrinsics: F64,
-    size: tuple[int, int],
+    bounds: Bounds, poses: F64, camera: tuple[F64, F64], intrinsics: F64, size: tuple[int, int]
 ) -> Iterator[tuple[int, Window]]:
     """Bodies in front of a camera with the pixel window that holds them (bounds cut at the near plane).
 
     Args:
-        low: least x, y, z of every body in its frame [B, 3].
-        high: greatest x, y, z [B, 3].
+        bounds: least and greatest x, y, z of every body in its frame, [B, 3] each.
         poses: x, y, yaw of every body [B, 3].
-        rotation: camera to scene [3, 3].
-        origin: the camera's place in the scene [3].
+        camera: rotation [3, 3] and origin [3] that bring camera points into the scene.
         intrinsics: [3, 3] of the traced grid.
         size: rows and columns of the traced grid.
     """
+    (low, high), (rotation, origin) = bounds, camera
     local = low[:, None] + _CORNERS * (high - low)[:, None]
     c, s = np.cos(poses[:, 2:3]), np.sin(poses[:, 2:3])
     x = c * local[..., 0] - s * local[..., 1] + poses[:, 0:1]
@@ -80,24 +74,17 @@ class Fan:
     phase: float
 
 
-def lidar_windows(
-    low: NDArray[np.float32],
-    high: NDArray[np.float32],
-    poses: F64,
-    origin: F64,
-    fan: Fan,
-    range_m: float,
-) -> Iterator[tuple[int, Window]]:
+def lidar_windows(bounds: Bounds, poses: F64, origin: F64, fan: Fan, range_m: float) -> Iterator[tuple[int, Window]]:
     """Bodies in range of a level LiDAR with windows of (beams, azimuths); one across the seam gives two.
 
     Args:
-        low: least x, y, z of every body in its frame [B, 3].
-        high: greatest x, y, z [B, 3].
+        bounds: least and greatest x, y, z of every body in its frame, [B, 3] each.
         poses: x, y, yaw of every body [B, 3].
         origin: the sensor's place in the scene [3].
         fan: its beams.
         range_m: range of the LiDAR, metres.
     """
+    low, high = bounds
     c, s = np.cos(poses[:, 2]), np.sin(poses[:, 2])
     dx, dy = origin[0] - poses[:, 0], origin[1] - poses[:, 1]
     own = np.stack([c * dx + s * dy, -s * dx + c * dy], 1)  # the sensor in every body's frame

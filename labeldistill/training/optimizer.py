@@ -1,6 +1,6 @@
 """Optimiser groups: which learning rate and weight decay every parameter gets."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -99,11 +99,3 @@ def build_optimizer(job: TrainingJob) -> torch.optim.AdamW:
         undecayed=() if job.released("norm_weight_decay") else norms_and_biases(job.model),
     )
     return build_adamw(job.model, rules, {name for name, _ in named if job.is_trained(name)})
-
-
-def named_groups(optimizer: torch.optim.Optimizer, model: nn.Module) -> Iterator[tuple[str, float, float]]:
-    """Name, learning rate and weight decay of every parameter that an optimiser holds."""
-    names = {id(parameter): name for name, parameter in model.named_parameters()}
-    for group in optimizer.param_groups:
-        for parameter in group["params"]:
-            yield names[id(parameter)], group["lr"], group["weight_decay"]

@@ -1,11 +1,10 @@
 """The model and the items of a run, built by its stage on the weights of its parents."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from numpy.random import MT19937, RandomState, SeedSequence
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
@@ -14,8 +13,7 @@ from labeldistill.config.base import load_object
 from labeldistill.config.methods import METHODS, STAGES, Stage, parents_of
 from labeldistill.config.model import RANDOM
 from labeldistill.config.study import RunSettings
-from labeldistill.data.batch import Batch
-from labeldistill.data.dataset import Item, KeyFrameDataset
+from labeldistill.data.dataset import KeyFrameDataset
 from labeldistill.data.infos import Infos
 from labeldistill.errors import InputError
 from labeldistill.training.seeding import derived_seed
@@ -34,26 +32,7 @@ PARENT_WEIGHTS: WeightsName = "ema"
 """As in the release, whose teacher and label encoder are files written by its EMA callback."""
 
 
-class SplitItems:
-    """A split of key frames, indexed by (epoch, index)."""
-
-    def __init__(self, dataset: KeyFrameDataset) -> None:
-        self.dataset = dataset
-
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-    def item(self, epoch: int, index: int, draw: int | None = None) -> Item:
-        """Key frame `index` as augmented in `epoch`, with its own draws or those of key frame `draw`."""
-        seeds = SeedSequence([self.dataset.seed, epoch, index if draw is None else draw])
-        return self.dataset.load(index, RandomState(MT19937(seeds)))
-
-    def collate(self, items: Sequence[Item]) -> Batch:
-        """Combine items into a batch."""
-        return self.dataset.collate(items)
-
-
-def training_items(run: RunSettings, infos_dir: Path) -> SplitItems:
+def training_items(run: RunSettings, infos_dir: Path) -> KeyFrameDataset:
     """The training split.
 
     Raises:
@@ -62,7 +41,7 @@ def training_items(run: RunSettings, infos_dir: Path) -> SplitItems:
     infos = Infos.open(infos_dir, run.data.dataroot)
     pixels = int(infos.cameras.size_px.astype("int64").prod(axis=1).sum())
     small = pixels * 3 <= CACHE_BYTES and run.training.loader_workers == 0
-    return SplitItems(KeyFrameDataset(infos, run, "train", training=True, cache_images=small))
+    return KeyFrameDataset(infos, run, "train", training=True, cache_images=small)
 
 
 def build_model(run: RunSettings, parents: Mapping[Stage, Path] | None = None, *, inference: bool = False) -> nn.Module:
@@ -173,15 +152,13 @@ def _parent(run: RunSettings, parents: Mapping[Stage, Path], stage: Stage) -> nn
     if stage not in parents:
         name = stage.replace("-", " ")
         raise InputError(f"this run needs a trained {name}; none was given", key=name.replace(" ", "_"))
-    path, same, prefix = _AS_PARENT[stage]
-    model: nn.Module = load_object(path).from_settings(run)
-    _load_parent(model, run, parents[stage], stage, same, prefix)
+    model: nn.Module = load_object(_AS_PARENT[stage][0]).from_settings(run)
+    _load_parent(model, run, stage, parents[stage])
     return model
 
 
-def _load_parent(
-    model: nn.Module, run: RunSettings, folder: Path, stage: Stage, same: tuple[str, ...], prefix: str
-) -> None:
+def _load_parent(model: nn.Module, run: RunSettings, stage: Stage, folder: Path) -> None:
+    _, same, prefix = _AS_PARENT[stage]
     file = weights_path(folder, PARENT_WEIGHTS)
     state, about = read_weights(file)
     if about["stage"] != stage:

@@ -1,4 +1,4 @@
-"""Claims are data: complete, typed, and nothing in them can pass for a baseline."""
+"""Claims are data: complete, typed, and without anything that could be mistaken for a baseline."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The recipe: every setting of a full-size study has a source or a reason, and no row is about nothing."""
+"""The recipe: every setting of a full-size study has a source or a reason, and every row is about a setting."""
 
 import json
 import re

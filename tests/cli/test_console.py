@@ -1,4 +1,4 @@
-"""What a data set or a person calls something is text on a terminal, not a style."""
+"""Names chosen by data sets or people are printed as text, not as styles."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What stands for the data in DVC: the same for the same data wherever they lie, another for any change."""
+"""The manifest of the data for DVC: the same for equal data in any folder, different after any change."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""The verb `status` as a user meets it: a table, JSON, a view that goes on until Ctrl-C, records it can't read."""
+"""The verb `status` as a user meets it: a table, JSON, a view until Ctrl-C, unreadable records."""
 
 import json
 import os

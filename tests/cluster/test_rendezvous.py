@@ -1,4 +1,4 @@
-"""A training learns its place among its machines from what started it; copies that would not know it are refused."""
+"""A training learns its rank among machines from what started it; copies without one are refused."""
 
 from pathlib import Path
 

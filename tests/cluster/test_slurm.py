@@ -1,4 +1,4 @@
-"""What a job asks of Slurm, and how time limits read (tests/workflow/test_slurm_profile.py asks a real Slurm)."""
+"""What a job requests from Slurm, and parsing time limits (tests/workflow/test_slurm_profile.py uses a real Slurm)."""
 
 from pathlib import Path
 from types import SimpleNamespace

@@ -1,4 +1,4 @@
-"""Diffs of planted changes: pairing, findings, causes, and where the two sides may come from."""
+"""Diffs of planted changes: pairing, findings, causes, and possible sources of both sides."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""Names reach paths, command lines, rules, pages and tables: none can carry what means something else there."""
+"""Names reach paths, command lines, rules, pages and tables: none may contain characters with another meaning there."""
 
 from collections.abc import Callable
 from pathlib import Path

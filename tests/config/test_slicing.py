@@ -1,4 +1,4 @@
-"""Slices as a study names them: told at reading, never part of what trains or predicts."""
+"""Slices in a study: checked when it is read, and never part of training or prediction keys."""
 
 from pathlib import Path
 

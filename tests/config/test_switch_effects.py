@@ -1,4 +1,4 @@
-"""Every switch does what it says in every stage it acts on: something observable differs, and only that.
+"""Every switch does what it says in every stage that it acts on: something observable differs, and nothing else.
 
 Items are compared with items; models are compared on one shared batch, so that a switch of the data room shows there
 alone.

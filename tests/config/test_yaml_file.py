@@ -1,4 +1,4 @@
-"""Whatever stands in a YAML file, the answer is plain values or one message, within seconds."""
+"""Any YAML file gives plain values or one error message within seconds."""
 
 import time
 from pathlib import Path

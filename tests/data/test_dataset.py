@@ -9,7 +9,6 @@ from nuscenes.nuscenes import NuScenes
 from nuscenes.utils.data_classes import LidarPointCloud
 from pyquaternion import Quaternion
 from tiny_nuscenes import VERSION, TinyWorld
-from torch.utils.data import DataLoader
 
 from labeldistill.config.data import CAMERAS
 from labeldistill.data.dataset import Item, KeyFrameDataset
@@ -65,10 +64,8 @@ def test_draws_depend_on_seed_epoch_and_index_only(infos, make_run):
     first = dataset[2]
     _ = again[0], again[1]
     assert all(equal(first, again[2]).values())
-    dataset.set_epoch(1)
-    assert not equal(first, dataset[2])["images"]
-    dataset.set_epoch(0)
-    assert all(equal(first, dataset[2]).values())
+    assert not equal(first, dataset.item(1, 2))["images"]
+    assert all(equal(first, dataset.item(0, 2)).values())
     assert not equal(first, KeyFrameDataset(infos, make_run(seed=1), "train", True)[2])["images"]
 
 
@@ -86,20 +83,8 @@ def test_evaluation_draws_nothing(infos, make_run):
     rng = RandomState(0)
     item = dataset.load(1, rng)
     assert rng.random_sample() == RandomState(0).random_sample()
-    dataset.set_epoch(5)
-    assert all(equal(item, dataset[1]).values())
+    assert all(equal(item, dataset.item(5, 1)).values())
     assert torch.equal(item.cameras.bda, torch.eye(4))
-
-
-@pytest.mark.parametrize("workers", [1, 2])
-def test_workers_that_stay_alive_see_the_new_epoch(infos, make_run, workers):
-    dataset = KeyFrameDataset(infos, make_run("label-encoder"), "train", True)
-    loader = DataLoader(dataset, batch_size=2, num_workers=workers, persistent_workers=True, collate_fn=dataset.collate)
-    for epoch in (0, 3):
-        dataset.set_epoch(epoch)
-        expected = [dataset[index] for index in range(len(dataset))]
-        got = [box for batch in loader for box in batch.boxes]
-        assert all(torch.equal(a.boxes, b) for a, b in zip(expected, got, strict=True))
 
 
 def test_a_kept_image_is_the_image(infos, make_run):

@@ -1,4 +1,4 @@
-"""The student in training: rows of terms, frozen teachers, and where gradient goes."""
+"""The student in training: sets of loss terms, frozen teachers, and where gradient goes."""
 
 import copy
 

@@ -1,4 +1,4 @@
-"""The label-encoder stage: who learns, who is frozen, what goes in at evaluation."""
+"""The label-encoder stage: what learns, what is frozen, the input in evaluation."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Label maps: who is drawn, where, in which order, under both values of each switch."""
+"""Label maps: which boxes are drawn, where, and in which order, for both values of each switch."""
 
 import math
 

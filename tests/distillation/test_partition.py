@@ -1,4 +1,4 @@
-"""Which channels belong to whom, in the release and within every frame."""
+"""Which channels belong to which group, in the release and within every frame."""
 
 import pytest
 import torch

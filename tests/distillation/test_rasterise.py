@@ -1,4 +1,4 @@
-"""Which cells a box covers, against oracles written another way: half planes, and clipping a box by a cell."""
+"""Which cells a box covers, against independent oracles: half planes, and clipping a box by a cell."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Intervals of an evaluation and its slices: put beside the numbers, in the file and in every output format."""
+"""Intervals of an evaluation and its slices: beside the numbers, in the file and in every output format."""
 
 import json
 from typing import Any

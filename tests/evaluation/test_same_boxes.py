@@ -1,4 +1,4 @@
-"""One result file is one run: taken in again, whole or nearly so, it is refused."""
+"""One result file is one run: ingesting it again, whole or nearly so, is refused."""
 
 from collections.abc import Callable
 from dataclasses import replace

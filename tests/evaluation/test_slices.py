@@ -1,4 +1,4 @@
-"""Slices against brute force on the rows that they should hold."""
+"""Slices against brute force on the rows that they should contain."""
 
 import math
 from dataclasses import replace

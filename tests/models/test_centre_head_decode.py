@@ -1,4 +1,4 @@
-"""Decoding: targets played back as perfect predictions give the boxes again; thresholds, range, counts, ties."""
+"""Decoding: targets used as perfect predictions return the boxes; thresholds, range, counts, ties."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Losses against formulas written out with loops, and both values of every switch they know."""
+"""Losses against formulas written out with loops, for both values of every switch that acts on them."""
 
 import math
 from pathlib import Path

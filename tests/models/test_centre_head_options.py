@@ -1,4 +1,4 @@
-"""Each switch of a run reaches exactly its own rule."""
+"""Each switch of a run sets exactly its own option."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""The LiDAR teacher as a whole: where things land on the map, what bad clouds and bad settings do, that it learns."""
+"""The whole LiDAR teacher: positions on the map, bad clouds and settings, and that it learns."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""What `status` says of runs: real processes that train, are killed, stop and fail; and folders that lie."""
+"""What `status` says about runs: real processes that train, are killed, stop and fail; and misleading folders."""
 
 import json
 import os
@@ -123,17 +123,22 @@ def test_looking_never_takes_the_lock_from_a_run_that_starts(tmp_path: Path) -> 
     file = tmp_path / ".lock"
     code = (
         "import sys\nfrom pathlib import Path\nfrom labeldistill.training.lock import RunLock\n"
-        "print('begin', flush=True)\n"
+        "with RunLock(Path(sys.argv[1])):\n    print('held', flush=True)\n    sys.stdin.readline()\n"
         "for _ in range(600):\n    with RunLock(Path(sys.argv[1])): pass\n"
     )
     command = [sys.executable, "-c", code, str(file)]
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env) as taker:
-        assert taker.stdout is not None
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with subprocess.Popen(command, **pipes, text=True, env=env) as taker:  # type: ignore[call-overload]
         taker.stdout.readline()
-        looks = [lock_holder(file) for _ in iter(taker.poll, 0) if taker.returncode is None]
-        assert taker.returncode == 0, taker.stderr and taker.stderr.read()
-    assert any(look is not None and look.locked for look in looks)
+        held = lock_holder(file)
+        assert held is not None
+        assert held.locked
+        taker.stdin.write("go on\n")
+        taker.stdin.flush()
+        while taker.poll() is None:
+            lock_holder(file)
+        assert taker.returncode == 0, taker.stderr.read()
     assert lock_holder(file) is None
 
 

@@ -7,7 +7,6 @@ from PIL import Image
 from tiny_nuscenes import HEIGHT, VERSION, WIDTH, TinyWorld
 
 from labeldistill.config.data import DataSettings, SynthSettings
-from labeldistill.errors import InputError
 from labeldistill.nuscenes.check import check_data
 from labeldistill.nuscenes.manifest import build_manifest, manifest_hash
 from labeldistill.nuscenes.study_files import sampled
@@ -29,7 +28,6 @@ def some_image(root: Path) -> Path:
 
 def test_a_whole_folder_is_whole(tiny: TinyWorld):
     report = check_data(DATA, tiny.root)
-    report.require(tiny.root)
     assert report.whole
     assert report.key_frames == {"train": 4, "val": 7}
     assert report.images == 7 * 6
@@ -51,8 +49,6 @@ def test_a_truncated_image_is_found(own: Path, kept, monkeypatch):
     image.write_bytes(image.read_bytes()[:kept])
     problems = found(own)
     assert list(problems) == [image.relative_to(own).as_posix()]
-    with pytest.raises(InputError, match=image.name):
-        check_data(DATA, own).require(own)
 
 
 def test_bytes_after_a_jpegs_end_are_no_problem(own: Path):

@@ -1,4 +1,4 @@
-"""The fingerprint of sensor files: equal for equal data anywhere, another as soon as a file is another."""
+"""The fingerprint of sensor files: equal for equal data anywhere, different as soon as a file is different."""
 
 import os
 import shutil

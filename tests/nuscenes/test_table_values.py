@@ -1,4 +1,4 @@
-"""Values that no nuScenes table holds: each is named with table, token and field before anything is made of it."""
+"""Values that cannot occur in nuScenes tables: errors name table, token and field before anything uses them."""
 
 import json
 import math

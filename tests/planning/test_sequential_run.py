@@ -1,4 +1,4 @@
-"""A sequential study: batches by the real Snakemake, looks that are remembered, a rule that is not changed midway."""
+"""A sequential study: batches run by the real Snakemake, stored looks, and a design that can't change midway."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""The tidy table: slices beside the whole, ingested runs under their own name, runs that diverged in the count."""
+"""The tidy table: slices besides the whole, ingested runs under their own name, diverged runs in the count."""
 
 import json
 from pathlib import Path
@@ -120,8 +120,8 @@ def test_taking_in_refuses_a_taken_seed_before_it_scores(plan: StudyPlan) -> Non
     take_in(plan, "full", 10, _theirs)
     for seed, words in ((0, "has a run of this study"), (10, "has ema weights taken in")):
         with pytest.raises(InputError, match=words):
-            refuse_taken(plan.folder, plan.ingested, "full", seed, "ema", "file.json")
-    refuse_taken(plan.folder, plan.ingested, "full", 10, "raw", "file.json")
+            refuse_taken(plan.folder, plan.ingested, ("full", seed, "ema"), "file.json")
+    refuse_taken(plan.folder, plan.ingested, ("full", 10, "raw"), "file.json")
 
 
 def test_ingested_runs_alone_make_a_table_and_half_a_study_none(plan: StudyPlan) -> None:

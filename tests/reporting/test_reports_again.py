@@ -1,4 +1,4 @@
-"""An older report made again under today's rules, from its own table and records."""
+"""An older report made again with today's code, from its own table and records."""
 
 import json
 from pathlib import Path

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from labeldistill.statistics.directional import Direction, all_together, judge_directions
+from labeldistill.statistics.directional import Direction, judge_directions
 from labeldistill.statistics.estimate import over_seeds
 
 RNG = np.random.default_rng(0)
@@ -33,14 +33,6 @@ def test_too_few_pairs_or_no_spread_show_nothing_and_cost_the_family_nothing(val
     assert np.isnan(found[0].p_supported)
     assert found[1].family == 1
     assert found[1].verdict is Direction.SUPPORTED
-
-
-def test_a_hypothesis_of_two_metrics_needs_both() -> None:
-    yes, no, open_ = Direction.SUPPORTED, Direction.CONTRADICTED, Direction.NOT_SHOWN
-    assert all_together([yes, yes]) is yes
-    assert all_together([yes, open_]) is open_
-    assert all_together([yes, no]) is no
-    assert all_together([]) is open_
 
 
 @pytest.mark.slow

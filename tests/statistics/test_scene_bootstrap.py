@@ -1,4 +1,4 @@
-"""What scoring asks of the bootstrap agrees with the intervals worked out run by run."""
+"""The bootstrap for scoring agrees with the intervals computed run by run."""
 
 import pytest
 from generated_split import Size, generate

@@ -1,18 +1,16 @@
-"""Intervals of real matchings of a made-up data set: against the bootstrap done by hand, slices, paired runs."""
-
-from dataclasses import replace
+"""Intervals of real matchings on a generated data set: against a bootstrap by hand, slices, paired runs."""
 
 import numpy as np
 import pytest
 from generated_split import Size, generate
 
-from labeldistill.errors import InputError
 from labeldistill.evaluation.matches import Matches
 from labeldistill.evaluation.matching import match
 from labeldistill.evaluation.metrics import all_curves, metrics_of
 from labeldistill.evaluation.replicates import metrics_from_matches
-from labeldistill.statistics.bootstrap import scene_interval, scene_weights
-from labeldistill.statistics.scene_scores import paired_scene_differences, scene_intervals, variant_intervals
+from labeldistill.statistics.bootstrap import Interval, paired_scene_test, scene_interval, scene_weights
+from labeldistill.statistics.combined import seeds_and_scenes
+from labeldistill.statistics.scene_scores import overall_scores, scene_intervals
 
 SIZE = Size(samples=60, scenes=12, truths_per_sample=20, boxes_per_sample=30)
 
@@ -24,6 +22,23 @@ def runs() -> list[Matches]:
     rng = np.random.default_rng(0)
     kept = [np.arange(len(predictions)), *(np.flatnonzero(rng.random(len(predictions)) < p) for p in (0.97, 0.6))]
     return [match(predictions.rows(rows), truth) for rows in kept]
+
+
+def drawn(run: Matches, replicates: int) -> np.ndarray:
+    """mAP with every scene once, then for each draw of scenes."""
+    weights = np.concatenate([np.ones((1, SIZE.scenes), np.int64), scene_weights(SIZE.scenes, replicates)])
+    return overall_scores(run, weights, None)["mAP"]
+
+
+def over_both(runs: list[Matches], replicates: int) -> Interval:
+    scores = np.stack([drawn(run, replicates) for run in runs])
+    return seeds_and_scenes(scores[:, 0], scores[:, 1:], SIZE.scenes, confidence=0.95)
+
+
+def paired(ours: Matches, theirs: Matches, replicates: int) -> tuple[Interval, float]:
+    difference = drawn(ours, replicates) - drawn(theirs, replicates)
+    interval = scene_interval(float(difference[0]), difference[1:], SIZE.scenes)
+    return interval, paired_scene_test(float(difference[0]), difference[1:], SIZE.scenes)
 
 
 def test_one_run_is_the_bootstrap_by_hand(runs: list[Matches]) -> None:
@@ -49,26 +64,19 @@ def test_a_slice_draws_among_its_own_scenes_only(runs: list[Matches]) -> None:
 
 
 def test_seeds_widen_the_interval_of_scenes(runs: list[Matches]) -> None:
-    both = variant_intervals(runs, replicates=200)["mAP"]
+    both = over_both(runs, 200)
     alone = [scene_intervals(run, replicates=200)["mAP"] for run in runs]
     assert both.value == pytest.approx(np.mean([interval.value for interval in alone]))
     assert both.high - both.low > max(interval.high - interval.low for interval in alone)
     assert both.source == "seeds and scenes"
-    assert "nothing is said about other seeds" in variant_intervals(runs[:1], replicates=50)["mAP"].caveat
+    assert "nothing is said about other seeds" in over_both(runs[:1], 50).caveat
 
 
 def test_paired_runs_see_what_single_intervals_hide(runs: list[Matches]) -> None:
-    interval, p = paired_scene_differences(runs[2], runs[0], replicates=500)["mAP"]
+    interval, p = paired(runs[2], runs[0], 500)
     assert interval.high < 0
     assert p < 0.05
     single = scene_intervals(runs[0], replicates=500)["mAP"]
     assert interval.high - interval.low < single.high - single.low
-    same, p = paired_scene_differences(runs[0], runs[0], replicates=50)["mAP"]
+    same, p = paired(runs[0], runs[0], 50)
     assert (same.low, same.high, p) == (0.0, 0.0, 1.0)
-
-
-def test_runs_of_other_scenes_are_refused(runs: list[Matches]) -> None:
-    other = replace(runs[0], scene_names=tuple(f"x{name}" for name in runs[0].scene_names))
-    for call in (lambda: variant_intervals([runs[0], other]), lambda: paired_scene_differences(runs[0], other)):
-        with pytest.raises(InputError, match="same scenes"):
-            call()

@@ -1,4 +1,4 @@
-"""What is remembered of a module's source is never of another source, whatever was done to the file."""
+"""What is cached about a module's source never belongs to other source, whatever was done to the file."""
 
 import os
 import shutil

@@ -62,7 +62,7 @@ def test_a_renamed_folder_keeps_its_keys_and_is_read_under_its_new_name() -> Non
     assert keys() == before
     assert plan.infos == index
     items = training_items(plan.runs[0].settings, plan.infos)
-    assert items.dataset.infos.dataroot == Path("second")
+    assert items.infos.dataroot == Path("second")
     assert len(items.item(0, 0).points)
 
 

@@ -1,4 +1,4 @@
-"""What a study starts from: files, public names, what is missing, and random weights only where they are asked for."""
+"""What a study starts from: files, public names, what is missing, and random weights only on request."""
 
 import json
 from pathlib import Path

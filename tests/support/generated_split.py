@@ -1,4 +1,4 @@
-"""Made-up ground truth and predictions of any size with val's proportions: for speed, memory and scene statistics.
+"""Generated ground truth and predictions of any size with val's proportions, for speed, memory and scene statistics.
 
 6,019 samples in 150 scenes and about 31 boxes a sample make up nuScenes' val; the class shares are its own.
 """

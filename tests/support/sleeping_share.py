@@ -1,4 +1,4 @@
-"""Work for several processes that takes long, but for the first share's; imports nothing heavy. As a script: do it."""
+"""Work for several processes that takes long except in the first share; imports nothing heavy. As a script, it runs."""
 
 import os
 import signal

@@ -11,7 +11,9 @@ from labeldistill.config.load import load_study
 from labeldistill.config.methods import parents_of, stage_of
 from labeldistill.config.runs import run_settings
 from labeldistill.config.study import RunSettings
+from labeldistill.data.infos import build_infos
 from labeldistill.records.training_run import train_with_record
+from labeldistill.synthetic.write import write_world
 from labeldistill.training.job import Execution, LocatedRun
 
 WORLD = SynthSettings(
@@ -51,6 +53,15 @@ class Runs:
 
     def train(self, unit: str) -> None:
         train_with_record(self.located(unit), Execution(device="cpu"), study="t", variant=unit)
+
+
+def train_all(root: Path) -> None:
+    """Write the world and its index, and train one run of every stage."""
+    write_world(WORLD, root / "world")
+    data = DataSettings(dataroot=str(root / "world"), **DATA)
+    made = Runs(build_infos(data, root / "world", root / "infos"), root)
+    for unit in ("teacher", "label-encoder", "baseline", "full"):
+        made.train(unit)
 
 
 if __name__ == "__main__":

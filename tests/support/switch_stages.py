@@ -1,5 +1,6 @@
 """Each stage small enough for a test, and what can be observed of it: items, weights, losses, boxes, optimiser."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,7 @@ from labeldistill.models.centre_head.head import HeadOutput
 from labeldistill.models.centre_head.options import HeadOptions
 from labeldistill.models.teacher import LidarTeacher
 from labeldistill.training.job import TrainingJob
-from labeldistill.training.optimizer import named_groups
 from labeldistill.training.order import MicroBatches
-from labeldistill.training.recipe import SplitItems
 from labeldistill.training.schedule import run_length
 from labeldistill.training.step import TrainingStep
 
@@ -154,7 +153,7 @@ def _job(infos: Infos, run: RunSettings, folder: Path) -> TrainingJob:
         seed=0,
         training=run.training,
         model=build(run),
-        items=SplitItems(KeyFrameDataset(infos, run, "train", training=True)),
+        items=KeyFrameDataset(infos, run, "train", training=True),
         out_dir=folder,
         switches=run.switches,
         frozen=STAGES[run.stage].frozen,
@@ -170,6 +169,14 @@ def observe_devices(infos: Infos, run: RunSettings) -> Observed:
     length = run_length(job.training, len(job.items), 1)
     batches = list(MicroBatches(length, 0, same_draws=job.released("device_draws")))
     return {"per device": HeadOptions.from_run(run).per_device, "draws": [draw for _, _, draw in batches[1]]}
+
+
+def named_groups(optimizer: torch.optim.Optimizer, model: nn.Module) -> Iterator[tuple[str, float, float]]:
+    """Name, learning rate and weight decay of every parameter that an optimiser holds."""
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            yield names[id(parameter)], group["lr"], group["weight_decay"]
 
 
 def observe_optimisation(infos: Infos, run: RunSettings, folder: Path) -> Observed:

@@ -47,11 +47,17 @@ NANO = {
 
 
 class Workplace:
-    """A folder with a study of its own, where Snakemake and the CLI run as a user would run them."""
+    """A folder with a study of its own, where Snakemake and the CLI run as a user would run them.
+
+    Args:
+        folder: an empty folder, or one that was a workplace already.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.studies = folder / "studies"
+        if self.studies.is_dir():
+            return
         self.studies.mkdir(parents=True)
         for file in studies_folder().resolve().glob("*.yaml"):
             shutil.copy(file, self.studies)

@@ -78,20 +78,18 @@ def test_windows_cut_nothing_off() -> None:
     """Tracing inside windows gives what tracing every body with every ray gives: cameras and LiDAR."""
     poses = SCENE.bodies.poses(0.4)
     ego = SCENE.ego.at(0.4)
-    whole_grid = len(poses)
+    whole_grid, bounds = len(poses), (SCENE.bodies.body_low, SCENE.bodies.body_high)
     for sensor in RIG:
         at = place(sensor, ego)
         if sensor.is_camera:
             k = fine_intrinsics(sensor, 1)
             rays = directions(k, 32, 88)
-            found = camera_windows(
-                SCENE.bodies.body_low, SCENE.bodies.body_high, poses, at.rotation, at.origin, k, (32, 88)
-            )
+            found = camera_windows(bounds, poses, (at.rotation, at.origin), k, (32, 88))
         else:
             rays = beam_directions(32, 180, 0.01)
             yaw = float(np.arctan2(at.rotation[1, 0], at.rotation[0, 0]))
             fan = Fan(yaw, elevations(32), 180, 0.01)
-            found = lidar_windows(SCENE.bodies.body_low, SCENE.bodies.body_high, poses, at.origin, fan, 1e3)
+            found = lidar_windows(bounds, poses, at.origin, fan, 1e3)
         seen = views(poses, at.rotation, at.origin)
         some, everything = (Hits.empty(*rays.shape[1:], whole_grid) for _ in range(2))
         for body, window in found:

@@ -1,4 +1,4 @@
-"""The world's files: the same settings give the same bytes, bad settings give a message, failures leave nothing."""
+"""Files of the world: equal settings give equal bytes, bad settings a message, and failures leave nothing behind."""
 
 import hashlib
 import subprocess

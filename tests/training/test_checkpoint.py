@@ -1,4 +1,4 @@
-"""The last two checkpoints are kept; a damaged one is put aside, and the run ends with the bits of a whole one."""
+"""The last two checkpoints are kept; a damaged one is set aside, and the run ends with the same bits."""
 
 import signal
 import zipfile
@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 import torch
+from event_files import read_events
 
 from labeldistill.errors import InputError
 from labeldistill.monitor.run_liveness import checkpoint_step
 from labeldistill.training.checkpoint import BEFORE, DAMAGED, FILE, load_checkpoint, save_checkpoint
-from labeldistill.training.event_log import read_events
 
 ToyRun = Callable[..., int]
 ARTEFACTS = ("weights-raw.safetensors", "weights-ema.safetensors", "losses.csv")

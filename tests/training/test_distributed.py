@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 import torch
 import torch.multiprocessing as mp
+from event_files import read_events
 from stage_runs import Runs
 
 from labeldistill.config.study import RunSettings
-from labeldistill.training.event_log import read_events
 from labeldistill.training.sync_batchnorm import synchronised
 from labeldistill.training.weights_file import WEIGHTS, read_weights, weights_path
 

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 import torch
+from event_files import read_events
 from torch import Tensor
 from toy_training import ToyBatch, ToyModel, toy_job
 
 from labeldistill.errors import InputError
-from labeldistill.training.event_log import EventLog, read_events
+from labeldistill.training.event_log import EventLog
 from labeldistill.training.fit import fit
 from labeldistill.training.job import Outcome
 from labeldistill.training.weights_file import read_weights, weights_path

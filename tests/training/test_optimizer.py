@@ -1,6 +1,7 @@
+from switch_stages import named_groups
 from torch import nn
 
-from labeldistill.training.optimizer import build_adamw, named_groups, norms_and_biases, parameter_rules
+from labeldistill.training.optimizer import build_adamw, norms_and_biases, parameter_rules
 
 NAMES = [
     ("backbone.img_backbone.conv1.weight", False),

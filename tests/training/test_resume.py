@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from labeldistill.training.event_log import read_events
+from event_files import read_events
 
 ToyRun = Callable[..., int]
 ARTEFACTS = ("weights-raw.safetensors", "weights-ema.safetensors", "losses.csv")

@@ -1,4 +1,4 @@
-"""Weights that are not those of their run's record are refused by whoever reads them, and NaN is named."""
+"""Weights that differ from their run's record are refused by every reader, and NaN is reported."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""Where an import of a test goes."""
+"""Output folder of imports in tests."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Wrappers around a model's names are taken off; of raw and EMA weights none is ever taken silently."""
+"""Wrappers around a model's names are removed; neither raw nor EMA weights are ever chosen silently."""
 
 import collections
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What is not a matching checkpoint: one line that names file and key, and nothing is written."""
+"""Files that are not matching checkpoints: one line names file and key, and nothing is written."""
 
 import os
 from collections.abc import Callable

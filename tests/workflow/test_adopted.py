@@ -1,4 +1,4 @@
-"""A run's weights, written as the release writes them and adopted, score what the run scored, to the bit."""
+"""A run's weights, exported as a released checkpoint and adopted, score the same to the bit."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""Results that can't be read or a place that can't be written: one line, exit code 2, and what was there stays."""
+"""Results that can't be read or a place that can't be written: one line, exit code 2, and nothing is changed."""
 
 import ctypes
 import json

@@ -1,4 +1,4 @@
-"""Names and folders with characters that shells, Snakemake, pages and tables take for their own do nothing there."""
+"""Names and folders with special characters of shells, Snakemake, pages and tables have no effect there."""
 
 import re
 import shutil

@@ -1,4 +1,4 @@
-"""Ctrl-C and a full disk in the middle of every stage: one message, the right exit code, and no half result."""
+"""Ctrl-C and a full disk in the middle of every stage: one message, the right exit code, and no partial result."""
 
 import re
 import shutil

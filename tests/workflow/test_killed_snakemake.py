@@ -1,4 +1,4 @@
-"""After a kill the same command goes on: the lock of a dead Snakemake is freed, that of another host is named."""
+"""After a kill, the same command continues: the lock of a dead Snakemake is freed, that of another host is named."""
 
 import json
 import os

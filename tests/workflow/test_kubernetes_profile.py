@@ -1,4 +1,4 @@
-"""The `kubernetes` profile as far as it goes without a cluster: Snakemake plans by it, with its real executor."""
+"""The `kubernetes` profile as far as possible without a cluster: Snakemake plans with it and its real executor."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Results without the data they were made from (a clone after `dvc pull`): what is finished is never made again."""
+"""Results without the data they were made from (a clone after `dvc pull`): what is finished is never run again."""
 
 import os
 import subprocess

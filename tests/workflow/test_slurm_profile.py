@@ -1,4 +1,4 @@
-"""The `slurm` profile on a real Slurm: a preempted training goes on, a time limit asks first, bad asks are told."""
+"""The `slurm` profile on a real Slurm: preempted trainings resume, a time limit warns, bad requests are refused."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The workflow as Snakemake sees it: plans every study, draws its graph, passes lint, says what a change reruns."""
+"""The workflow as Snakemake sees it: plans every study, draws its graph, passes lint, shows what a change reruns."""
 
 import os
 import re

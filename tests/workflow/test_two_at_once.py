@@ -1,4 +1,4 @@
-"""Two processes run the same study, the clock jumps, the place is read-only: a message, and nothing lost."""
+"""Two processes run the same study, the clock jumps, the folder is read-only: a message, and nothing is lost."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-# Inputs are `ancient`: what a result depends on stands in its path, so only a missing file causes work, never a file time.
+# Inputs are `ancient`: what a result depends on is in its path, so only a missing file causes work, never a file time.
 # nuScenes tables and sensor files -> columnar index and depth maps
 
 if plan.study.data.synth is not None:

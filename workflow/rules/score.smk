@@ -1,6 +1,6 @@
 # a trained run -> predictions -> scores
 
-# files, not their folder: each is written whole, the EMA one last, so one that is there is never a part
+# files instead of their folder: each is written whole, the EMA one last, so an existing one is always complete
 DETECTIONS = [f"{RUN}/predictions-{{split}}-{{code}}/detections/predictions-{w}.parquet" for w in ("raw", "ema")]
 SCORES = f"{RUN}/predictions-{{split}}-{{code}}/metrics-{{scorer}}/metrics.json"
 

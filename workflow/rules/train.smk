@@ -1,5 +1,5 @@
-# one rule per stage; what a run builds on follows from the plan
-# `exec`: a signal that asks for a checkpoint (time limit, preemption) must not end a shell above the training
+# one rule per stage; a run's parents follow from the plan
+# `exec`: a signal asking for a checkpoint (time limit, preemption) must not end a shell above the training
 
 RUN = f"{plan.folder}/{{unit}}/seed-{{seed}}/{{key}}"
 RECORD = f"{RUN}/record.json"

@@ -1,4 +1,4 @@
-"""10: the moving average, written out as the sum that the recursion stands for."""
+"""10: the moving average, written out as the sum that the recursion computes."""
 
 import math
 from typing import Any

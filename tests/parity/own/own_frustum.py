@@ -1,4 +1,5 @@
-"""05e: the full-size frustum in metres, by projecting backwards with NumPy in float64, and how many points a cell gets.
+"""05e: the full-size frustum in metres, by projecting backwards with NumPy in float64, and the number of points per
+cell.
 
 The cameras are our own: six around the car, each with its own focal length, image and BEV augmentation.
 """
