@@ -32,7 +32,7 @@ def _rows_of(plan: StudyPlan, run: PlannedRun) -> list[dict[str, Any]]:
     file = plan.metrics(run) / SCORES
     scores = read_json(file)
     _refuse_other_key(scores["run_key"], run, file)
-    about = _about(plan, run.unit, run.seed, run.key, *outcome(record, scores))
+    about = _about(plan, run.unit, run.seed, run.key, outcome(record, scores))
     about |= {"origin": "own", "teacher": run.teacher_seed}
     # a failed run has no scores, but is kept in the table and counted
     return rows_of_scores(about, scores) or [

@@ -39,6 +39,10 @@ class Estimate:
         """One-sided p value against "the true mean is 0 or more"; NaN without spread."""
         return float(special.stdtr(self.freedom, self.mean / self.error)) if self.error > 0 else float("nan")
 
+    def p_two_sided(self) -> float:
+        """Two-sided p value of "the true mean is 0"; NaN without spread."""
+        return 2 * min(self.p_below(), self.p_above()) if self.error > 0 else float("nan")
+
 
 def over_seeds(values: Sequence[float], resolution: float = 0.0) -> Estimate:
     """Mean over seeds with the standard error from their spread; NaN values count as failed.
