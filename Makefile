@@ -14,7 +14,7 @@ export DVC_NO_ANALYTICS := 1
 # One process per core; a file's tests stay together, so that what they share is made once.
 PYTEST = pytest -q -n logical --dist loadfile
 
-.PHONY: study test check lint clean
+.PHONY: study test check lint fuzz clean
 
 study: $(READY)
 	snakemake --cores $(CORES) --config study=$(STUDY)
@@ -38,6 +38,10 @@ $(READY): pyproject.toml constraints.txt
 
 lint: $(READY)
 	ruff check --fix . && ruff format . && mypy
+
+# attack every reader of files; what fails is kept in tests/fuzz/corpus and tried by the tests from then on
+fuzz: $(READY)
+	PYTHONPATH=tests/support python -m tests.fuzz --inputs 1000000
 
 clean:
 	rm -rf .venv .snakemake

@@ -146,7 +146,21 @@ class Predictions:
             raise InputError(f"not a readable Parquet file ({error})", file=path) from error
         if _METADATA not in (table.schema.metadata or {}):
             raise InputError("holds no predictions (written by `predict` or `ingest`)", file=path)
-        return cls(**_columns_of(table, json.loads(table.schema.metadata[_METADATA])))
+        try:
+            found = cls(**_columns_of(table, json.loads(table.schema.metadata[_METADATA])))
+        except (
+            KeyError,
+            TypeError,
+            ValueError,
+            IndexError,
+            AttributeError,
+            pa.ArrowException,
+            RecursionError,
+        ) as error:
+            raise InputError(f"damaged predictions ({type(error).__name__}: {error})", file=path) from error
+        if len(found) and not 0 <= int(found.sample.min()) <= int(found.sample.max()) < len(found.tokens):
+            raise InputError("damaged predictions: boxes of samples that it does not name", file=path, key="sample")
+        return found
 
 
 def _columns_of(table: pa.Table, header: dict[str, Any]) -> dict[str, Any]:
