@@ -12,6 +12,7 @@ class DiffFormat(StrEnum):
 
     table = "table"
     json = "json"
+    markdown = "markdown"
 
 
 class FailOn(StrEnum):
@@ -32,7 +33,7 @@ def diff(
     unpaired: Annotated[
         bool, typer.Option("--unpaired", help="Compare all runs of a variant regardless of seeds (Welch's test).")
     ] = False,
-    format: Annotated[DiffFormat, typer.Option("--format", "-f", help="table or json.")] = DiffFormat.table,
+    format: Annotated[DiffFormat, typer.Option("--format", "-f", help="table, json or markdown.")] = DiffFormat.table,
     fail_on: Annotated[
         FailOn | None,
         typer.Option("--fail-on", help="Exit 1 when B is worse, lacks variants or scores, or when too few runs tell."),
@@ -58,6 +59,10 @@ def diff(
     found = compare_sides(*sides, DiffOptions(weights, tuple(metric or HEADLINE), confidence, speed, unpaired))
     if format is DiffFormat.json:
         typer.echo(json.dumps(found.as_json(), indent=1, default=str))
+    elif format is DiffFormat.markdown:
+        from labeldistill.cli.diff_markdown import diff_markdown
+
+        typer.echo(diff_markdown(found), nl=False)
     else:
         from labeldistill.cli.diff_text import print_diff
 

@@ -14,7 +14,8 @@ from labeldistill.reporting.numbers import NOTHING, number
 _MOST_CAUSES = 40
 
 
-def _cells(row: DiffRow) -> list[str]:
+def row_cells(row: DiffRow) -> list[str]:
+    """What a row says before its finding, as text."""
     summary, n = row.summary, row.pairs.n
     digits = 2 if row.unit in ("points", "%") else 4
     unit = "" if row.unit in ("points", row.metric) else f" {row.unit}"
@@ -41,7 +42,7 @@ def print_diff(diff: Diff) -> None:
         text = column in ("unit", "metric", "finding", "why")
         table.add_column(column, justify="left" if text else "right", no_wrap=column != "why")
     for row in diff.rows:
-        table.add_row(*_cells(row), str(row.finding), row.reason)
+        table.add_row(*row_cells(row), str(row.finding), row.reason)
     console.print(table)
     _print_causes(console, diff)
     for side, names in (("A", diff.only_a), ("B", diff.only_b)):
@@ -53,7 +54,8 @@ def print_diff(diff: Diff) -> None:
         console.print(note)
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
+    """A value of a record, its middle left out where it is long."""
     text = NOTHING if value is None else str(value)
     return text if len(text) <= 40 else f"{text[:18]}...{text[-18:]}"
 
@@ -76,7 +78,7 @@ def _print_causes(console: Console, diff: Diff) -> None:
         table.add_column(column)
     for cause in diff.causes[:_MOST_CAUSES]:
         where = ", ".join(cause.variants[:4]) + (", ..." if len(cause.variants) > 4 else "")
-        table.add_row(cause.part, cause.key, _short(cause.a), _short(cause.b), str(cause.runs), where)
+        table.add_row(cause.part, cause.key, short(cause.a), short(cause.b), str(cause.runs), where)
     console.print(table)
     if len(diff.causes) > _MOST_CAUSES:
         console.print(f"and {len(diff.causes) - _MOST_CAUSES} more (all of them in --format json)")

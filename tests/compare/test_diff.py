@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 from typer.testing import CliRunner
 
+from labeldistill.cli.diff_markdown import diff_markdown
 from labeldistill.cli.main import build
 from labeldistill.compare.diff import Diff, compare_sides
 from labeldistill.compare.diff_causes import causes
@@ -133,6 +135,20 @@ def test_findings_are_corrected_over_all_rows(tmp_path: Path) -> None:
     raw = [1.0 if row.finding is Finding.EQUAL else row.pairs.p_t for row in tested]
     assert [row.p_holm for row in tested] == pytest.approx(multipletests(raw, method="holm")[1])
     assert len(tested) == 4  # mAP and NDS of two variants
+
+
+def test_markdown_tells_the_regression_and_no_name_breaks_its_table(tmp_path: Path) -> None:
+    found = _diff(write_results(tmp_path / "a"), write_results(tmp_path / "b", noisy(-0.05)))
+    text = diff_markdown(replace(found, a="a|<img src=x>", notes=["[x](javascript:1)"]))
+    lines = text.splitlines()
+    assert found.regressions
+    assert lines[0].startswith(f"**{len(found.regressions)} rows are worse**")
+    rows = [line for line in lines if line.startswith("| ") and "full | mAP" in line]
+    assert len(rows) == 1
+    assert "WORSE" in rows[0]
+    assert "<img" not in text
+    assert "](javascript" not in text
+    assert "a\\|" in lines[0]
 
 
 def test_an_improvement_is_no_regression(tmp_path: Path) -> None:
