@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from labeldistill.statistics.bootstrap import paired_scene_test, scene_interval, scene_weights
 from labeldistill.statistics.combined import seeds_and_scenes
+from labeldistill.statistics.crossed import over_seeds_and_teachers
 from labeldistill.statistics.equivalence import Verdict, judge
 from labeldistill.statistics.holm import holm
+from labeldistill.statistics.interim import e_value
 from labeldistill.statistics.paired import paired_t, sign_flip
 from labeldistill.statistics.sequential import sequential_decision, sequential_design
 from labeldistill.statistics.summary import summarise
@@ -227,12 +229,42 @@ def coverages(scale: float = 1.0) -> Iterator[Rate]:
     yield from (seeds_and_scenes_interval(n, s, int(10_000 * scale)) for n, s in ((3, 50), (6, 50), (6, 150)))
 
 
+def teachers_reject(n: int, teachers: int, sd: float, runs: int, seed: int = 12) -> Rate:
+    """Rejections by the mixed model: n seeds under each teacher, seeds of spread 0.5 points, teachers of spread `sd`.
+
+    Args:
+        n: seeds.
+        teachers: number of teachers, crossed with the seeds.
+        sd: spread between teachers, points.
+        runs: simulated studies.
+        seed: of the draws.
+    """
+
+    def rejects(generator: Generator) -> bool:
+        shifts = generator.normal(0, 0.5, (n, 1)) + generator.normal(0, sd, teachers)
+        return over_seeds_and_teachers(shifts + generator.normal(0, 0.3, (n, teachers))).p_two_sided() <= 0.05
+
+    return _how_often("mixed model rejects", f"{n} seeds, {teachers} teachers of sd {sd:g}", runs, seed, rejects)
+
+
+def e_value_rejects(n: int, runs: int, seed: int = 13) -> Rate:
+    """How often an e-value passes 20 at any of n - 1 looks without a difference."""
+
+    def rejects(generator: Generator) -> bool:
+        drawn = list(generator.normal(0, 0.5, n))
+        return any(e_value(drawn[:seen]) >= 20 for seen in range(2, n + 1))
+
+    return _how_often("e-value at every look rejects", f"{n} pairs", runs, seed, rejects)
+
+
 def rejections(scale: float = 1.0) -> Iterator[Rate]:
     """Rejections of every 5 % test without a true effect, and of every verdict where it would be false."""
     yield from (paired_t_rejects(n, int(10_000 * scale)) for n in (3, 6, 10))
     yield from (sign_flip_rejects(n, int(5_000 * scale)) for n in (8, 10))
     yield from (paired_scenes_reject(s, int(10_000 * scale)) for s in (50, 150))
     yield family_rejects(6, 6, int(10_000 * scale))
+    yield from (teachers_reject(n, 3, sd, int(10_000 * scale)) for n in (3, 6, 10) for sd in (0.25, 0.5))
+    yield e_value_rejects(30, int(2_000 * scale))
     yield from (judged(SAME, 0.5, n, 0.0, int(10_000 * scale)) for n in (5, 10))
     yield judged(SAME, 0.5, 6, 0.1, int(10_000 * scale))
 
