@@ -92,7 +92,7 @@ def _print_needs(console: Console, study: StudySettings, found: Forecast) -> Non
     for metric, noise, margin in dict.fromkeys((n.metric, n.published_sd, n.margin) for n in found.needs):
         if margin_is_hopeless(margin, noise, verdict.alpha):
             console.print(
-                f"[bold]{metric} can't be REPRODUCED within {margin:g} by any number of seeds:[/bold] the published "
+                f"{metric} can't be REPRODUCED within {margin:g} by any number of seeds: the published "
                 f"value is one run, taken to vary by {noise:.2g} points (`noise` in the claims file). Declare a wider "
                 "margin before the first score, or expect BETTER, WORSE or INCONCLUSIVE."
             )
