@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 import torch
+from event_files import read_events
 from stage_runs import Runs
 from torch.utils.data import DataLoader, Dataset
 from toy_training import toy_job
 
 from labeldistill.errors import InputError
-from labeldistill.training.event_log import read_events
 from labeldistill.training.fit import fit
 from labeldistill.training.loader import (
     loader_options,
