@@ -121,7 +121,8 @@ def _pairs(model: nn.Module, items: list[Item]) -> dict[str, list[FeaturePair]]:
     found: dict[str, list[FeaturePair]] = {}
     with torch.inference_mode():
         for item in items:
-            pairs: dict[str, FeaturePair] = model.term_inputs(KeyFrameDataset.collate([item])).pairs  # type: ignore[operator]
+            batch = KeyFrameDataset.collate([item]).to(torch.device("cpu"))
+            pairs: dict[str, FeaturePair] = model.term_inputs(batch).pairs  # type: ignore[operator]
             for group, pair in pairs.items():
                 found.setdefault(group, []).append(pair)
     return found
