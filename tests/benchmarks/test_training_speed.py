@@ -20,6 +20,7 @@ from labeldistill.config.runs import run_settings
 from labeldistill.data.infos import build_infos
 from labeldistill.records import training_run
 from labeldistill.synthetic.write import write_world
+from labeldistill.training.job import Execution, LocatedRun
 from labeldistill.training.session import Session
 
 STEPS, CHECKPOINT_EVERY = 120, 30
@@ -71,7 +72,8 @@ def test_training_bookkeeping(
     run = run.model_copy(update={"data": data, "training": training})
 
     def train() -> None:
-        training_run.train(run, infos, tmp_path / "run", run_key="k", study="t", variant="baseline", device="cpu")
+        located = LocatedRun(run, "k", tmp_path / "run", infos)
+        training_run.train_with_record(located, Execution(device="cpu"), study="t", variant="baseline")
 
     with timed(monkeypatch) as seconds:
         benchmark.pedantic(train, rounds=1)
