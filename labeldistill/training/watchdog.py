@@ -68,8 +68,10 @@ class Watchdog:
             self._former = None
 
     def _stuck(self, signum: int, frame: FrameType | None) -> None:
-        where = f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame is not None else "nobody knows where"
-        raise Diverged(f"no step was finished for {self.stuck_s:g} s: the loader is stuck ({where})")
+        raise Diverged(
+            f"no step was finished for {self.stuck_s:g} s: the loader is stuck "
+            f"({f'{frame.f_code.co_filename}:{frame.f_lineno}' if frame else 'nobody knows where'})"
+        )
 
     # -- a loop that goes wrong ----------------------------------------------------------------------------------------
 

@@ -1,6 +1,5 @@
 """The sound study, made once; and the matrix of faults and gates, printed at the end."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,24 +7,39 @@ import pytest
 from gated_study import GatedStudy, make
 
 from labeldistill.preflight import first_steps
+from labeldistill.preflight.gate import Gate
 from labeldistill.preflight.run import GATES
 
 
 @pytest.fixture(scope="session")
-def sound(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatedStudy]:
-    """A study that passes every gate; its first steps are few, for it is asked again and again."""
+def sound(tmp_path_factory: pytest.TempPathFactory) -> GatedStudy:
+    """A study that passes every gate. What it patches is undone at once: other tests run in the same process."""
+    made = tmp_path_factory.mktemp("gated") / "study"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(first_steps, "STEPS", 4)
-        patch.setattr(first_steps, "OVERFIT_STEPS", 10)
-        patch.setenv("LABELDISTILL_STUDIES", "")
-        yield make(tmp_path_factory.mktemp("gated") / "study")
+        few_steps(patch, made)
+        return make(made)
+
+
+def few_steps(patch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Ask the studies of `folder`, with few first steps, for they are asked again and again."""
+    patch.setattr(first_steps, "STEPS", 4)
+    patch.setattr(first_steps, "OVERFIT_STEPS", 10)
+    patch.setenv("LABELDISTILL_STUDIES", str(folder / "config"))
+
+
+@pytest.fixture(scope="session")
+def before(sound: GatedStudy) -> dict[str, Gate]:
+    """What each gate says of the sound study."""
+    with pytest.MonkeyPatch.context() as patch:
+        few_steps(patch, sound.folder)
+        return sound.gates()
 
 
 @pytest.fixture
 def study(sound: GatedStudy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> GatedStudy:
     """A copy in which a fault may be planted."""
     made = sound.copy(tmp_path / "study")
-    monkeypatch.setenv("LABELDISTILL_STUDIES", str(made.folder / "config"))
+    few_steps(monkeypatch, made.folder)
     return made
 
 

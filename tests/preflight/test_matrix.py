@@ -16,11 +16,6 @@ HEAVY = ("gradients", "first-steps")
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "preflight.md"
 
 
-@pytest.fixture(scope="module")
-def before(sound: GatedStudy) -> dict[str, Gate]:
-    return sound.gates()
-
-
 def test_the_sound_study_passes(before: dict[str, Gate]) -> None:
     verdicts = {name: gate.verdict.value for name, gate in before.items()}
     # two steps teach teacher and label encoder little, and the gates say so

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from labeldistill.claims.references import frozen
 from labeldistill.config.data import SynthSettings
-from labeldistill.config.load import load_study, studies_folder
+from labeldistill.config.load import load_study
 from labeldistill.data.infos import build_infos
 from labeldistill.models.resnet import ResNet
 from labeldistill.preflight.context import Context
@@ -114,9 +114,9 @@ class GatedStudy:
 
 
 def make(folder: Path) -> GatedStudy:
-    """Write the world, the start weights, the study, and train every unit."""
+    """Write the world, the start weights, the study, and train every unit; LABELDISTILL_STUDIES names its folder."""
     made = GatedStudy(folder)
-    shipped = studies_folder().resolve()
+    shipped = Path(__file__).resolve().parents[2] / "workflow" / "config"
     (folder / "config").mkdir(parents=True)
     for name in ("_defaults", "_tiny", "smoke"):
         shutil.copy(shipped / f"{name}.yaml", folder / "config")
@@ -125,7 +125,6 @@ def make(folder: Path) -> GatedStudy:
     tree = {**STUDY, "data": {**STUDY["data"], "dataroot": str(made.world)}}
     tree["student"] = {**STUDY["student"], "pretrained_backbone": str(made.backbone)}
     (folder / "config" / "gated.yaml").write_text(yaml.safe_dump(tree))
-    os.environ["LABELDISTILL_STUDIES"] = str(folder / "config")
     _backbone(made)
     recipes = folder / "references" / "recipes"
     recipes.mkdir(parents=True)
