@@ -1,7 +1,7 @@
 """Reference studies: the complete configuration behind a published number, frozen beside the claims.
 
 A reference is a study file that contains every setting, so that neither a change of a shipped study nor of a default
-affects it. `labeldistill register STUDY --as-reference CLAIM` prints one from a study.
+affects it. `labeldistill register STUDY --as-reference UNIT` prints the reference for a unit of a study.
 """
 
 from pathlib import Path

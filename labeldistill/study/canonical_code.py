@@ -29,7 +29,7 @@ _DECORATORS = {
 # Base classes that do not read hints of fields; a class with any other base keeps them.
 _BASES = {
     *("object", "ABC", "Protocol", "Generic", "NamedTuple", "Exception", "LabelDistillError", "InputError"),
-    *("Module", "Function", "Dataset", "Sampler", "LightningModule", "Enum", "StrEnum", "IntEnum"),
+    *("Module", "Function", "Dataset", "Sampler", "Enum", "StrEnum", "IntEnum"),
 }
 # Hints that a dataclass reads.
 _MEANINGFUL_HINTS = {"ClassVar", "InitVar", "KW_ONLY"}
