@@ -1,8 +1,8 @@
 """The deviations ledger: each oddity of the released code, its place, the tests that hold it, and its measured effect.
 
-`workflow/claims/deviations.yaml` has one row per switch; `deviations_kept.yaml` beside it has one for everything that
-is not a switch. People write them, except the last line of a switch's row, `effect`: `with_effects` replaces it by what
-a study measured and leaves every other line unchanged.
+`workflow/claims/deviations` has one file per part of the method with one row per switch, and `kept.yaml` with one row
+for everything that is not a switch. People write them, except the last line of a switch's row, `effect`: `with_effects`
+replaces it by what a study measured and leaves every other line unchanged.
 """
 
 from collections.abc import Mapping
@@ -125,37 +125,53 @@ class Ledger(_Entry):
         return next(row for row in self.switches if row.id == switch)
 
 
-def ledger_file() -> Path:
+Texts = dict[Path, str]
+"""File of the ledger -> its text."""
+
+
+def ledger_folder() -> Path:
     """Path of the ledger, beside the studies."""
-    return studies_folder().parent / "claims" / "deviations.yaml"
+    return studies_folder().parent / "claims" / "deviations"
 
 
-KEPT = "deviations_kept.yaml"
-"""File beside the ledger with the rows that are not switches."""
-
-
-def load_ledger(file: Path | None = None) -> Ledger:
+def load_ledger(folder: Path | None = None) -> Ledger:
     """Read the ledger.
 
     Raises:
-        InputError: no such file, not YAML, or a row that is missing, repeated, incomplete or contradicts the switches.
+        InputError: no such folder, not YAML, or a row that is missing, repeated, incomplete or contradicts a switch.
     """
-    file = file or ledger_file()
-    return parsed(_text(file), file)
+    return parsed(ledger_texts(folder or ledger_folder()))
 
 
-def parsed(text: str, file: Path) -> Ledger:
-    """The ledger whose switches are in `text`, with the other rows beside `file`; see `load_ledger`."""
-    beside = file.with_name(KEPT)
-    switches = _rows(text, file, "switches")
-    kept = _rows(_text(beside), beside, "kept")
+def ledger_texts(folder: Path) -> Texts:
+    """The texts of the ledger's files.
+
+    Raises:
+        InputError: there is none, or one can't be read.
+    """
+    if not (files := sorted(folder.glob("*.yaml"))):
+        raise InputError("holds no file of the ledger", file=folder)
+    return {file: _text(file) for file in files}
+
+
+def parsed(texts: Texts) -> Ledger:
+    """The ledger of these texts; see `load_ledger`."""
+    rows: dict[str, list[Any]] = {"switches": [], "kept": []}
+    files: dict[str, list[Path]] = {"switches": [], "kept": []}
+    for file, text in texts.items():
+        kind, found = _rows(text, file)
+        rows[kind] += found
+        files[kind] += [file] * len(found)
     try:
-        return Ledger.model_validate({"switches": switches, "kept": kept})
+        return Ledger.model_validate(rows)
     except ValidationError as error:
         problem = error.errors()[0]
-        key = ".".join(map(str, problem["loc"])) or None
-        where = beside if problem["loc"][:1] == ("kept",) else file
-        raise InputError(problem["msg"].removeprefix("Value error, "), file=where, key=key) from error
+        kind, *place = map(str, problem["loc"]) if problem["loc"] else ("",)
+        if not place:  # about the ledger as a whole
+            raise InputError(problem["msg"].removeprefix("Value error, "), file=next(iter(texts)).parent) from error
+        number = int(place[0])
+        file, key = files[kind][number], ".".join((kind, str(rows[kind][number].get("id")), *place[1:]))
+        raise InputError(problem["msg"].removeprefix("Value error, "), file=file, key=key) from error
 
 
 def _text(file: Path) -> str:
@@ -165,11 +181,13 @@ def _text(file: Path) -> str:
         raise InputError(f"can't be read ({error.strerror})", file=file) from error
 
 
-def _rows(text: str, file: Path, key: str) -> Any:
+def _rows(text: str, file: Path) -> tuple[str, list[dict[str, Any]]]:
     tree = parse_yaml(text, file)
-    if not isinstance(tree, dict) or set(tree) != {key}:
-        raise InputError("holds this one list", file=file, key=key)
-    return tree[key]
+    if isinstance(tree, dict) and len(tree) == 1:
+        ((kind, rows),) = tree.items()
+        if kind in ("switches", "kept") and isinstance(rows, list) and all(isinstance(row, dict) for row in rows):
+            return kind, rows
+    raise InputError("must hold one list of rows, `switches` or `kept`", file=file)
 
 
 def switch_of_variant(study: StudySettings, variant: str) -> tuple[str, str] | None:
@@ -190,13 +208,21 @@ def switch_of_variant(study: StudySettings, variant: str) -> tuple[str, str] | N
     return switch, str(value)
 
 
-def with_effects(text: str, effects: Mapping[str, Effect]) -> str:
-    """The text of the ledger with the `effect` of these switches replaced and every other line unchanged.
+def with_effects(texts: Texts, effects: Mapping[str, Effect]) -> Texts:
+    """The texts with the `effect` of these switches replaced and every other line unchanged.
 
     Raises:
         InputError: a switch whose row has no line `effect:`.
     """
-    lines, done, switch = [], set(), ""
+    done: set[str] = set()
+    found = {file: _with_effects(text, effects, done) for file, text in texts.items()}
+    if missing := set(effects) - done:
+        raise InputError(f"the row of {sorted(missing)[0]} has no line `effect:`", key="switches")
+    return found
+
+
+def _with_effects(text: str, effects: Mapping[str, Effect], done: set[str]) -> str:
+    lines, switch = [], ""
     for line in text.splitlines():
         if line.startswith("  - id: "):
             switch = line.removeprefix("  - id: ").strip()
@@ -204,8 +230,6 @@ def with_effects(text: str, effects: Mapping[str, Effect]) -> str:
             line = _effect_line(effects[switch])
             done.add(switch)
         lines.append(line)
-    if missing := set(effects) - done:
-        raise InputError(f"the row of {sorted(missing)[0]} has no line `effect:`", key="switches")
     return "\n".join(lines) + "\n"
 
 

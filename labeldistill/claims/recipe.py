@@ -1,4 +1,4 @@
-"""Where each setting of a full-size run stands in the released code: `workflow/claims/recipe.yaml`, for a study."""
+"""Where each setting of a full-size run stands in the released code: `workflow/claims/recipe`, for a study."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from labeldistill.config.study import RunSettings, StudySettings
 from labeldistill.config.yaml_file import read_yaml
 from labeldistill.errors import InputError
 
-NAME = "recipe.yaml"
+NAME = "recipe"
 Kind = Literal["released", "assumed", "differs", "own", "NO SOURCE", "DIFFERS UNEXPLAINED"]
 GAPS: tuple[Kind, ...] = ("NO SOURCE", "DIFFERS UNEXPLAINED")
 
@@ -25,7 +25,7 @@ class _Entry(BaseModel):
 
 
 class Row(_Entry):
-    """Settings with one source, or assumed for one reason (see the head of the file)."""
+    """Settings with one source, or assumed for one reason (see the head of `settings.yaml`)."""
 
     source: str = ""
     assumed: str = ""
@@ -61,7 +61,7 @@ class Implicit(_Entry):
 
 
 class Recipe(_Entry):
-    """The whole file."""
+    """All files of the folder together."""
 
     files: dict[str, str]
     own: dict[str, str]
@@ -95,18 +95,26 @@ class Answer:
     words: str
 
 
-def load_recipe(file: Path | None = None) -> Recipe:
-    """Read the file.
+def load_recipe(folder: Path | None = None) -> Recipe:
+    """Read the folder: each part of the recipe stands in one of its files.
 
     Raises:
-        InputError: no such file, or a wrong entry.
+        InputError: no such folder, a part that stands in two files, or a wrong entry.
     """
-    file = file or claims_file().with_name(NAME)
+    folder = folder or claims_file().with_name(NAME)
+    parts: dict[str, Any] = {}
+    files: dict[str, Path] = {}
+    for file in sorted(folder.glob("*.yaml")):
+        for part, content in read_yaml(file).items():
+            if part in parts:
+                raise InputError(f"stands in {files[part].name} too", file=file, key=part)
+            parts[part], files[part] = content, file
     try:
-        return Recipe.model_validate(read_yaml(file))
+        return Recipe.model_validate(parts)
     except ValidationError as error:
         problem = error.errors()[0]
         key = ".".join(map(str, problem["loc"])) or None
+        file = files.get(str(problem["loc"][0]), folder) if problem["loc"] else folder
         raise InputError(problem["msg"].removeprefix("Value error, "), file=file, key=key) from error
 
 

@@ -13,16 +13,14 @@ def deviations(
     study: Annotated[str, typer.Argument(help="Name of a study whose variants flip one switch each, or a YAML file.")],
     format: FormatOption = Format.table,
     weights: Annotated[str, typer.Option("--weights", help="ema or raw.")] = "ema",
-    write: Annotated[
-        bool, typer.Option("--write", help="Write the effects into workflow/claims/deviations.yaml.")
-    ] = False,
+    write: Annotated[bool, typer.Option("--write", help="Write the effects into workflow/claims/deviations.")] = False,
     results: ResultsOption = Path("results"),
 ) -> None:
     """Print the effect of each switch (corrected minus released) in points with its interval over shared seeds.
 
     Example: labeldistill deviations deviations --write
     """
-    from labeldistill.claims.deviations import ledger_file, load_ledger, parsed, with_effects
+    from labeldistill.claims.deviations import ledger_folder, ledger_texts, parsed, with_effects
     from labeldistill.errors import InputError
     from labeldistill.files import write_text
     from labeldistill.records.gather import gather
@@ -31,8 +29,8 @@ def deviations(
     from labeldistill.study.plan import StudyPlan
 
     plan = StudyPlan.load(study, results)
-    chosen, file = plan.study, ledger_file()
-    load_ledger(file)
+    chosen, before = plan.study, ledger_texts(ledger_folder())
+    parsed(before)
     tables = StudyTables(gather(plan), tuple(chosen.variants), chosen.baseline, weights)
     if weights not in set(tables.table["weights"]):
         raise InputError(f"no scores of `{weights}` weights; there are raw and ema", key="--weights")
@@ -46,10 +44,12 @@ def deviations(
         _print(table, f"study {chosen.name}, {weights} weights, split {chosen.evaluation_split}")
     if write:
         found = effects(rows, chosen, plan.version, weights)
-        text = with_effects(file.read_text(encoding="utf-8"), found)
-        parsed(text, file)
-        write_text(file, text)
-        typer.echo(f"{len(found)} effects written to {file}", err=True)
+        after = with_effects(before, found)
+        parsed(after)
+        for file, text in after.items():
+            if text != before[file]:
+                write_text(file, text)
+        typer.echo(f"{len(found)} effects written to {ledger_folder()}", err=True)
 
 
 def _print(table: object, about: str) -> None:

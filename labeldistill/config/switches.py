@@ -1,6 +1,6 @@
 """Every oddity of the released code that changes numbers, as a switch: `released` keeps it, `corrected` fixes it.
 
-workflow/claims/deviations.yaml says what each does, where it is in the released code, and its measured effect.
+workflow/claims/deviations says what each does, where it is in the released code, and its measured effect.
 """
 
 from collections.abc import Mapping

@@ -13,9 +13,9 @@ import yaml
 from typer.testing import CliRunner
 
 from labeldistill.claims.deviations import (
-    KEPT,
     Effect,
-    ledger_file,
+    ledger_folder,
+    ledger_texts,
     load_ledger,
     parsed,
     switch_of_variant,
@@ -99,37 +99,40 @@ CHANGES = [
 
 @pytest.mark.parametrize(("old", "new", "message"), CHANGES)
 def test_a_wrong_ledger_names_file_and_key(tmp_path: Path, old: str, new: str, message: str) -> None:
-    text = ledger_file().read_text()
-    assert old in text
-    shutil.copy(ledger_file().with_name(KEPT), tmp_path)
-    file = tmp_path / "deviations.yaml"
-    file.write_text(text.replace(old, new, 1))
+    folder = tmp_path / "deviations"
+    shutil.copytree(ledger_folder(), folder)
+    file = next(file for file, text in ledger_texts(folder).items() if old in text)
+    file.write_text(file.read_text().replace(old, new, 1))
     with pytest.raises(InputError, match=message) as error:
-        load_ledger(file)
-    assert str(file) in str(error.value)
+        load_ledger(folder)
+    assert str(folder) in str(error.value)
 
 
 def test_a_wrong_row_of_what_is_kept_names_its_own_file(tmp_path: Path) -> None:
-    shutil.copy(ledger_file(), tmp_path)
-    beside = tmp_path / KEPT
-    text = ledger_file().with_name(KEPT).read_text()
-    beside.write_text(text.replace("    kept: mended\n", "    kept: forgotten\n", 1))
+    folder = tmp_path / "deviations"
+    shutil.copytree(ledger_folder(), folder)
+    kept = folder / "kept.yaml"
+    text = kept.read_text()
+    kept.write_text(text.replace("    kept: mended\n", "    kept: forgotten\n", 1))
     with pytest.raises(InputError, match="as released") as error:
-        load_ledger(tmp_path / "deviations.yaml")
-    assert str(beside) in str(error.value)
-    beside.write_text(text + "switches: []\n")
-    with pytest.raises(InputError, match=f"{KEPT}.*this one list"):
-        load_ledger(tmp_path / "deviations.yaml")
-    beside.unlink()
-    with pytest.raises(InputError, match=f"{KEPT}.*can't be read"):
-        load_ledger(tmp_path / "deviations.yaml")
+        load_ledger(folder)
+    assert f"{kept}: kept.label_map_axes.kept" in str(error.value)
+    kept.write_text(text + "switches: []\n")
+    with pytest.raises(InputError, match=r"kept\.yaml.*one list"):
+        load_ledger(folder)
 
 
 def test_a_missing_or_broken_ledger_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="can't be read"):
-        load_ledger(tmp_path / "none.yaml")
+    with pytest.raises(InputError, match="holds no file of the ledger"):
+        load_ledger(tmp_path / "none")
     with pytest.raises(InputError, match="YAML"):
-        parsed("switches: [", tmp_path / "x.yaml")
+        parsed({tmp_path / "x.yaml": "switches: ["})
+    shutil.copytree(ledger_folder(), tmp_path / "deviations")
+    closed = tmp_path / "deviations" / "kept.yaml"
+    closed.unlink()
+    closed.mkdir()
+    with pytest.raises(InputError, match=r"kept\.yaml.*can't be read"):
+        load_ledger(tmp_path / "deviations")
 
 
 STUDY = {
@@ -150,10 +153,7 @@ MAP = {"full": [0.20, 0.21, 0.22, 0.23], "colours": [0.23, 0.245, 0.25, 0.262], 
 
 @pytest.fixture
 def studies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    claims = tmp_path / "claims"
-    claims.mkdir()
-    for file in (ledger_file(), ledger_file().with_name(KEPT)):
-        shutil.copy(file, claims)
+    shutil.copytree(ledger_folder(), tmp_path / "claims" / "deviations")
     folder = tmp_path / "config"
     folder.mkdir()
     for file in studies_folder().resolve().glob("*.yaml"):
@@ -205,9 +205,9 @@ def test_what_was_measured_goes_into_its_rows_and_nowhere_else(studies: Path) ->
     study, rows = measured(studies)
     found = effects(rows, study, "0.1-abc", "ema")
     assert set(found) == {"colour_order", "head_bias"}  # nothing is said of the diverged one
-    before = ledger_file().read_text()
+    before = ledger_texts(ledger_folder())
     after = with_effects(before, found)
-    ledger = parsed(after, ledger_file())
+    ledger = parsed(after)
     effect = ledger.row("colour_order").effect
     assert (effect.status, effect.study, effect.version, effect.seeds) == ("measured", "flips", "0.1-abc", (0, 1, 2, 3))
     assert effect.mAP is not None
@@ -217,7 +217,8 @@ def test_what_was_measured_goes_into_its_rows_and_nowhere_else(studies: Path) ->
         if row.id not in found:
             assert row == LEDGER.row(row.id)
     assert ledger.kept == LEDGER.kept
-    changed = [pair for pair in zip(before.splitlines(), after.splitlines(), strict=True) if pair[0] != pair[1]]
+    lines = [pair for file in before for pair in zip(before[file].splitlines(), after[file].splitlines(), strict=True)]
+    changed = [pair for pair in lines if pair[0] != pair[1]]
     assert len(changed) == 2
     assert all(line.startswith("    effect: {") for pair in changed for line in pair)
     assert with_effects(after, found) == after
@@ -225,7 +226,7 @@ def test_what_was_measured_goes_into_its_rows_and_nowhere_else(studies: Path) ->
 
 def test_an_effect_without_a_row_is_refused() -> None:
     with pytest.raises(InputError, match="no line `effect:`"):
-        with_effects("switches:\n  - id: a\n", {"a": Effect(status="not measured yet")})
+        with_effects({Path("x.yaml"): "switches:\n  - id: a\n"}, {"a": Effect(status="not measured yet")})
 
 
 def test_the_verb_prints_and_writes(studies: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -233,8 +234,8 @@ def test_the_verb_prints_and_writes(studies: Path, monkeypatch: pytest.MonkeyPat
     run = CliRunner().invoke(build("deviations"), ["deviations", "flips", "--format", "csv"])
     assert run.exit_code == 0, run.output
     assert "colour_order,corrected,mAP,3.175" in run.stdout
-    before = ledger_file().read_text()
-    assert before == (ROOT / "workflow/claims/deviations.yaml").read_text()
+    before = ledger_texts(ledger_folder())
+    assert [*before.values()] == [*ledger_texts(ROOT / "workflow/claims/deviations").values()]
     run = CliRunner().invoke(build("deviations"), ["deviations", "flips", "--write"])
     assert run.exit_code == 0, run.output
     assert "2 effects written" in run.output

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from labeldistill.claims.recipe import GAPS, NAME, Answer, load_recipe, recipe_of
+from labeldistill.claims.recipe import GAPS, Answer, load_recipe, recipe_of
 from labeldistill.cli.main import build
 from labeldistill.config.load import load_study, studies_folder, study_names
 from labeldistill.config.methods import METHODS
@@ -107,10 +107,10 @@ def test_a_setting_without_a_row_is_found() -> None:
     ],
 )
 def test_a_wrong_row_names_file_and_key(tmp_path: Path, row: dict[str, Any], words: str) -> None:
-    file = tmp_path / NAME
+    file = tmp_path / "all.yaml"
     file.write_text(yaml.safe_dump({"files": {}, "own": {}, "settings": [row], "implicit": []}))
-    with pytest.raises(InputError, match=rf"recipe\.yaml: settings\.0: .*{words}"):
-        load_recipe(file)
+    with pytest.raises(InputError, match=rf"all\.yaml: settings\.0: .*{words}"):
+        load_recipe(tmp_path)
 
 
 def _type(*words: str) -> Any:
