@@ -34,7 +34,9 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         run.record.touch()
         (plan.metrics(run) / "metrics.json").touch()
     plan.report.parent.mkdir(parents=True)
-    for file in (plan.benchmark, plan.table, plan.report):
+    gates = [plan.preflight(step) for step in plan.preflight_steps]
+    gates[0].parent.mkdir()
+    for file in (plan.benchmark, plan.table, plan.report, *gates):
         file.touch()
     return tmp_path
 
@@ -61,7 +63,8 @@ def test_a_changed_variant_needs_data_but_no_teacher(place: Path) -> None:
     terms = {"detection": 1.0, "depth": 3.0, "label_feature": 0.7}
     settings = {"extends": "smoke", "variants": {"label-only": {"terms": terms}}}
     (place / "studies/own.yaml").write_text(yaml.safe_dump(settings))
-    once = ("synth", "check_data", "infos", "benchmark", "gather", "report", "all")
+    gates = ("preflight", "preflight_teachers", "preflight_first_student")  # they look at a study as a whole
+    once = ("synth", "check_data", "infos", *gates, "benchmark", "gather", "report", "all")
     assert planned(place) == {"train_student": 2, "predict": 2, "score": 2, **dict.fromkeys(once, 1)}
 
 

@@ -35,7 +35,7 @@ rule check_data:
 # the first rule that looks at the study as a whole: a gate that fails stops it
 rule preflight:
     input:
-        ancient(plan.data_check),
+        ancient(inputs_of(plan.preflight("start"), plan.data_check)),
     output:
         plan.preflight("start"),
     log:
