@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from labeldistill.cli.diff_text import row_cells, short
 from labeldistill.compare.diff import Diff
-from labeldistill.reporting.table_formats import markdown_text
+from labeldistill.reporting.text_table import markdown_text
 
 _HEAD = ("unit", "metric", "n", "A", "B", "difference", "interval", "p (Holm)", "finding", "why")
 

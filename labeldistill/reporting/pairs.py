@@ -59,7 +59,7 @@ def pair_rows(
     adjusted, family = holm(p_values), family_size(p_values)
     rows: list[PairRow] = []
     for (variant, metric, pairs), estimate, p in zip(compared, estimates, adjusted, strict=True):
-        better = METRICS[metric].higher_is_better
+        better = METRICS[metric.partition("@")[0]].higher_is_better
         found, reason = finding(pairs, p, estimate.basis, alpha=1 - confidence, higher_is_better=better, family=family)
         if (far := outlying(dict(zip(pairs.seeds, pairs.differences, strict=True)))) is not None:
             reason += f"; seed {far.seed} stands apart from the other pairs (Grubbs p = {far.p:.2g})"

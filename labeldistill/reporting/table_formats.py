@@ -1,51 +1,16 @@
-"""A table of verdicts as Markdown, LaTeX (booktabs) or CSV; reasons become notes below it."""
+"""Tables of verdicts: their columns and cells as text; reasons become notes below them."""
 
 import math
-import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from enum import StrEnum
 from typing import Any
 
 import pandas as pd
 
 from labeldistill.config.metrics import HEADLINE
 from labeldistill.reporting.numbers import NOTHING
+from labeldistill.reporting.text_table import WRITERS, Bold, TableFormat, TextTable
 
 Row = Mapping[Hashable, Any]
-
-
-class TableFormat(StrEnum):
-    """How a table is written."""
-
-    markdown = "markdown"
-    latex = "latex"
-    csv = "csv"
-
-
-_LATEX = {
-    **{
-        "\\": r"\textbackslash{}",
-        "~": r"\textasciitilde{}",
-        "^": r"\textasciicircum{}",
-        "±": r"$\pm$",
-        "Δ": r"$\Delta$",
-        "<": r"\textless{}",
-        ">": r"\textgreater{}",
-        "|": r"\textbar{}",
-    },
-    **{c: f"\\{c}" for c in "&%$#_{}"},
-}
-
-
-def latex_text(text: str) -> str:
-    """Plain text for LaTeX; line breaks become spaces because an empty line would end a paragraph."""
-    return "".join(_LATEX.get(character, character) for character in " ".join(text.split()))
-
-
-def markdown_text(text: str) -> str:
-    """Plain text for a Markdown table, without HTML, links, or ends of cells or rows."""
-    plain = re.sub(r"<(?=[A-Za-z/!?])", "&lt;", " ".join(text.split()))
-    return plain.replace("|", "\\|").replace("](", "]\\(")
 
 
 def _number(value: object, digits: int, sign: str = "") -> str:
@@ -76,7 +41,7 @@ def _main_cells(row: Row) -> list[str]:
         _number(row["sd"], 2),
         f"{row['n']}{failed}",
         str(row["runs"]) or NOTHING,
-        _interval(row, "difference", "difference_low", "difference_high", "+"),
+        _marked(_interval(row, "difference", "difference_low", "difference_high", "+"), row["verdict"]),
         str(row["verdict"]),
     ]
 
@@ -86,7 +51,7 @@ def _pair_cells(row: Row) -> list[str]:
     return [
         str(row["variant"]),
         str(row["metric"]),
-        _interval(row, "difference", "low", "high", "+"),
+        _marked(_interval(row, "difference", "low", "high", "+"), row["finding"]),
         _number(row["sd"], 2),
         f"{row['n']}{failed}",
         str(row["pairs"]) or NOTHING,
@@ -101,7 +66,7 @@ def _hypothesis_cells(row: Row) -> list[str]:
         str(row["hypothesis"]),
         f"{row['better'] or NOTHING} > {row['worse'] or NOTHING}",
         str(row["metric"]),
-        _interval(row, "difference", "low", "high", "+"),
+        _marked(_interval(row, "difference", "low", "high", "+"), row["verdict"]),
         f"{row['n']}{failed}",
         *(_p_value(row[p]) for p in ("p_supported", "p_contradicted", "p_signs")),
         str(row["verdict"]),
@@ -121,6 +86,13 @@ _KINDS: tuple[tuple[str, list[str], Callable[[Row], list[str]]], ...] = (
     ("finding", _PAIR_HEAD, _pair_cells),
 )
 """Kinds of tables in the order of detection: a column that only this kind has, its head, its cells."""
+_WORDS = frozenset({"variant", "metric", "hypothesis", "here", "runs", "pairs", "verdict", "finding"})
+_OUTSIDE = frozenset({"BETTER", "WORSE", "SUPPORTED", "CONTRADICTED"})
+"""Findings that noise does not explain: the difference behind one is bold."""
+
+
+def _marked(cell: str, finding: object) -> str:
+    return Bold(cell) if str(finding) in _OUTSIDE else cell
 
 
 def formatted(
@@ -130,7 +102,7 @@ def formatted(
 
     Args:
         table: table with numbers; CSV keeps all of them.
-        format: markdown, latex or csv.
+        format: markdown, latex, html or csv.
         caption: caption with study, weights and units.
         confidence: confidence of the intervals, for the head.
         lines: sentences below the table, one per claim; not in CSV.
@@ -142,40 +114,4 @@ def formatted(
     head = [name.replace("[95 %]", percent) for name in head]
     notes = list(dict.fromkeys(str(reason) for reason in table["reason"]))
     body = [[*cells(row), str(notes.index(row["reason"]) + 1)] for row in table.to_dict("records")]
-    write = _markdown if format is TableFormat.markdown else _latex
-    return write([*head, "note"], body, notes, caption, lines)
-
-
-def _markdown(head: list[str], body: list[list[str]], notes: list[str], caption: str, lines: Sequence[str]) -> str:
-    head, *body = ([markdown_text(cell) for cell in line] for line in (head, *body))
-    widths = [max(len(line[column]) for line in (head, *body)) for column in range(len(head))]
-
-    def line(cells: list[str]) -> str:
-        return "| " + " | ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)) + " |"
-
-    rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
-    numbered = [f"{number}. {markdown_text(note)}" for number, note in enumerate(notes, start=1)]
-    said = ["", *(f"- {markdown_text(text)}" for text in lines)] if lines else []
-    return "\n".join([markdown_text(caption), "", line(head), rule, *map(line, body), "", *numbered, *said]) + "\n"
-
-
-def _latex(head: list[str], body: list[list[str]], notes: list[str], caption: str, lines: Sequence[str]) -> str:
-    text = [
-        r"% needs \usepackage{booktabs}",
-        r"\begin{table}",
-        r"\centering\small",
-        rf"\caption{{{latex_text(caption)}}}",
-        rf"\begin{{tabular}}{{ll{'r' * (len(head) - 4)}lr}}",
-        r"\toprule",
-        " & ".join(map(latex_text, head)) + r" \\",
-        r"\midrule",
-        *(" & ".join(map(latex_text, cells)) + r" \\" for cells in body),
-        r"\bottomrule",
-        r"\end{tabular}",
-        r"\begin{flushleft}\footnotesize",
-        *(rf"{number}. {latex_text(note)}\\" for number, note in enumerate(notes, start=1)),
-        *(rf"{latex_text(said)}\\" for said in lines),
-        r"\end{flushleft}",
-        r"\end{table}",
-    ]
-    return "\n".join(text) + "\n"
+    return WRITERS[format](TextTable(caption, [*head, "note"], body, _WORDS, notes, lines))

@@ -15,7 +15,8 @@ from labeldistill.cli.main import build
 from labeldistill.config.load import load_study
 from labeldistill.reporting.paper_table import MAIN, main_table, pairs_table
 from labeldistill.reporting.study_tables import StudyTables
-from labeldistill.reporting.table_formats import TableFormat, formatted, latex_text
+from labeldistill.reporting.table_formats import formatted
+from labeldistill.reporting.text_table import TableFormat, latex_text
 from labeldistill.statistics.summary import summarise
 
 STUDY = load_study("paper-r50-3f")
@@ -88,7 +89,7 @@ def test_latex_is_balanced_and_escaped() -> None:
     columns = text.split(r"\begin{tabular}{")[1].split("}")[0]
     assert {row.count(" & ") + 1 for row in rows} == {len(columns)}
     assert r"95 \% interval of x\_y" in text
-    for environment in ("table", "tabular", "flushleft"):
+    for environment in ("table*", "tabular", "flushleft"):
         assert text.count(rf"\begin{{{environment}}}") == text.count(rf"\end{{{environment}}}") == 1
 
 
