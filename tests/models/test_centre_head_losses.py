@@ -181,6 +181,7 @@ def _one_process(rank: int, folder: str) -> None:
     torch.distributed.destroy_process_group()
 
 
+@pytest.mark.slow
 def test_processes_that_share_a_batch_have_its_loss_on_average(tmp_path: Path):
     """Two cars on one process, one pedestrian on the other, no positive at all in the other tasks."""
     mp.spawn(_one_process, args=(str(tmp_path),), nprocs=2)

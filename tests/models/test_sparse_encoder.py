@@ -167,6 +167,7 @@ def test_batch_statistics_are_those_of_batch_norm() -> None:
         torch.testing.assert_close(mine, other)
 
 
+@pytest.mark.slow
 def test_bits_do_not_depend_on_the_number_of_threads() -> None:
     """Train mode: forward, gradients and running statistics."""
     features, cells = voxels(6000, (41, 64, 64))

@@ -85,6 +85,7 @@ def test_without_the_data_root_every_run_waits_and_the_reason_is_said(tmp_path: 
     assert "data/nuscenes" in found.unknown
 
 
+@pytest.mark.slow
 def test_a_process_trains_is_killed_goes_on_and_is_stopped(plan: StudyPlan, trains: Trains) -> None:
     run = plan.run("full", 1)
     options: dict[str, Any] = {"sleep_s": 0.02, "steps": 3000, "checkpoint_every_steps": 5}

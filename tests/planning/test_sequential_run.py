@@ -128,6 +128,7 @@ def test_other_runs_than_those_looked_at_are_refused(plan: StudyPlan) -> None:
         _drive(plan)
 
 
+@pytest.mark.slow
 def test_a_batch_that_fails_ends_with_1_and_keeps_what_there_is(plan: StudyPlan) -> None:
     _leave(plan, range(3), _unclear)
     with pytest.raises(GateError, match="snakemake ended with 1"):

@@ -11,6 +11,8 @@ from gated_study import GatedStudy
 from labeldistill.preflight.gate import Gate, Verdict
 from labeldistill.preflight.run import GATES
 
+pytestmark = pytest.mark.slow
+
 HEAVY = ("gradients", "first-steps")
 """These train: they are asked where the fault is theirs. All others are behind no fault of these two."""
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "preflight.md"

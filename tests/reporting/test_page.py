@@ -10,6 +10,8 @@ from labeldistill.claims.claims import claims_file
 from labeldistill.reporting.report import remake_report
 from labeldistill.study.plan import StudyPlan
 
+pytestmark = pytest.mark.slow
+
 REPORTS = claims_file().resolve().parents[2] / "reports"
 
 

@@ -49,6 +49,7 @@ def test_a_difference_that_is_not_there_is_found_in_at_most_five_and_a_half_perc
     assert np.mean(2 * special.stdtr(seeds - 1, -abs(t)) <= 0.05) > 0.3
 
 
+@pytest.mark.slow
 def test_scenes_are_counted_once() -> None:
     """Runs that differ by their luck in single scenes alone: seeds, teachers and scenes hold it all three."""
     generator, scenes = np.random.default_rng(0), 40

@@ -83,6 +83,7 @@ def test_a_kill_between_the_two_names_leaves_one(tmp_path: Path) -> None:
     assert not read_events(tmp_path / "events.jsonl")
 
 
+@pytest.mark.slow
 def test_a_damaged_checkpoint_costs_steps_and_no_bits(toy_run: ToyRun, tmp_path: Path) -> None:
     assert toy_run(tmp_path / "whole") == 0
     folder = tmp_path / "run"

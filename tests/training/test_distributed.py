@@ -20,6 +20,8 @@ from labeldistill.config.study import RunSettings
 from labeldistill.training.sync_batchnorm import synchronised
 from labeldistill.training.weights_file import WEIGHTS, read_weights, weights_path
 
+pytestmark = pytest.mark.slow
+
 ToyRun = Callable[..., int]
 TOY = Path(__file__).parents[1] / "support" / "toy_training.py"
 OPTIONS = {"batch": 8, "dropout": 0.0, "steps": 12}
@@ -126,7 +128,6 @@ def test_two_machines_of_one_device_are_one_of_two(toy_run: ToyRun, tmp_path: Pa
     assert len(list((tmp_path / "run" / "tensorboard").iterdir())) == 1
 
 
-@pytest.mark.slow
 def test_two_machines_of_two_devices(toy_run: ToyRun, tmp_path: Path, both: tuple[Path, Path]) -> None:
     assert toy_run(tmp_path / "run", nodes=2, devices=2, sync_batchnorm=True, **OPTIONS) == 0
     assert losses(tmp_path / "run") == pytest.approx(losses(both[0]), rel=1e-5)
@@ -176,14 +177,12 @@ def as_a_command(folder: Path, **options: Any) -> subprocess.CompletedProcess[st
     return subprocess.run(command, env={**environment, "OMP_NUM_THREADS": "1"}, text=True, capture_output=True)
 
 
-@pytest.mark.slow
 def test_the_command_starts_its_helper_processes_itself(tmp_path: Path, both: tuple[Path, Path]) -> None:
     done = as_a_command(tmp_path / "run", sync_batchnorm=True)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "run" / "losses.csv").read_bytes() == (both[1] / "losses.csv").read_bytes()
 
 
-@pytest.mark.slow
 def test_a_helper_process_that_is_killed_ends_the_command_in_one_message(
     tmp_path: Path, both: tuple[Path, Path]
 ) -> None:
@@ -223,7 +222,6 @@ def student_losses(runs: Runs, folder: Path, devices: int) -> list[float]:
     return losses(folder)
 
 
-@pytest.mark.slow
 def test_the_whole_method_on_two_processes(runs: Runs, tmp_path: Path) -> None:
     """Student, teacher and label encoder with every term; the command starts its second process itself.
 
@@ -275,7 +273,6 @@ def in_float64(value: Any) -> Any:
     return value
 
 
-@pytest.mark.slow
 def test_gradients_of_a_shared_batch_are_exact_in_float64(runs: Runs, tmp_path: Path) -> None:
     for world in (1, 2):
         mp.spawn(gradients, args=(world, str(runs.infos), str(tmp_path)), nprocs=world)

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from event_files import read_events
 
+pytestmark = pytest.mark.slow
+
 ToyRun = Callable[..., int]
 ARTEFACTS = ("weights-raw.safetensors", "weights-ema.safetensors", "losses.csv")
 STEPS = 24

@@ -107,6 +107,7 @@ def test_a_finished_run_is_left_alone_and_another_key_refused(runs: Runs) -> Non
         train_with_record(replace(runs.located("baseline"), key="key-new"), CPU, study="t", variant="baseline")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", ["teacher", "full"])
 def test_benchmark_measures_training_and_inference(runs: Runs, unit: str) -> None:
     settings = BenchmarkSettings(warmup=1, repeats=2)

@@ -24,6 +24,8 @@ from labeldistill.training.recipe import build_model, untrained_model
 from labeldistill.weights.adopt import adopt
 from labeldistill.weights.layouts import Layout, is_sparse, to_layout
 
+pytestmark = pytest.mark.slow
+
 State = dict[str, Tensor]
 
 

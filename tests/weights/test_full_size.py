@@ -14,6 +14,8 @@ from labeldistill.weights.import_weights import import_weights
 from labeldistill.weights.key_map import Kind
 from labeldistill.weights.layouts import Layout, is_sparse, to_layout
 
+pytestmark = pytest.mark.slow
+
 RECORDED: dict[str, tuple[Kind, str, int]] = {
     "bevdepth_r50_1key": (Kind.bevdepth, "bevdepth-r50-1f", 75_752_270),
     "bevdepth_r50_2key": (Kind.bevdepth, "bevdepth-r50-2f", 76_384_590),

@@ -8,6 +8,8 @@ import pytest
 import yaml
 from workplace import NANO, ROOT, Workplace
 
+pytestmark = pytest.mark.slow
+
 SNAKEFILE = ("--snakefile", str(ROOT / "workflow/Snakefile"), "--cores", "1")
 HOSTILE = "a $(touch pwned);touch pwned`touch pwned`&'\"|#%~*\\"
 
@@ -43,7 +45,6 @@ def test_a_hostile_variant_never_reaches_a_rule(place: Workplace) -> None:
     assert not list(place.folder.rglob("pwned*"))
 
 
-@pytest.mark.slow
 def test_hostile_folders_are_quoted_in_every_rule(place: Workplace) -> None:
     """A study file in a folder, and results under a name, that a shell would run; the whole chain."""
     folder = place.folder / HOSTILE.replace("/", "")

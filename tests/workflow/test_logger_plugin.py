@@ -12,6 +12,8 @@ import pytest
 from snakemake_logger_plugin_labeldistill.durations import Durations
 from snakemake_logger_plugin_labeldistill.jobs import Job, Progress, span
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 SNAKEFILE = """
 rule all:
