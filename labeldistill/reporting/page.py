@@ -18,9 +18,12 @@ from labeldistill.reporting.intervals import interval_rows, pair_scenes
 from labeldistill.reporting.pages import environment
 from labeldistill.reporting.pairs import pair_rows
 from labeldistill.reporting.paper_table import main_table
+from labeldistill.reporting.recipe_table import deviations, recipe_section
+from labeldistill.reporting.run_figures import Drawn
 from labeldistill.reporting.run_sources import unit_sources
 from labeldistill.reporting.slice_table import slice_rows
-from labeldistill.reporting.sources import CAMERA_THRESHOLD, Drawn, ReportSources
+from labeldistill.reporting.sources import ReportSources
+from labeldistill.reporting.usage_table import usage_table
 from labeldistill.statistics.holm import Finding, family_size
 from labeldistill.statistics.sensitivity import failure_words
 
@@ -36,7 +39,7 @@ def report_page(made: ReportSources, drawn: Drawn, folder: Path, *, patch: bool)
         patch: whether `uncommitted.diff` lies beside it.
     """
     parts = {**_about(made), **_statistics(made), **_runs(made)}
-    parts |= {"pictures": drawn.pictures, "cameras": drawn.cameras, "patch": patch}
+    parts |= {"pictures": drawn.pictures, "frames": drawn.frames, "patch": patch}
     return environment(folder / "figures").get_template("report.html").render(**parts, contents=_contents(parts))
 
 
@@ -53,9 +56,12 @@ def _contents(parts: dict[str, Any]) -> list[tuple[str, str]]:
         ("hypotheses", "Tests of the conclusions", True),
         ("slices", "Parts of the split", parts["slices"]),
         ("classes", "Classes", "per_class" in pictures),
-        ("key-frame", "One key frame", parts["cameras"]),
+        ("curves", "Precision and recall", "precision_recall" in pictures),
+        ("key-frames", "Key frames", parts["frames"]),
         ("training", "Training", "losses" in pictures),
         ("throughput", "Throughput and memory", parts["device"] and parts["throughput"]),
+        ("usage", "What the runs took", parts["usage"]),
+        ("recipe", "Unlike the release", True),
         ("runs", "Every run", True),
         ("files", "Files and settings", True),
     ]
@@ -76,7 +82,6 @@ def _about(made: ReportSources) -> dict[str, Any]:
         "metrics": METRICS,
         "main": made.tables.main(),
         "registration": made.evidence.registration,
-        "camera_threshold": CAMERA_THRESHOLD,
         "device": made.device,
         "ingested": made.ingested,
         "adopted": made.adopted,
@@ -131,12 +136,15 @@ def _runs(made: ReportSources) -> dict[str, Any]:
     runs = made.tables.runs()
     columns = [str(name) for name in runs.columns if name not in _ABOUT_RUN]
     scores = {(str(r["variant"]), int(r["seed"]), str(r["run_key"])): r for r in runs.to_dict("records")}
-    speed = made.tables.throughput()
+    speed, took = made.tables.throughput(), usage_table(made.records)
     return {
         "sources": unit_sources(made),
         "run_columns": columns,
         "run_scores": scores,
         "throughput": _Measured(speed) if not speed.empty else None,
+        "usage": _Measured(took) if not took.empty else None,
+        "recipe": recipe_section(made.study),
+        "deviations": deviations(made.study),
     }
 
 

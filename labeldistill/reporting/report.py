@@ -6,11 +6,12 @@ from pathlib import Path
 from labeldistill.config.metrics import HEADLINE
 from labeldistill.files import write_json, write_text, written_whole
 from labeldistill.records.provenance import uncommitted_diff
-from labeldistill.reporting import score_figures, training_figures
+from labeldistill.reporting import class_figures, score_figures, training_figures
 from labeldistill.reporting.index_page import write_index
 from labeldistill.reporting.page import report_page
+from labeldistill.reporting.run_figures import Drawn, write_captions
 from labeldistill.reporting.run_sources import record_file
-from labeldistill.reporting.sources import Drawn, ReportSources, of_report, of_results
+from labeldistill.reporting.sources import ReportSources, of_report, of_results
 from labeldistill.reporting.study_tables import StudyTables
 from labeldistill.reporting.style import Picture
 from labeldistill.study.code_version import DIRTY
@@ -24,13 +25,16 @@ def _draw(made: ReportSources, folder: Path) -> Drawn:
     wanted = {
         "scores": score_figures.scores if {*there} & {*tables.variants} else None,
         "deltas": score_figures.deltas if any(row.get(f"delta_{HEADLINE[0]}") for row in tables.main()) else None,
-        "per_class": score_figures.per_class if not tables.per_class().empty else None,
+        "per_class": class_figures.per_class if not tables.per_class().empty else None,
+        "class_intervals": class_figures.class_intervals if not tables.per_class().empty and there else None,
         "slices": score_figures.slices if tables.slices() and there else None,
         "throughput": training_figures.throughput if not tables.throughput().empty else None,
     }
     pictures: dict[str, Picture] = {name: draw(tables, folder) for name, draw in wanted.items() if draw}
     more = made.draw(folder)
-    return Drawn(pictures | more.pictures, more.cameras)
+    made_of_all = Drawn({**pictures, **more.pictures}, more.frames)
+    write_captions(made_of_all, folder)
+    return made_of_all
 
 
 def summary_of(tables: StudyTables) -> dict[str, dict[str, float]]:

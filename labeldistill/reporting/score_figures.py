@@ -1,10 +1,9 @@
-"""Figures of scores: every run with its mean, differences to the baseline, classes, parts of the split."""
+"""Figures of scores: every run with its mean, differences to the baseline, parts of the split."""
 
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import seaborn as sns
 
 from labeldistill.config.metrics import HEADLINE
 from labeldistill.reporting.study_tables import StudyTables
@@ -27,13 +26,14 @@ def _below(variants: list[str]) -> float:
     return 1.4 if len(variants) > SIDE_BY_SIDE else 0.0
 
 
-def _counts(numbers: list[int], noun: str = "run") -> str:
+def counts_words(numbers: list[int], noun: str = "run") -> str:
     """`n = 6 runs of each`, or from fewest to most."""
     low, high = min(numbers, default=0), max(numbers, default=0)
     return f"n = {seeds_words(high, noun)} each" if low == high else f"n = {low} to {seeds_words(high, noun)}"
 
 
-def _percent(tables: StudyTables) -> str:
+def interval_words(tables: StudyTables) -> str:
+    """What the intervals of a figure are."""
     return f"{tables.confidence * 100:g} % t interval over seeds"
 
 
@@ -58,10 +58,9 @@ def scores(tables: StudyTables, folder: Path) -> Picture:
             ]
         _name(axis, variants)
         axis.set_ylabel(f"{metric} (points)")
-    n = _counts([tables.summary(variant, HEADLINE[0]).n for variant in variants])
-    caption = (
-        f"Every run (coloured marks) and, in dark, mean and {_percent(tables)}; {n}, {tables.weights.upper()} weights."
-    )
+    n = counts_words([tables.summary(variant, HEADLINE[0]).n for variant in variants])
+    upper = tables.weights.upper()
+    caption = f"Every run (coloured marks) and, in dark, mean and {interval_words(tables)}; {n}, {upper} weights."
     picture = Picture("scores", "mAP and NDS of every run of each variant, with mean and interval", caption)
     return save(fig, folder, picture, pd.DataFrame(rows))
 
@@ -90,10 +89,10 @@ def deltas(tables: StudyTables, folder: Path) -> Picture:
             ]
         _name(axis, others)
         axis.set_ylabel(f"{metric} less that of {tables.baseline} (points)")
-    n = _counts([len(_pairs(tables, variant, HEADLINE[0])) for variant in others], "pair")
+    n = counts_words([len(_pairs(tables, variant, HEADLINE[0])) for variant in others], "pair")
     caption = (
         f"Difference to {tables.baseline} on the same seed (coloured marks) and, in dark, its mean and "
-        f"{_percent(tables)}, not corrected for the number of comparisons; {n}."
+        f"{interval_words(tables)}, not corrected for the number of comparisons; {n}."
     )
     return save(fig, folder, Picture("deltas", f"Paired differences to {tables.baseline}", caption), pd.DataFrame(rows))
 
@@ -102,20 +101,6 @@ def _pairs(tables: StudyTables, variant: str, metric: str) -> dict[int, float]:
     """Finite differences to the baseline by seed, in points."""
     found = tables.deltas(variant, metric)
     return {seed: value * 100 for seed, value in found.items() if value == value}
-
-
-def per_class(tables: StudyTables, folder: Path) -> Picture:
-    """Mean AP of each class and unit as a heatmap."""
-    table = tables.per_class("AP")
-    fig, axis = figure(1.6 + 1.05 * len(table.columns), 0.9 + 0.33 * len(table))
-    named = table.rename(index=lambda name: str(name).replace("_", " ")) * 100
-    sns.heatmap(named, annot=True, fmt=".0f", cmap="cividis", vmin=0, vmax=100, ax=axis, cbar=False, linewidths=0.5)
-    axis.set(xlabel="", ylabel="")
-    axis.tick_params(axis="x", rotation=90 if len(table.columns) > SIDE_BY_SIDE else 0)
-    n = _counts([tables.summary(str(unit), HEADLINE[0]).n for unit in table.columns])
-    caption = f"Average precision of each class (points), mean over runs; {n}, {tables.weights.upper()} weights."
-    picture = Picture("per_class", "Average precision of each class and unit", caption)
-    return save(fig, folder, picture, table.reset_index())
 
 
 def slices(tables: StudyTables, folder: Path) -> Picture:
@@ -152,10 +137,11 @@ def slices(tables: StudyTables, folder: Path) -> Picture:
         axis.set_title(criterion.replace("_", " "))
         axis.grid(visible=False, axis="x")
     axes[0][0].set_ylabel("mAP (points)")
-    axes[0][0].set_ylim(bottom=0)
+    axes[0][0].set_ylim(0, min(100, axes[0][0].get_ylim()[1]))
     fig.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=len(units), fontsize=8)
-    n = _counts([tables.summary(unit, HEADLINE[0]).n for unit in units])
-    caption = f"mAP on each part of the split, mean and {_percent(tables)}; {n}, {tables.weights.upper()} weights."
+    n = counts_words([tables.summary(unit, HEADLINE[0]).n for unit in units])
+    upper = tables.weights.upper()
+    caption = f"mAP on each part of the split, mean and {interval_words(tables)}; {n}, {upper} weights."
     return save(fig, folder, Picture("slices", "mAP of every part of the split", caption), pd.DataFrame(rows))
 
 

@@ -1,6 +1,5 @@
 """What a report is made from: a study's results, or an older report that is made again with today's code."""
 
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,35 +8,20 @@ from typing import Any
 import pandas as pd
 
 from labeldistill.claims.evidence import Evidence, evidence_of
-from labeldistill.config.run_files import LOSSES
 from labeldistill.config.study import StudySettings
 from labeldistill.errors import InputError
 from labeldistill.files import read_json
 from labeldistill.records.run_record import read_record
 from labeldistill.records.waivers import recorded_waivers, waivers
-from labeldistill.reporting.cameras import draw_cameras
+from labeldistill.reporting.run_figures import Drawn, drawn, kept
 from labeldistill.reporting.scored_runs import ScoredRun, scored_runs
 from labeldistill.reporting.study_tables import StudyTables
-from labeldistill.reporting.style import Picture
-from labeldistill.reporting.training_figures import loss_curves
 from labeldistill.study.adopted import adopted_under
 from labeldistill.study.apart import origin_of
 from labeldistill.study.code_hash import code_hash
 from labeldistill.study.code_version import code_version
 from labeldistill.study.plan import StudyPlan
 from labeldistill.study.run_key import digest
-
-CAMERA_THRESHOLD = 0.3
-_KEPT = ("cameras-*.jpg", "losses.*")
-"""Figures that need more than table and records; a report that is made again keeps them."""
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """Figures that a page shows: by name, and the units with a camera picture."""
-
-    pictures: dict[str, Picture]
-    cameras: list[str]
 
 
 @dataclass(frozen=True)
@@ -108,7 +92,7 @@ def of_results(plan: StudyPlan) -> ReportSources:
         adopted=[run.record for run in adopted_under(plan.folder, ("teacher", *plan.study.variants))],
         ingested=bool(plan.ingested),
         device=read_json(plan.benchmark).get("device", "this machine") if plan.benchmark.is_file() else None,
-        draw=lambda folder: _drawn(plan, folder),
+        draw=lambda folder: drawn(plan, folder),
         version=plan.version,
     )
 
@@ -146,7 +130,7 @@ def of_report(study: StudySettings, folder: Path) -> ReportSources:
         adopted=[],
         ingested=any(origin_of(run.unit) == "ingested" for run in runs),
         device=", ".join(sorted(devices)) if measured else None,
-        draw=lambda target: _kept(folder / "figures", target),
+        draw=lambda target: kept(folder / "figures", target),
         version=f"{code_version()}+{digest(parts)}",
         remade=folder.name,
         waived=recorded_waivers(records),
@@ -156,34 +140,3 @@ def of_report(study: StudySettings, folder: Path) -> ReportSources:
 def _runs_of(table: pd.DataFrame) -> list[ScoredRun]:
     rows = table.drop_duplicates(["variant", "seed", "run_key"])[["variant", "seed", "status", "reason"]].fillna("")
     return [ScoredRun(str(unit), int(seed), str(how), str(why), 0) for unit, seed, how, why in rows.to_numpy()]
-
-
-def _drawn(plan: StudyPlan, folder: Path) -> Drawn:
-    found = losses(plan)
-    curves = {} if found.empty else {"losses": loss_curves(found, folder)}
-    return Drawn(curves, draw_cameras(plan, folder, CAMERA_THRESHOLD))
-
-
-def _kept(before: Path, folder: Path) -> Drawn:
-    folder.mkdir(parents=True, exist_ok=True)
-    for pattern in _KEPT:
-        for file in sorted(before.glob(pattern)):
-            shutil.copyfile(file, folder / file.name)
-    curve = Picture("losses", "Loss terms over training steps", f"Loss terms as report {before.parent.name} drew them.")
-    cameras = [file.stem.removeprefix("cameras-") for file in sorted(before.glob("cameras-*.jpg"))]
-    return Drawn({"losses": curve} if (before / "losses.png").is_file() else {}, cameras)
-
-
-def losses(plan: StudyPlan) -> pd.DataFrame:
-    """Weighted loss terms of every student run: variant, seed, step, term, value."""
-    parts: list[pd.DataFrame] = []
-    for run in plan.students:
-        file = run.folder / LOSSES
-        if not file.is_file():
-            continue
-        wide = pd.read_csv(file)
-        terms = [term for term in run.settings.terms if term in wide]
-        long = wide.melt(id_vars="step", value_vars=terms, var_name="term", value_name="value")
-        parts.append(long.assign(variant=run.unit, seed=run.seed))
-    columns = ["variant", "seed", "step", "term", "value"]
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)

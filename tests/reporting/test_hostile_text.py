@@ -11,7 +11,8 @@ from planted_results import benchmark, finish, take_in
 from labeldistill.files import read_json
 from labeldistill.records.gather import gather
 from labeldistill.reporting.page import report_page
-from labeldistill.reporting.sources import Drawn, of_results
+from labeldistill.reporting.run_figures import Drawn
+from labeldistill.reporting.sources import of_results
 from labeldistill.reporting.style import Picture
 from labeldistill.study.plan import StudyPlan
 
@@ -43,7 +44,7 @@ def test_hostile_words_are_text_on_the_page(plan: StudyPlan, tmp_path: Path, mon
         of_results(plan), records=[{"code": {"commit": HOSTILE, "dirty": False}}], device=HOSTILE, remade=HOSTILE
     )
     picture = Picture("scores", HOSTILE, HOSTILE)
-    page = report_page(made, Drawn({"scores": picture}, []), tmp_path, patch=True)
+    page = report_page(made, Drawn({"scores": picture}, [replace(picture, name="frame-best")]), tmp_path, patch=True)
     assert "alert(1)" in page
     assert "{{ 7 * 7 }}" in page
     for live in ("<script>alert", "<img src=x"):

@@ -82,6 +82,6 @@ def test_a_run_leads_to_its_record_its_settings_and_its_lines_of_the_table(page:
 
 def test_figures_have_their_numbers_and_a_picture_for_slides_beside_them(page: Path) -> None:
     figures = page.parent / "figures"
-    for name in ("scores", "deltas", "per_class", "slices", "throughput"):
+    for name in ("scores", "deltas", "per_class", "class_intervals", "slices", "throughput"):
         assert {file.suffix for file in figures.glob(f"{name}.*")} == {".svg", ".png", ".csv"}
     assert (figures / "scores.csv").read_text().count("full,NDS") == 6
