@@ -12,7 +12,6 @@ over it), nor what was different before the first look. `read_all` reads everyth
 
 from __future__ import annotations
 
-import hashlib
 import sys
 import time
 from array import array
@@ -21,7 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from labeldistill.errors import InputError
-from labeldistill.files import written_whole
+from labeldistill.files import file_sha256, written_whole
 from labeldistill.nuscenes.many_files import CHUNK, Stats, asked_of, stats_of
 from labeldistill.nuscenes.seen_files import UNREAD, Fingerprint, SeenFiles
 
@@ -194,11 +193,7 @@ class SensorFiles:
         """SHA-256 of files, 32 bytes each, zeros for missing ones."""
 
         def one(name: str) -> bytes:
-            try:
-                with open(f"{self.root}/{name}", "rb") as stream:  # noqa: PTH123  as in `stats_of`
-                    return hashlib.file_digest(stream, "sha256").digest()
-            except OSError as error:
-                raise InputError(f"can't be read: {error.strerror or error}", file=self.root / name) from error
+            return bytes.fromhex(file_sha256(f"{self.root}/{name}"))
 
         there = [name for name, size in zip(names, sizes, strict=True) if size >= 0]
         answers = asked_of(one, there)

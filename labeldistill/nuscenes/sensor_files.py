@@ -8,6 +8,10 @@ from PIL import Image, UnidentifiedImageError
 
 from labeldistill.errors import InputError
 
+FORMATS = ("JPEG", "PNG")
+"""Pillow would try 40 more, some of which start other programs."""
+MOST_PIXELS = 2**24
+"""nuScenes' images have 1.4 million; a damaged header can ask for 4,000 million."""
 POINT_VALUES = 5
 """Float32 values per LiDAR point in nuScenes' .pcd.bin files: x, y, z, intensity, ring index."""
 
@@ -16,14 +20,18 @@ def read_image(path: str | Path) -> Image.Image:
     """Decode a whole image as RGB.
 
     Raises:
-        InputError: missing, truncated, or not an image.
+        InputError: missing, truncated, far too large, or neither JPEG nor PNG.
     """
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
+            if image.width * image.height > MOST_PIXELS:
+                raise InputError(f"its header says {image.width} x {image.height} pixels: damaged?", file=path)
             image.load()
             return image if image.mode == "RGB" else image.convert("RGB")
     except FileNotFoundError as error:
         raise InputError("no such image", file=path) from error
+    except Image.DecompressionBombError as error:
+        raise InputError(f"its header says too many pixels: damaged? ({error})", file=path) from error
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         raise InputError(f"image can't be decoded, truncated? ({error})", file=path) from error
 

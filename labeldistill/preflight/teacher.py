@@ -2,6 +2,7 @@
 
 from labeldistill.claims.claims import Claim, load_claims
 from labeldistill.claims.comparability import why_not_comparable
+from labeldistill.config.metrics import HEADLINE, METRICS
 from labeldistill.errors import LabelDistillError
 from labeldistill.evaluation.sanity import findings
 from labeldistill.files import read_json
@@ -69,7 +70,8 @@ def _judge(context: Context, looks: Looks, found: dict[str, float], where: str, 
     study = context.plan.study
     why = "no claim" if claim is None else why_not_comparable(study, UNIT, claim)
     if claim is not None and not why and whole:
-        short = {m: 100 * found[m] - v for m in ("mAP", "NDS") if (v := getattr(claim, m)) is not None}
+        named = [metric for metric in HEADLINE if metric in claim.values]
+        short = {metric: METRICS[metric].scale * found[metric] - claim.values[metric] for metric in named}
         looks.judged(
             all(gap >= -POINTS for gap in short.values()),
             f"{figure}; against its claim {', '.join(f'{m} {gap:+.1f} points' for m, gap in short.items())}",

@@ -1,6 +1,5 @@
 """The machine and the software that a run used, as JSON values."""
 
-import hashlib
 import importlib.metadata
 import os
 import platform
@@ -11,6 +10,7 @@ import psutil
 import torch
 
 from labeldistill import __version__
+from labeldistill.files import file_sha256
 
 PACKAGES = ("torch", "numpy", "nuscenes-devkit", "pandas", "pyarrow", "pillow", "safetensors", "pydantic")
 """Packages whose versions can change a number."""
@@ -26,7 +26,7 @@ def _version(package: str) -> str | None:
 
 
 def _lock_hash() -> str | None:
-    return hashlib.sha256(LOCK.read_bytes()).hexdigest() if LOCK.is_file() else None
+    return file_sha256(LOCK) if LOCK.is_file() else None
 
 
 def _driver() -> str | None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from labeldistill.config.methods import METHODS, STAGES
 from labeldistill.config.study import RunSettings
 from labeldistill.config.terms import term_spec
+from labeldistill.files import file_sha256
 from labeldistill.study import canonical_code
 from labeldistill.study.canonical_code import canonical, imported
 from labeldistill.study.code_memory import CodeMemory, Found
@@ -134,7 +135,7 @@ def code_hash(stage: str, more: tuple[str, ...] = ()) -> str:
     """SHA-256 over the modules of `stage` (names and what counts in them), as hex."""
     lines = [f"{name} {_module(name)[0]}" for name in modules_of(stage, more)]
     for template in _templates(stage):
-        lines.append(f"{template.name} {hashlib.sha256(template.read_bytes()).hexdigest()}")
+        lines.append(f"{template.name} {file_sha256(template)}")
     _memory(_ROOT).save()
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 

@@ -125,11 +125,13 @@ def _read(file: Path) -> dict[str, Any]:
             signed = stream.read() == _signature(_sha256(file, size))
         if not signed:
             raise _DamagedError("its SHA-256 differs from when it was written")
-        state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
+        state = torch.load(file, map_location="cpu", weights_only=True)
     except _DamagedError:
         raise
     except Exception as error:
         raise _DamagedError(type(error).__name__) from error
+    if not isinstance(state, dict):
+        raise _DamagedError(f"it holds a {type(state).__name__}")
     return state
 
 

@@ -76,6 +76,8 @@ def _opened(path: Path, *, tensors: bool) -> tuple[dict[str, Any], dict[str, Ten
         about = json.loads(raw.get(_ENTRY, "{}"))
     except (SafetensorError, OSError, ValueError) as error:
         raise InputError(f"not a readable weights file ({error})", file=path) from error
+    if not isinstance(about, dict):
+        raise InputError("metadata is not an object; this file was not written by `labeldistill train`", file=path)
     for name in ("run_key", "stage", "settings"):
         if name not in about:
             raise InputError(
