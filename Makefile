@@ -1,5 +1,6 @@
 # make study: the whole chain on the embedded data, to a verdict.   make test: every test.
 # make check: lint, types and the quick tests (minutes).            All of them set up .venv once.
+# make docs: the documentation as a site.
 STUDY ?= smoke
 PYTHON ?= python3
 CORES ?= all
@@ -14,7 +15,7 @@ export DVC_NO_ANALYTICS := 1
 # One process per core; a file's tests stay together, so that what they share is made once.
 PYTEST = pytest -q -n logical --dist loadfile
 
-.PHONY: study test check lint fuzz clean
+.PHONY: study test check lint docs fuzz clean
 
 study: $(READY)
 	snakemake --cores $(CORES) --config study=$(STUDY)
@@ -33,11 +34,15 @@ $(READY): pyproject.toml constraints.txt
 		{ echo "Python 3.11 or 3.12 is needed; name one: make PYTHON=python3.11 $(MAKECMDGOALS)" >&2; exit 2; }
 	@$(PYTHON) -m venv .venv || { echo "no venv module: apt-get install python3-venv" >&2; exit 2; }
 	@.venv/bin/pip install --quiet --disable-pip-version-check uv
-	.venv/bin/uv pip install --quiet --compile-bytecode --python .venv/bin/python $(FIND_LINKS) -c constraints.txt -e '.[dev,slurm,crate]'
+	.venv/bin/uv pip install --quiet --compile-bytecode --python .venv/bin/python $(FIND_LINKS) -c constraints.txt -e '.[dev,slurm,crate,docs]'
 	@touch $@
 
 lint: $(READY)
 	ruff check --fix . && ruff format . && mypy
+
+# the documentation as a site, without network: open site/index.html
+docs: $(READY)
+	NO_MKDOCS_2_WARNING=1 mkdocs build --quiet
 
 # attack every reader of files; what fails is kept in tests/fuzz/corpus and tried by the tests from then on
 fuzz: $(READY)

@@ -128,8 +128,10 @@ def test_the_same_seed_twice_gives_the_same_bits(finished: Workplace) -> None:
 
 
 def _readme_commands() -> list[str]:
-    lines = (ROOT / "README.md").read_text().splitlines()
-    shown = [line.split("#")[0].strip() for line in lines if line.startswith("    ")]
+    """Commands that README and the pages of docs show in indented blocks; fenced ones need data that is not here."""
+    pages = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+    lines = [line for page in pages for line in page.read_text().splitlines()]
+    shown = dict.fromkeys(line.split("#")[0].strip() for line in lines if line.startswith("    "))
     return [line for line in shown if line.startswith(("make ", "snakemake ", "labeldistill "))]
 
 
