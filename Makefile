@@ -1,7 +1,7 @@
 # make study: the whole chain on the embedded data, to a verdict.   make test: every test.
 # make check: lint, types and the quick tests (minutes).            All of them set up .venv once.
 # make docs: the documentation as a site.
-STUDY ?= smoke
+STUDY ?= quickstart
 PYTHON ?= python3
 CORES ?= all
 

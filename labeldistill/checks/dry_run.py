@@ -9,6 +9,7 @@ from torch import nn
 
 from labeldistill.checks.synthetic_batches import SyntheticItems
 from labeldistill.config.grid import Axis, GridSettings
+from labeldistill.config.load import start_file
 from labeldistill.config.methods import STAGES, Stage, parents_of
 from labeldistill.config.model import RANDOM
 from labeldistill.config.runs import unstarted
@@ -134,7 +135,7 @@ def _model(run: RunSettings, places: Places, notes: list[str]) -> nn.Module:
     if wanted:
         notes.append(f"trained: {names}")
     start = run.student.pretrained_backbone if run.student is not None else None
-    if start is None or start == RANDOM or Path(start).expanduser().is_file():
+    if start is None or start == RANDOM or start_file(start).is_file():
         return build_model(run, places.parents)
     notes.append(f"random weights in place of {start}")
     return build_model(unstarted(run), places.parents)

@@ -18,7 +18,7 @@ _LEFT_OUT = {
     "training.deterministic",
     "training.batch_per_device",
 }
-_STARTS = ("student.pretrained_backbone", "teacher.pretrained")
+_STARTS = ("student.pretrained_backbone", "student.pretrained", "teacher.pretrained", "label_encoder.pretrained")
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,12 @@ A reference is a study file that contains every setting, so that neither a chang
 affects it. `labeldistill register STUDY --as-reference UNIT` prints the reference for a unit of a study.
 """
 
-from pathlib import Path
 from typing import Any
 
 import yaml
 
 from labeldistill.claims.claims import Claim, reference_file
-from labeldistill.config.load import load_study
+from labeldistill.config.load import load_study, start_file
 from labeldistill.config.methods import FIXED_UNITS
 from labeldistill.config.model import RANDOM
 from labeldistill.config.study import StudySettings
@@ -62,14 +61,14 @@ def start_weights(value: str | None) -> str:
     """The start weights of a run in a form that can be compared between runs.
 
     Args:
-        value: of `student.pretrained_backbone` or `teacher.pretrained`: a file of `labeldistill weights import`,
-            `random`, or in a reference `sha256:` and the first digits of the public file's hash.
+        value: of a setting in `recipe.STARTED_PART`: a file of `labeldistill weights import`, `random`, or in a
+            reference `sha256:` and the first digits of the public file's hash.
     """
     if value is None or value == RANDOM:
         return "random weights"
     if value.startswith(SHA256):
         return value
-    source = source_hash(Path(value).expanduser())
+    source = source_hash(start_file(value))
     return f"{SHA256}{source}" if source else f"{value}, of unknown origin"
 
 

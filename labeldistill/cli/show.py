@@ -18,7 +18,8 @@ def show(
 ) -> None:
     """Print the result table of a finished study, the verdict on each claim and the path of the report.
 
-    As JSON: the answers that the report begins with, and its path.
+    It ends with what was shown, what was not, and what to do next. As JSON: the answers that the report begins with,
+    its path, and that end.
 
     Example: labeldistill show smoke
     """
@@ -31,15 +32,18 @@ def show(
             f"does not exist yet; run snakemake --cores all --config study={plan.study.name}", file=plan.report
         )
     from labeldistill.claims.evidence import evidence_of
+    from labeldistill.reporting.answers import study_answers
+    from labeldistill.reporting.last_words import last_words
+    from labeldistill.reporting.scored_runs import scored_runs
     from labeldistill.reporting.sources import tables_of
 
+    tables, evidence = tables_of(plan), evidence_of(plan)
+    found = study_answers(plan.study, tables, scored_runs(plan), evidence)
+    words = last_words(plan.study, tables, found)
     if format is TableOrJson.json:
-        from labeldistill.reporting.answers import study_answers
-        from labeldistill.reporting.scored_runs import scored_runs
-
-        found = study_answers(plan.study, tables_of(plan), scored_runs(plan), evidence_of(plan))
-        typer.echo(json.dumps({"report": str(plan.report), **asdict(found)}, indent=1))
+        typer.echo(json.dumps({"report": str(plan.report), **asdict(found), **asdict(words)}, indent=1))
         return
-    from labeldistill.cli.show_text import show_study
+    from labeldistill.cli.show_text import show_last_words, show_study
 
-    show_study(plan.study, tables_of(plan), evidence_of(plan), str(plan.report))
+    show_study(plan.study, tables, evidence, str(plan.report))
+    show_last_words(words)

@@ -8,6 +8,7 @@ from labeldistill.cli.console import plain_console
 from labeldistill.config.metrics import HEADLINE, METRICS
 from labeldistill.config.study import StudySettings
 from labeldistill.reporting.claim_lines import claim_lines
+from labeldistill.reporting.last_words import LastWords
 from labeldistill.reporting.numbers import interval, number, spread
 from labeldistill.reporting.study_tables import StudyTables
 from labeldistill.reporting.verdicts import claim_rows
@@ -35,3 +36,10 @@ def show_study(study: StudySettings, tables: StudyTables, evidence: Evidence, pa
     for line in claim_lines(claim_rows(study, tables, load_claims(), evidence)):
         console.print(line, highlight=False, markup=False)
     console.print(f"report: {page}", highlight=False, soft_wrap=True)
+
+
+def show_last_words(words: LastWords) -> None:
+    """Print what was shown, what was not, and what to do next."""
+    console = plain_console(160)
+    for name, text in (("shown", words.shown), ("not shown", words.not_shown), ("next", words.next)):
+        console.print(f"{name}: {text}", highlight=False, markup=False, soft_wrap=True)

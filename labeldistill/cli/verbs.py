@@ -46,7 +46,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "manifest": ("labeldistill.cli.manifest", "checksums and counts that describe a study's data"),
         "infos": ("labeldistill.cli.infos", "build the columnar index and depth maps"),
         "synth": ("labeldistill.cli.synth", "write the study's synthetic world as a nuScenes folder"),
-        "weights": ("labeldistill.cli.weights", "released checkpoints and start weights: list, import, export"),
+        "weights": ("labeldistill.cli.weights", "released checkpoints and start weights: list, import, export, shrink"),
     },
 }
 

@@ -146,3 +146,20 @@ def export(
         layout=None if sparse_layout.value == "auto" else Layout(sparse_layout.value),
     )
     typer.echo(json.dumps({**done, "written": str(out)}, indent=1))
+
+
+@app.command("shrink")
+def shrink(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run: results/STUDY/UNIT/seed-N/KEY.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write: weights and the run's record.")],
+    part: Annotated[
+        str, typer.Option("--part", help="Only this part of the network, e.g. backbone.img_backbone; default: all.")
+    ] = "",
+) -> None:
+    """Keep a finished run's EMA weights in half precision beside its record, to be shipped as start weights.
+
+    Example: labeldistill weights shrink results/mini/teacher/seed-0/0123456789ab --out workflow/weights/mini/teacher
+    """
+    from labeldistill.weights.shrink_weights import shrink_weights
+
+    typer.echo(json.dumps({**shrink_weights(run, out, part), "written": str(out)}, indent=1))

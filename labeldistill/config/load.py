@@ -22,6 +22,13 @@ def studies_folder() -> Path:
     return here if here.is_dir() else Path(__file__).resolve().parents[2] / "workflow" / "config"
 
 
+def start_file(value: str | Path) -> Path:
+    """The file of start weights that a setting names: from the working folder, or else the checkout's own."""
+    file = Path(value).expanduser()
+    shipped = Path(__file__).resolve().parents[2] / file
+    return shipped if not file.exists() and shipped.is_file() else file
+
+
 def study_names() -> list[str]:
     """Names of the shipped studies; files starting with `_` are only there to be extended."""
     return sorted(p.stem for p in studies_folder().glob("*.yaml") if not p.name.startswith("_"))

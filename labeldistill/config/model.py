@@ -67,6 +67,9 @@ class StudentSettings(Settings):
     pretrained_backbone: str | None = None
     """What the image backbone starts from: a file made by `labeldistill weights import`, or `random`. A study that says
     neither can't be trained."""
+    pretrained: str = RANDOM
+    """What the whole student starts from: weights of a finished student of the same networks, or `random`, as in the
+    release. Networks that only distillation has start from random weights either way."""
     neck_channels: tuple[int, int, int, int] = (128, 128, 128, 128)
     neck_upsample: tuple[float, float, float, float] = (0.25, 0.5, 1, 2)
     """(0.25, 0.5, 1, 2) gives stride 16; (0.5, 1, 2, 4) gives stride 8."""
@@ -129,6 +132,8 @@ class TeacherSettings(Settings):
 class LabelEncoderSettings(Settings):
     """The MLP-and-convolution inverse of the teacher's head; output channels follow the teacher's SECOND scales."""
 
+    pretrained: str = RANDOM
+    """What its training starts from: weights of a finished label encoder, or `random`, as in the release."""
     hidden_channels: int = 256
     head: HeadSettings = HeadSettings(code_weights=(1, 1, 1, 1, 1, 1, 1, 1, 0.5, 0.5))
 

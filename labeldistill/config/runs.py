@@ -4,6 +4,7 @@ from typing import Any
 
 from labeldistill.config.load import validated
 from labeldistill.config.methods import STAGES, Stage, parents_of
+from labeldistill.config.model import RANDOM
 from labeldistill.config.study import RunSettings, StudySettings
 from labeldistill.config.switches import STAGES_OF_SWITCH
 from labeldistill.config.terms import LABELDISTILL, needs_of
@@ -80,6 +81,7 @@ def run_settings(study: StudySettings, stage: Stage, variant: str | None, seed: 
 
 def unstarted(run: RunSettings) -> RunSettings:
     """The run without a word on what it starts from: for detecting, and where the files are not there yet."""
-    student = run.student and run.student.model_copy(update={"pretrained_backbone": None})
+    student = run.student and run.student.model_copy(update={"pretrained_backbone": None, "pretrained": RANDOM})
     teacher = run.teacher and run.teacher.model_copy(update={"pretrained": None})
-    return run.model_copy(update={"student": student, "teacher": teacher})
+    encoder = run.label_encoder and run.label_encoder.model_copy(update={"pretrained": RANDOM})
+    return run.model_copy(update={"student": student, "teacher": teacher, "label_encoder": encoder})

@@ -15,7 +15,14 @@ from labeldistill.preflight.gate import Gate, Looks
 from labeldistill.preflight.reference_forward import statistics_agree
 from labeldistill.study.plan import PlannedRun
 from labeldistill.study.start_weights import starts_of
-from labeldistill.training.recipe import PARENT_WEIGHTS, build_model, load_pretrained, load_state, untrained_model
+from labeldistill.training.recipe import (
+    PARENT_WEIGHTS,
+    STARTED_PART,
+    build_model,
+    load_pretrained,
+    load_state,
+    untrained_model,
+)
 from labeldistill.training.weights_file import read_weights, weights_path
 
 NAME = "start-weights"
@@ -57,12 +64,8 @@ def _starts(context: Context, looks: Looks) -> None:
 def _loaded(run: RunSettings, setting: str, value: str) -> nn.Module:
     """The part of a run that starts from a file, with the file in it."""
     network = untrained_model(run)
-    if setting == "student.pretrained_backbone":
-        network = network.get_submodule("backbone.img_backbone")
-        load_pretrained(network, value, setting, drop=("fc.",))
-    else:
-        load_pretrained(network, value, setting)
-    return network
+    load_pretrained(network, value, setting)
+    return network.get_submodule(STARTED_PART[setting])
 
 
 def look_at_backbone(backbone: nn.Module, name: str, looks: Looks) -> None:

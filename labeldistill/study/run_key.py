@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from labeldistill.config.load import start_file
 from labeldistill.config.methods import Stage
 from labeldistill.config.model import RANDOM
 from labeldistill.config.study import RunSettings
@@ -22,7 +23,12 @@ _NOT_HASHED: dict[str, tuple[str, ...]] = {
 }
 
 # Paths of weights files that a run starts from: the content enters the key instead of the path.
-_HASHED_FILES: dict[str, str] = {"student": "pretrained_backbone", "teacher": "pretrained"}
+_HASHED_FILES: tuple[tuple[str, str], ...] = (
+    ("student", "pretrained_backbone"),
+    ("student", "pretrained"),
+    ("teacher", "pretrained"),
+    ("label_encoder", "pretrained"),
+)
 
 
 def digest(value: Any) -> str:
@@ -41,7 +47,7 @@ def hashed_settings(run: RunSettings) -> dict[str, Any]:
     for part, names in _NOT_HASHED.items():
         for name in names:
             tree[part].pop(name, None)
-    for part, name in _HASHED_FILES.items():
+    for part, name in _HASHED_FILES:
         if (settings := tree[part]) is not None and (path := settings.pop(name)) not in (None, RANDOM):
             settings[name] = weights_hash(path, f"{part}.{name}")
     return tree
@@ -57,7 +63,7 @@ def weights_hash(path: str | Path, key: str) -> str:
     Raises:
         InputError: the file is missing or can't be read.
     """
-    file = Path(path).expanduser()
+    file = start_file(path)
     try:
         stat = file.stat()
         return _bytes_hash(file.resolve(), stat.st_size, stat.st_mtime_ns)

@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from labeldistill.config.load import studies_folder
+from labeldistill.config.load import start_file, studies_folder
 from labeldistill.config.methods import FIXED_UNITS, METHODS, parents_of
 from labeldistill.config.model import RANDOM
 from labeldistill.config.runs import run_settings
@@ -107,7 +107,9 @@ def _named(study: StudySettings) -> Iterator[tuple[str, str, str | None]]:
     teachers: list[str | None] = [None] if "teacher" in METHODS[study.method].stages else []
     for variant in study.variants:
         run = run_settings(study, "student", variant, study.seeds[0])
-        if run.student is not None:
+        if run.student is not None and run.student.pretrained != RANDOM:
+            yield variant, "student.pretrained", run.student.pretrained
+        elif run.student is not None:
             yield variant, "student.pretrained_backbone", run.student.pretrained_backbone
         if parents_of("student", run.needs):
             teachers.append(variant)
@@ -115,12 +117,15 @@ def _named(study: StudySettings) -> Iterator[tuple[str, str, str | None]]:
         teacher = run_settings(study, "teacher", seen, study.teacher_seed).teacher
         assert teacher is not None
         yield FIXED_UNITS[0], "teacher.pretrained", teacher.pretrained
+        # from random weights in every released training: worth a word only where a study says otherwise
+        if (encoder := study.label_encoder.pretrained) != RANDOM and "label-encoder" in METHODS[study.method].stages:
+            yield FIXED_UNITS[1], "label_encoder.pretrained", encoder
 
 
 def _start(setting: str, units: tuple[str, ...], value: str | None, public: dict[str, PublicFile]) -> Start:
     if value is None or value == RANDOM:
         return Start(setting, units, value, "not said" if value is None else "random", "", None)
-    file = Path(value).expanduser()
+    file = start_file(value)
     start = Start(setting, units, value, "missing", source_hash(file), public.get(file.stem))
     if not file.is_file():
         return start

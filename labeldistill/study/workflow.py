@@ -11,7 +11,7 @@ from labeldistill.errors import InputError, LabelDistillError
 from labeldistill.study.ingested import refuse_repeated
 from labeldistill.study.plan import PlannedRun, StudyPlan
 
-EMBEDDED = "smoke"
+EMBEDDED = "quickstart"
 _DEFAULTS = {"study": EMBEDDED, "results": "results", "reports": "reports"}
 
 

@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from labeldistill.config.base import load_object
+from labeldistill.config.load import start_file
 from labeldistill.config.methods import METHODS, STAGES, Stage, parents_of
 from labeldistill.config.model import RANDOM
 from labeldistill.config.study import RunSettings
@@ -17,6 +18,7 @@ from labeldistill.data.dataset import KeyFrameDataset
 from labeldistill.data.infos import Infos
 from labeldistill.errors import InputError
 from labeldistill.training.seeding import derived_seed
+from labeldistill.training.verified_weights import refuse_other_file
 from labeldistill.training.weights_file import WeightsName, read_weights, weights_path
 
 CACHE_BYTES = 256 * 2**20
@@ -24,6 +26,14 @@ CACHE_BYTES = 256 * 2**20
 
 GEOMETRY = ("voxel_size", "voxel_coord", "voxel_num", "frustum")
 """Last parts of the names of buffers that describe image, depth bins and BEV grid instead of weights."""
+
+STARTED_PART: dict[str, str] = {
+    "student.pretrained_backbone": "backbone.img_backbone",
+    "student.pretrained": "",
+    "teacher.pretrained": "",
+    "label_encoder.pretrained": "label_encoder",
+}
+"""Setting that names start weights -> the part of the run's model that they are of; empty: the whole."""
 
 UNUSED = "unused."
 """Prefix of parts that an imported file holds only for export: classifiers, and heads of which only losses are used."""
@@ -66,6 +76,8 @@ def build_model(run: RunSettings, parents: Mapping[Stage, Path] | None = None, *
         model: nn.Module = build.from_settings(run, *taught)
         if run.stage == "teacher" and run.teacher is not None and not inference:
             load_pretrained(model, run.teacher.pretrained, "teacher.pretrained")
+        if run.stage == "label-encoder" and run.label_encoder is not None and not inference:
+            load_pretrained(model, run.label_encoder.pretrained, "label_encoder.pretrained")
         return model
 
 
@@ -79,8 +91,8 @@ def _student(run: RunSettings, parents: Mapping[Stage, Path], inference: bool) -
     torch.manual_seed(derived_seed(run.seed, "init", "student"))
     model: nn.Module = build.from_settings(run, taught.get("teacher"), taught.get("label-encoder"))
     if run.student is not None:
-        backbone = model.get_submodule("backbone.img_backbone")
-        load_pretrained(backbone, run.student.pretrained_backbone, "student.pretrained_backbone", drop=("fc.",))
+        load_pretrained(model, run.student.pretrained_backbone, "student.pretrained_backbone")
+        load_pretrained(model, run.student.pretrained, "student.pretrained")
     return model
 
 
@@ -94,30 +106,41 @@ def untrained_model(run: RunSettings) -> nn.Module:
     return build.from_settings(run, taught.get("teacher"), taught.get("label-encoder"))  # type: ignore[no-any-return]
 
 
-def load_pretrained(module: nn.Module, path: str | None, key: str, drop: tuple[str, ...] = ()) -> None:
-    """Load a file that `labeldistill weights import` wrote (safetensors) into a module, strictly.
+def load_pretrained(model: nn.Module, path: str | None, key: str) -> None:
+    """Load a file of `labeldistill weights import`, or weights of a finished run, into a model's part, strictly.
 
-    If `path` is `random` or None (see `check_start`), the module is left unchanged.
+    If `path` is `random` or None (see `check_start`), the model is left unchanged. Ignored are parts that an import
+    marked as unused, ImageNet's classifier, and in the weights of a whole run the other parts.
 
     Args:
-        module: the image backbone or the teacher.
-        path: the file.
-        key: the setting that names it.
-        drop: prefixes of names to ignore; parts that the import marked as unused are always ignored.
+        model: model of the run.
+        path: the file; with a run's record beside it, its SHA-256 must be the one in there.
+        key: the setting that names it, one of `STARTED_PART`.
 
     Raises:
-        InputError: missing or unreadable file, unmatched names or shapes.
+        InputError: missing or unreadable file, not the one in the record beside it, unmatched names or shapes.
     """
     if path is None or path == RANDOM:
         return
-    file = Path(path).expanduser()
+    file = start_file(path)
     try:
         state = load_file(file)
     except FileNotFoundError as error:
         raise InputError("no such file", file=file, key=key) from error
     except (SafetensorError, OSError) as error:
         raise InputError(f"not a readable safetensors file ({error})", file=file, key=key) from error
-    load_state(module, {name: v for name, v in state.items() if not name.startswith((UNUSED, *drop))}, file)
+    refuse_other_file(file)
+    part = STARTED_PART[key]
+    if part and any(name.startswith(f"{part}.") for name in state):
+        state = {n.removeprefix(f"{part}."): value for n, value in state.items() if n.startswith(f"{part}.")}
+    wanted = {name: value for name, value in state.items() if not name.startswith((UNUSED, "fc."))}
+    module = model.get_submodule(part)
+    if key == "student.pretrained":
+        # geometry is the run's own, and what only distillation has is in no baseline: both stay as they are
+        there = {name.partition(".")[0] for name in wanted}
+        own = module.state_dict().items()
+        wanted |= {n: v for n, v in own if n.partition(".")[0] not in there or n.rpartition(".")[2] in GEOMETRY}
+    load_state(module, wanted, file)
 
 
 def check_start(run: RunSettings) -> None:
