@@ -1,4 +1,4 @@
-# make study: the whole chain on the embedded data, to a verdict.   make test: every test.
+# make study: the whole chain on the default study, to a verdict.     make test: every test.
 # make check: lint, types and the quick tests (minutes).            All of them set up .venv once.
 # make docs: the documentation as a site.
 STUDY ?= quickstart
