@@ -17,6 +17,7 @@ NAMES = {
     "train_student": "train",
     "predict": "predict",
     "score": "score",
+    "arbitrate": "have the devkit confirm the scores",
     "benchmark": "measure throughput",
     "gather": "gather the table",
     "report": "write the report",

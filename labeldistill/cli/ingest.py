@@ -35,7 +35,7 @@ def ingest(
     """Check an official results JSON of any code base, store it as columns and score it like a run of the study.
 
     `gather` and everything that reads its table call it `VARIANT (ingested)` and never average it with the study's
-    runs.
+    runs. Without --arbiter, `labeldistill arbitrate STUDY` has to confirm its scores first.
 
     Example: labeldistill ingest results_nusc.json --study paper-r50-3f --variant full --seed 0 --source "released code"
     """
@@ -45,6 +45,7 @@ def ingest(
     from labeldistill.evaluation.ingest import Origin
     from labeldistill.evaluation.ingest import ingest as take_in
     from labeldistill.records.provenance import code_provenance
+    from labeldistill.study.confirmed import confirm, of_ingested
     from labeldistill.study.ingested import refuse_taken
     from labeldistill.study.plan import StudyPlan
     from labeldistill.study.scoring import scoring_options, scoring_task
@@ -63,6 +64,10 @@ def ingest(
         others={run.key: run.detections for run in plan.ingested} | _own(plan, weights.value),
     )
     register_first_score(plan, code_provenance()["commit"], made=1)
+    if agreed := scores[weights.value].agreement:
+        del plan.ingested  # looked up before this file was taken in
+        (run,) = (run for run in plan.ingested if run.folder == folder)
+        confirm(plan, of_ingested(plan, run), {weights.value: agreed})
     print_evaluation(scores[weights.value], format)
     typer.echo(f"kept in {folder}", err=format is not Format.table)
 

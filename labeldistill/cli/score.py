@@ -18,26 +18,23 @@ def score(
 ) -> None:
     """Score a run's predictions on the study's evaluation split; exit 1 if we and the devkit differ by over 1e-9.
 
-    A run whose predictions contain NaN or infinity counts as diverged. Ingested runs and adopted
-    checkpoints are scored by their --key.
+    A run whose predictions contain NaN or infinity counts as diverged. Ingested runs and adopted checkpoints are scored
+    by their --key. Without the devkit, `arbitrate` has to confirm the scores before anything is made of them.
 
     Example: labeldistill score full --study smoke --seed 1
     """
     from labeldistill.claims.registration import register_first_score
-    from labeldistill.config.run_files import predictions_path
     from labeldistill.evaluation.score_run import score_run
     from labeldistill.records.provenance import code_provenance
+    from labeldistill.study.confirmed import confirm, of_ingested, of_run
     from labeldistill.study.plan import StudyPlan
     from labeldistill.study.scoring import scoring_options, scoring_task
 
     plan = StudyPlan.load(study, results)
     taken = [run for run in plan.ingested if (run.variant, run.seed, run.key) == (unit, seed, key)]
-    files: dict[str, Path] = {run.weights: run.detections for run in taken}
-    if taken:
-        out, run_key = plan.ingested_metrics(taken[0]), taken[0].key
-    else:
-        run = plan.run(unit, seed, key)
-        files = {weights: predictions_path(plan.predictions(run), weights) for weights in run.weights}
-        out, run_key = plan.metrics(run), run.key
+    stored = of_ingested(plan, taken[0]) if taken else of_run(plan, plan.run(unit, seed, key))
     register_first_score(plan, code_provenance()["commit"])
-    score_run(files, scoring_task(plan), out, scoring_options(plan, arbiter=arbiter), run_key=run_key)
+    options = scoring_options(plan, arbiter=arbiter)
+    found = score_run(stored.predictions, scoring_task(plan), stored.folder, options, run_key=stored.run_key)
+    if arbiter:
+        confirm(plan, stored, {weights: result.agreement for weights, result in found.items() if result.agreement})

@@ -7,6 +7,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "train": ("labeldistill.cli.train", "train teacher, label-encoder or a variant with one seed"),
         "predict": ("labeldistill.cli.predict", "detect on the evaluation split with raw and EMA weights"),
         "score": ("labeldistill.cli.score", "score a run's predictions (our evaluator and the devkit)"),
+        "arbitrate": ("labeldistill.cli.arbitrate", "have the devkit confirm the scores of every run"),
         "benchmark": ("labeldistill.cli.benchmark", "measure training samples/s, inference latency, peak memory"),
         "gather": ("labeldistill.cli.gather", "one tidy table of every metric of every run"),
         "report": ("labeldistill.cli.report", "write the report of a study"),

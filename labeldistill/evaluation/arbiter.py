@@ -10,7 +10,6 @@ import math
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
-from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +17,10 @@ from labeldistill.errors import GateError
 from labeldistill.evaluation.ground_truth import GroundTruth
 from labeldistill.evaluation.predictions import Predictions
 from labeldistill.evaluation.protocol import PREDEFINED_SPLITS
-from labeldistill.evaluation.result import Agreement, Evaluation, Score
+from labeldistill.evaluation.result import AGREEMENT, Agreement, Evaluation, Score
 from labeldistill.evaluation.results_json import write_results
 from labeldistill.evaluation.scoring_task import ScoringTask
 from labeldistill.nuscenes.devkit import devkit_errors, load_devkit
-
-AGREEMENT = 1e-9
-"""Largest absolute difference that counts as agreement."""
-
 
 Case = tuple[Evaluation, Predictions, Path]
 """Our evaluation, the predictions it evaluates, and the file they came from."""
@@ -39,7 +34,25 @@ class Arbiter:
 
         self._nusc = load_devkit(dataroot, version)
         self._config = config_factory("detection_cvpr_2019")
-        self.devkit_version = package_version("nuscenes-devkit")
+
+    def score_of(self, predictions: Predictions, path: Path, truth: GroundTruth, task: ScoringTask) -> Score:
+        """Score predictions as an official file: `path` itself if it is one, otherwise a temporary one.
+
+        Args:
+            predictions: columns of the samples that are scored.
+            path: the file that they were read from.
+            truth: the ground truth that they are scored on.
+            task: the task that `truth` was opened from.
+        """
+        split = task.split if isinstance(task.split, str) else ""
+        empty = not (len(predictions) and len(truth))
+        with tempfile.TemporaryDirectory() as folder:
+            official = path
+            if path.suffix != ".json":
+                official = Path(folder) / "results_nusc.json"
+                write_results(predictions, official)
+            # The order of samples breaks ties of scores: the arbiter uses the order that we scored in.
+            return self.score(official, split, predictions.tokens, empty=empty)
 
     def score(self, results: str | Path, split: str, tokens: Sequence[str], *, empty: bool = False) -> Score:
         """Score an official result file.
@@ -159,15 +172,5 @@ def arbitrate(cases: Sequence[Case], truth: GroundTruth, task: ScoringTask) -> l
         GateError: a difference above 1e-9; names the number.
     """
     arbiter = Arbiter(task.dataroot, task.version)
-    split = task.split if isinstance(task.split, str) else ""
-    out = []
-    with tempfile.TemporaryDirectory() as folder:
-        for evaluation, predictions, path in cases:
-            official = path
-            if path.suffix != ".json":
-                official = Path(folder) / "results_nusc.json"
-                write_results(predictions, official)
-            # The order of samples breaks ties of scores: the arbiter uses the order that we scored in.
-            theirs = arbiter.score(official, split, predictions.tokens, empty=not (len(predictions) and len(truth)))
-            out.append(replace(evaluation, agreement=agreement(evaluation.score, theirs)))
-    return out
+    agreed = [agreement(ours.score, arbiter.score_of(found, path, truth, task)) for ours, found, path in cases]
+    return [replace(ours, agreement=each) for (ours, _, _), each in zip(cases, agreed, strict=True)]

@@ -1,15 +1,20 @@
 """The result of scoring one file, and the files written for it (the devkit's two, and our own)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from labeldistill.config.run_files import SCORES
 from labeldistill.errors import InputError
 from labeldistill.evaluation.matches import Matches
 from labeldistill.evaluation.metrics import Metrics
 from labeldistill.files import write_json
+
+AGREEMENT = 1e-9
+"""Largest absolute difference between our numbers and the arbiter's that counts as agreement."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,28 @@ class Agreement:
 
     difference: float
     where: str
+
+
+@dataclass(frozen=True)
+class StoredScores:
+    """A scored run.
+
+    Attributes:
+        name: what messages call it.
+        run_key: of the run.
+        predictions: weights ("raw", "ema") -> file.
+        folder: of its scores.
+    """
+
+    name: str
+    run_key: str
+    predictions: Mapping[str, Path]
+    folder: Path
+
+    @property
+    def file(self) -> Path:
+        """Its numbers."""
+        return self.folder / SCORES
 
 
 @dataclass(frozen=True)

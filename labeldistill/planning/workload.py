@@ -65,6 +65,7 @@ def _there(plan: StudyPlan) -> Iterator[tuple[str, list[bool]]]:
     found = [[predictions_path(plan.predictions(run), weights) for weights in ("raw", "ema")] for run in plan.runs]
     yield "predict", [all(file.is_file() for file in files) for files in found]
     yield "score", [(plan.metrics(run) / SCORES).is_file() for run in plan.runs]
+    yield "have the devkit confirm the scores", [plan.arbitration.is_file()]
     yield "benchmark", [plan.benchmark.is_file()]
     yield "gather", [plan.table.is_file()]
     yield "report", [plan.report.is_file()]

@@ -11,6 +11,7 @@ from labeldistill.files import read_json, written_whole
 from labeldistill.records.gather_rows import ALL, COLUMNS, FINISHED, outcome, rows_of_scores
 from labeldistill.records.run_record import read_record
 from labeldistill.study.apart import label
+from labeldistill.study.confirmed import refuse_unconfirmed
 from labeldistill.study.ingested import IngestedRun, refuse_repeated
 from labeldistill.study.plan import PlannedRun, StudyPlan
 
@@ -106,13 +107,14 @@ def gather(plan: StudyPlan) -> pd.DataFrame:
     A study with ingested or adopted runs but no scored own run gives the table of the former.
 
     Raises:
-        InputError: a run is missing, a seed of a variant has both an own and an ingested run, or an artefact belongs
-            to another run key; the message names the file.
+        InputError: a run is missing, a seed of a variant has both an own and an ingested run, an artefact belongs to
+            another run key, or scores that the devkit has not confirmed; the message names the file.
     """
     own = _own_rows(plan)
     refuse_repeated(plan.ingested, ((row["variant"], row["seed"]) for row in own))
     rows = own + [row for run in plan.ingested for row in _ingested_rows(plan, run)]
     rows += [row for run in plan.adopted for row in _adopted_rows(plan, run)]
+    refuse_unconfirmed(plan)
     table = pd.DataFrame(rows, columns=COLUMNS).astype({"teacher": "Int64"})
     repeated = table.duplicated(["variant", "seed", "run_key", "weights", "split", "metric", "class"])
     if repeated.any():

@@ -34,6 +34,7 @@ _ENTRIES: dict[str, tuple[str, ...]] = {
         "labeldistill.statistics.scene_bootstrap",
         "labeldistill.config.slicing",
     ),
+    "arbitrate": ("labeldistill.evaluation.stored_scores",),
     "benchmark": ("labeldistill.checks.benchmark",),
     "gather": ("labeldistill.records.gather",),
     "report": ("labeldistill.reporting.report",),
@@ -43,6 +44,9 @@ _STOPS: dict[str, tuple[str, ...]] = {
     # what a run computed is already in its key; these stages only add their own loop
     "predict": ("labeldistill.training.train",),
     "benchmark": ("labeldistill.training.train",),
+    # who confirms scores does not change them, and does not depend on how they were computed
+    "evaluate": ("labeldistill.evaluation.arbiter",),
+    "arbitrate": ("labeldistill.evaluation.scoring",),
     "preflight": ("labeldistill.training.train", "labeldistill.evaluation.scoring", "labeldistill.nuscenes.check"),
 }
 

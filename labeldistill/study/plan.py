@@ -283,12 +283,22 @@ class StudyPlan(DataPlan):
         return self.folder / f"benchmark-{digest(parts)}.json"
 
     @cached_property
-    def table_key(self) -> str:
-        """Hash of everything that the tidy table is computed from."""
+    def _scores(self) -> list[str]:
+        """Every folder of scores, below the results folder."""
         folders = [self.metrics(run) for run in (*self.runs, *self.adopted)]
         folders += [self.ingested_metrics(run) for run in self.ingested]
-        sources = [str(folder.relative_to(self.results)) for folder in folders]
-        return digest({"sources": sources, "benchmark": self.benchmark.name, "code": code_hash("gather")})
+        return [str(folder.relative_to(self.results)) for folder in folders]
+
+    @property
+    def arbitration(self) -> Path:
+        """What the devkit said of the scores of all runs; its presence means that it confirmed every one."""
+        key = digest({"sources": self._scores, "code": code_hash("arbitrate")})
+        return self.folder / f"arbitration-{key}.json"
+
+    @cached_property
+    def table_key(self) -> str:
+        """Hash of everything that the tidy table is computed from."""
+        return digest({"sources": self._scores, "benchmark": self.benchmark.name, "code": code_hash("gather")})
 
     @property
     def table(self) -> Path:

@@ -77,6 +77,6 @@ def test_a_finished_study_of_80_students(snakemake: Snakemake, tmp_path: Path, b
             file.touch()
     plan.infos.mkdir(parents=True)
     plan.report.parent.mkdir(parents=True)
-    for file in (plan.infos_index, plan.data_check, plan.benchmark, plan.table, plan.report):
+    for file in (plan.infos_index, plan.data_check, plan.arbitration, plan.benchmark, plan.table, plan.report):
         file.touch()
     assert "Nothing to be done" in benchmark.pedantic(lambda: snakemake(*WIDE), rounds=ROUNDS)

@@ -1,21 +1,24 @@
 """The tidy table: slices besides the whole, ingested runs under their own name, diverged runs in the count."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
-from planted_results import benchmark, finish, take_in
+from planted_results import AGREED, benchmark, finish, take_in
 
 from labeldistill.claims.reference_band import compare_with_band, write_band
 from labeldistill.compare.diff_runs import read_side
 from labeldistill.config.load import load_study
 from labeldistill.errors import InputError
+from labeldistill.evaluation.result import Agreement
 from labeldistill.planning import workload
 from labeldistill.records import gather as gathering
 from labeldistill.records.gather import gather
 from labeldistill.records.gather_rows import COLUMNS, DOCUMENTED
 from labeldistill.reporting.study_tables import StudyTables
+from labeldistill.study.confirmed import confirm, of_run
 from labeldistill.study.ingested import refuse_taken
 from labeldistill.study.plan import StudyPlan
 
@@ -180,3 +183,25 @@ def test_a_band_is_ours_and_ingested_runs_have_a_row_in_it(
     rows = {(row.unit, row.metric): row for row in compare_with_band("smoke", table)}
     assert rows["full", "mAP"].mean == pytest.approx(0.345)
     assert rows["full (ingested)", "mAP"].mean == pytest.approx(0.54)
+
+
+def test_scores_that_the_devkit_has_not_confirmed_are_refused(plan: StudyPlan) -> None:
+    """None of them, and not those that changed afterwards or were confirmed of other weights alone."""
+    _finish_all(plan)
+    run = plan.run("full", 1)
+    file = plan.metrics(run) / "metrics.json"
+    before = file.read_text()
+    file.write_text(before.replace('"scenes": 2', '"scenes": 3'))
+    with pytest.raises(InputError, match=r"not confirmed these scores of 1 runs \(full seed 1\); run labeldistill arb"):
+        gather(plan)
+    confirm(plan, of_run(plan, run), {"ema": AGREED["ema"]})
+    with pytest.raises(InputError, match="not confirmed"):
+        gather(plan)
+    confirm(plan, of_run(plan, run), {**AGREED, "raw": Agreement(2e-9, "mean_ap")})
+    with pytest.raises(InputError, match="not confirmed"):
+        gather(plan)
+    file.write_text(before)  # made again with the same bits
+    assert len(gather(plan))
+    shutil.rmtree(plan.folder / "arbitrated")
+    with pytest.raises(InputError, match=rf"of {len(plan.runs)} runs \(.*, \.\.\.\)"):
+        gather(plan)

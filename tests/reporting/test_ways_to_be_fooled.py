@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import yaml
 from comparable_study import CLAIM, SPLITS, ComparableStudy, as_published
+from planted_results import confirm_all
 from typer.testing import CliRunner
 
 from labeldistill.cli.main import build
@@ -368,6 +369,7 @@ def test_rules_that_changed_after_scores_exist(study: ComparableStudy, change: C
             )
     if not plan.benchmark.is_file():
         plan.benchmark.write_text(json.dumps({"units": {}}))
+    confirm_all(plan)
     said, reason = verdicts(study)["full"]
     assert said == "INCONCLUSIVE/INCONCLUSIVE"
     assert reason.startswith("CHANGED SINCE IT WAS REGISTERED")

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import yaml
-from planted_results import Score, benchmark, finish, take_in
+from planted_results import Score, benchmark, confirm_all, finish, take_in
 from planted_starts import fake_start
 
 from labeldistill.claims.claims import claims_file
@@ -135,3 +135,4 @@ class ComparableStudy:
         folder = plan.folder / "full" / f"seed-{seed}" / f"ingested-{digit * 12}"
         for file, more in ((folder / "ingested.json", about), (next(folder.glob("metrics-*/metrics.json")), HELD)):
             file.write_text(json.dumps({**json.loads(file.read_text()), **more}))
+        confirm_all(self.plan)

@@ -5,8 +5,13 @@ from collections.abc import Callable
 from typing import Any
 
 from labeldistill.config.run_files import predictions_path
+from labeldistill.evaluation.result import Agreement
+from labeldistill.study.confirmed import confirm, of_ingested, of_run, scored
+from labeldistill.study.ingested import IngestedRun
 from labeldistill.study.plan import PlannedRun, StudyPlan
 
+AGREED = dict.fromkeys(("raw", "ema"), Agreement(0.0, ""))
+"""What an arbiter says that finds no difference."""
 Score = Callable[[str, str, int], float]
 """Unit, metric, seed -> fraction."""
 
@@ -38,6 +43,13 @@ def finish(
     found = {"run_key": run.key, "scenes": 2, "rows": score_rows(run.unit, run.seed, score), "slices": []}
     found |= {"findings": {}, "diverged": {}} | (scores or {})
     (plan.metrics(run) / "metrics.json").write_text(json.dumps(found))
+    confirm(plan, of_run(plan, run), AGREED)
+
+
+def confirm_all(plan: StudyPlan) -> None:
+    """Scores that a test changed, as if the devkit had computed the same."""
+    for run in scored(plan):
+        confirm(plan, run, AGREED)
 
 
 def benchmark(plan: StudyPlan) -> None:
@@ -56,3 +68,5 @@ def take_in(plan: StudyPlan, variant: str, seed: int, score: Score, weights: str
     found = {"run_key": digit * 12, "scenes": 2, "rows": rows, "slices": [], "findings": {}, "diverged": {}}
     (scores / "metrics.json").write_text(json.dumps(found))
     plan.__dict__.pop("ingested", None)  # what lies there is looked up once
+    run = IngestedRun(variant, seed, weights, digit * 12, "theirs", folder)
+    confirm(plan, of_ingested(plan, run), AGREED)

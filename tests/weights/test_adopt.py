@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from planted_results import benchmark, finish, score_rows
+from planted_results import AGREED, benchmark, finish, score_rows
 from torch import Tensor
 
 from labeldistill.claims.claims import load_claims
@@ -19,6 +19,7 @@ from labeldistill.records import gather as gathering
 from labeldistill.records.gather import gather
 from labeldistill.reporting.paper_table import main_table
 from labeldistill.reporting.study_tables import StudyTables
+from labeldistill.study.confirmed import confirm, of_run
 from labeldistill.study.plan import StudyPlan
 from labeldistill.training.recipe import build_model, untrained_model
 from labeldistill.weights.adopt import adopt
@@ -199,6 +200,11 @@ def test_tables_keep_it_apart(own: bool, plan: StudyPlan, tmp_path: Path, monkey
     with pytest.raises(InputError, match="labeldistill predict full --seed 0 --key adopted-"):
         gather(plan)
     _scored(plan, 0.9)
+    with pytest.raises(
+        InputError, match=r"devkit has not confirmed these scores of 1 runs \(full \(adopted\) seed 0\)"
+    ):
+        gather(plan)
+    confirm(plan, of_run(plan, plan.adopted[0]), AGREED)
     tables = StudyTables(gather(plan), tuple(plan.study.variants), plan.study.baseline)
     assert tables.summary("full (adopted)", "mAP").values == (0.9,)
     assert plan.table_key == before

@@ -24,6 +24,7 @@ STAGES: dict[str, tuple[tuple[str, ...], str, bool]] = {
     "predict": (RUN, "results/nano/baseline/seed-3/*/predictions-*/detections", True),
     "score": (RUN, "results/nano/baseline/seed-3/*/predictions-*/metrics-*", False),
     "benchmark": (STUDY, "results/nano/benchmark-*.json", False),
+    "arbitrate": (("nano",), "results/nano/arbitration-*", True),
     "gather": (("nano", "--write"), "results/nano/table-*", True),
     "report": (("nano",), "reports/nano/*", False),
 }

@@ -44,5 +44,5 @@ def test_pods_are_asked_for_the_gpus_of_a_rule(plan: str) -> None:
 
 
 def test_small_steps_share_a_pod(plan: str) -> None:
-    for group in ("data", "score", "report"):
+    for group in ("data", "report"):
         assert f"Group job {group}" in plan

@@ -36,7 +36,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     plan.report.parent.mkdir(parents=True)
     gates = [plan.preflight(step) for step in plan.preflight_steps]
     gates[0].parent.mkdir()
-    for file in (plan.benchmark, plan.table, plan.report, *gates):
+    for file in (plan.arbitration, plan.benchmark, plan.table, plan.report, *gates):
         file.touch()
     return tmp_path
 
@@ -64,7 +64,7 @@ def test_a_changed_variant_needs_data_but_no_teacher(place: Path) -> None:
     settings = {"extends": "smoke", "variants": {"label-only": {"terms": terms}}}
     (place / "studies/own.yaml").write_text(yaml.safe_dump(settings))
     gates = ("preflight", "preflight_teachers", "preflight_first_student")  # they look at a study as a whole
-    once = ("synth", "check_data", "infos", *gates, "benchmark", "gather", "report", "all")
+    once = ("synth", "check_data", "infos", *gates, "arbitrate", "benchmark", "gather", "report", "all")
     assert planned(place) == {"train_student": 2, "predict": 2, "score": 2, **dict.fromkeys(once, 1)}
 
 

@@ -35,13 +35,16 @@ def test_the_embedded_study_is_planned_whole(tmp_path: Path) -> None:
     plan = snakemake("-n", "--cores", "2", cwd=tmp_path)
     assert plan.returncode == 0, plan.stderr
     counts = dict(
-        line.split()[:2] for line in plan.stdout.splitlines() if line.startswith(("train_", "score", "synth"))
+        line.split()[:2]
+        for line in plan.stdout.splitlines()
+        if line.startswith(("train_", "score", "arbitrate", "synth"))
     )
     assert counts == {
         "train_student": "8",
         "train_teacher": "1",
         "train_label_encoder": "1",
         "score": "10",
+        "arbitrate": "1",
         "synth": "1",
     }
 
@@ -79,3 +82,8 @@ def test_full_size_studies_are_planned_on_a_data_root(tmp_path: Path) -> None:
     plan = snakemake("-n", "--cores", "4", "--config", "study=paper-r50-3f", cwd=tmp_path)
     assert plan.returncode == 0, plan.stdout + plan.stderr
     assert re.search(r"^train_student\s+12$", plan.stdout, re.MULTILINE)
+    blocks = {
+        name: plan.stdout.split(f"rule {name}:")[1].split("rule ")[0] for name in ("predict", "score", "arbitrate")
+    }
+    assert "gpu=1" in blocks["predict"]
+    assert "gpu=" not in blocks["score"] + blocks["arbitrate"], "no GPU waits while a CPU scores"

@@ -43,7 +43,7 @@ rule preflight:
     resources:
         gpu=min(GPUS, 1),
         gpu_jobs=int(GPUS > 0),
-        **SCORE,
+        **PREDICT,
     params:
         **WHERE,
     shell:

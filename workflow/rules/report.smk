@@ -16,7 +16,7 @@ rule benchmark:
         gpu=min(GPUS, 1),
         gpu_jobs=int(GPUS > 0),
         slurm_extra="--exclusive",
-        **SCORE,
+        **PREDICT,
     params:
         **WHERE,
     shell:
@@ -25,7 +25,7 @@ rule benchmark:
 
 rule gather:
     input:
-        ancient(inputs_of(plan.table, plan.benchmark, *GATES, *(plan.metrics(run) / "metrics.json" for run in plan.runs))),
+        ancient(inputs_of(plan.table, plan.benchmark, plan.arbitration, *GATES, *ALL_SCORES)),
     output:
         plan.table,
     log:

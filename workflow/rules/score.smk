@@ -1,8 +1,9 @@
-# a trained run -> predictions -> scores
+# a trained run -> predictions -> scores; all scores -> confirmed by the devkit
 
 # files instead of their folder: each is written whole, the EMA one last, so an existing one is always complete
 DETECTIONS = [f"{RUN}/predictions-{{split}}-{{code}}/detections/predictions-{w}.parquet" for w in ("raw", "ema")]
 SCORES = f"{RUN}/predictions-{{split}}-{{code}}/metrics-{{scorer}}/metrics.json"
+ALL_SCORES = [plan.metrics(run) / "metrics.json" for run in plan.runs]
 
 
 rule predict:
@@ -15,7 +16,7 @@ rule predict:
     resources:
         gpu=min(GPUS, 1),
         gpu_jobs=int(GPUS > 0),
-        **SCORE,
+        **PREDICT,
     params:
         **WHERE,
     shell:
@@ -34,4 +35,20 @@ rule score:
     params:
         **WHERE,
     shell:
-        "labeldistill score {wildcards.unit:q} --seed {wildcards.seed:q} --key {wildcards.key:q} --study {params.study:q} --results {params.results:q} > {log:q} 2>&1"
+        "labeldistill score {wildcards.unit:q} --seed {wildcards.seed:q} --key {wildcards.key:q} --study {params.study:q} --results {params.results:q} --no-arbiter > {log:q} 2>&1"
+
+
+# the devkit loads its tables once and takes the runs in turn: nothing is gathered of scores that it has not confirmed
+rule arbitrate:
+    input:
+        ancient(inputs_of(plan.arbitration, plan.data_check, *ALL_SCORES)),
+    output:
+        plan.arbitration,
+    log:
+        f"{plan.folder}/logs/arbitrate.log",
+    resources:
+        **ARBITRATE,
+    params:
+        **WHERE,
+    shell:
+        "labeldistill arbitrate {params.study:q} --results {params.results:q} > {log:q} 2>&1"

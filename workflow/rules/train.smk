@@ -47,7 +47,7 @@ rule preflight_teachers:
     resources:
         gpu=min(GPUS, 1),
         gpu_jobs=int(GPUS > 0),
-        **SCORE,
+        **PREDICT,
     params:
         **WHERE,
     shell:
@@ -68,7 +68,7 @@ if plan.first_imitator is not None:
         resources:
             gpu=min(GPUS, 1),
             gpu_jobs=int(GPUS > 0),
-            **SCORE,
+            **PREDICT,
         params:
             **WHERE,
         shell:
