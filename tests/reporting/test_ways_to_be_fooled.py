@@ -309,6 +309,7 @@ def test_the_best_runs_of_a_study_put_under_another_name(study: ComparableStudy)
     assert done.exit_code == 0
     for folder in study.results.glob("study/*/seed-[012]"):
         shutil.copytree(folder, study.results / "other" / folder.relative_to(study.results / "study"))
+    shutil.copytree(study.plan.folder / "arbitrated", study.results / "other" / "arbitrated")
     shutil.copy(study.plan.benchmark, study.results / "other")
     said, reason = verdicts(study, "other")["full"]
     assert said == "INCONCLUSIVE/INCONCLUSIVE"
