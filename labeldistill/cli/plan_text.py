@@ -59,6 +59,8 @@ def _print_hours(console: Console, study: StudySettings, found: Forecast) -> Non
     for entry in found.hours:
         hours = entry.gpu_hours if gpu else entry.cpu_hours
         table.add_row(entry.unit, str(entry.runs), f"{hours:.3g}", f"{entry.bytes / 1e9:.2g}", entry.basis)
+    if found.index_bytes:
+        table.add_row("(index)", "", "", f"{found.index_bytes / 1e9:.2g}", "points in every image, assumed")
     hours = sum(entry.gpu_hours if gpu else entry.cpu_hours for entry in found.hours)
     runs = sum(entry.runs for entry in found.hours)
     table.add_row("all", str(runs), f"{hours:.3g}", f"{found.bytes / 1e9:.2g}", f"{found.free_bytes / 1e9:.0f} GB free")

@@ -54,6 +54,18 @@ def cost_of(run: PlannedRun, plan: StudyPlan, records: Iterable[Json], assumed: 
     return _measured(run, plan, same[-3:]) if same else _assumed(run, plan.study, assumed)
 
 
+def index_bytes(plan: StudyPlan, assumed: Json) -> float:
+    """Disk space of the index of a study's data; 0 for a synthetic world or a folder of unknown size: both are small.
+
+    Args:
+        plan: plan of the study.
+        assumed: see `assumptions`.
+    """
+    data, index = plan.study.data, assumed["index"]
+    frames = 0 if data.synth is not None else index["key_frames"].get(data.version, 0)
+    return float(frames * index["bytes_per_key_frame"])
+
+
 def _measured(run: PlannedRun, plan: StudyPlan, records: list[Json]) -> Cost:
     def per_step(name: str) -> float:
         rates = [float(record["usage"][name]) / int(record["optimisation"]["steps_done"]) for record in records]

@@ -4,7 +4,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from labeldistill.planning.costs import Cost, assumptions, cost_of
+from labeldistill.planning.costs import Cost, assumptions, cost_of, index_bytes
 from labeldistill.planning.seed_planning import SeedNeed, seed_needs
 from labeldistill.planning.workload import Jobs, earlier_records, jobs, keyed, to_train
 from labeldistill.study.plan import StudyPlan
@@ -29,6 +29,7 @@ class Forecast:
     Attributes:
         jobs: kinds of jobs, with total and finished ones. unknown: why reuse is unknown; normally empty.
         hours: remaining training per unit.
+        index_bytes: disk space of the index of the data, with its depth maps; 0 if it is there, or small.
         free_bytes: free space on the disk of the results folder.
         needs: seeds for verdicts.
         seeds: number of seeds of the study.
@@ -37,14 +38,15 @@ class Forecast:
     jobs: list[Jobs]
     unknown: str
     hours: list[Hours]
+    index_bytes: float
     free_bytes: int
     needs: list[SeedNeed]
     seeds: int
 
     @property
     def bytes(self) -> float:
-        """Disk space that runs will still fill."""
-        return sum(entry.bytes for entry in self.hours)
+        """Disk space that the index and the runs will still fill."""
+        return self.index_bytes + sum(entry.bytes for entry in self.hours)
 
 
 def forecast(plan: StudyPlan, *, margin: float | None = None) -> Forecast:
@@ -58,6 +60,7 @@ def forecast(plan: StudyPlan, *, margin: float | None = None) -> Forecast:
         jobs=jobs(plan),
         unknown=unknown,
         hours=_hours(plan),
+        index_bytes=0.0 if plan.infos_index.is_file() else index_bytes(plan, assumptions()),
         free_bytes=shutil.disk_usage(_existing(plan.results)).free,
         needs=seed_needs(plan, margin=margin),
         seeds=len(plan.study.seeds),

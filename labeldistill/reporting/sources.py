@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -13,7 +14,6 @@ from labeldistill.errors import InputError
 from labeldistill.files import read_json
 from labeldistill.records.run_record import read_record
 from labeldistill.records.waivers import recorded_waivers, waivers
-from labeldistill.reporting.run_figures import Drawn, drawn, kept
 from labeldistill.reporting.scored_runs import ScoredRun, scored_runs
 from labeldistill.reporting.study_tables import StudyTables
 from labeldistill.study.adopted import adopted_under
@@ -22,6 +22,9 @@ from labeldistill.study.code_hash import code_hash
 from labeldistill.study.code_version import code_version
 from labeldistill.study.plan import StudyPlan
 from labeldistill.study.run_key import digest
+
+if TYPE_CHECKING:
+    from labeldistill.reporting.run_figures import Drawn
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ class ReportSources:
     adopted: list[Mapping[str, Any]]
     ingested: bool
     device: str | None
-    draw: Callable[[Path], Drawn]
+    draw: "Callable[[Path], Drawn]"
     version: str
     remade: str = ""
     waived: Mapping[str, str] = field(default_factory=dict)
@@ -92,7 +95,7 @@ def of_results(plan: StudyPlan) -> ReportSources:
         adopted=[run.record for run in adopted_under(plan.folder, ("teacher", *plan.study.variants))],
         ingested=bool(plan.ingested),
         device=read_json(plan.benchmark).get("device", "this machine") if plan.benchmark.is_file() else None,
-        draw=lambda folder: drawn(plan, folder),
+        draw=lambda folder: _figures().drawn(plan, folder),
         version=plan.version,
     )
 
@@ -130,11 +133,18 @@ def of_report(study: StudySettings, folder: Path) -> ReportSources:
         adopted=[],
         ingested=any(origin_of(run.unit) == "ingested" for run in runs),
         device=", ".join(sorted(devices)) if measured else None,
-        draw=lambda target: kept(folder / "figures", target),
+        draw=lambda target: _figures().kept(folder / "figures", target),
         version=f"{code_version()}+{digest(parts)}",
         remade=folder.name,
         waived=recorded_waivers(records),
     )
+
+
+def _figures() -> ModuleType:
+    """Only drawing needs torch and matplotlib; `show` and `table` read the same sources."""
+    from labeldistill.reporting import run_figures
+
+    return run_figures
 
 
 def _runs_of(table: pd.DataFrame) -> list[ScoredRun]:

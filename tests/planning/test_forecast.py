@@ -104,7 +104,8 @@ def test_without_the_data_root_everything_is_to_run(tmp_path: Path) -> None:
     assert "no such folder" in found.unknown
     assert all(job.there == 0 for job in found.jobs)
     assert sum(entry.runs for entry in found.hours) == 14
-    assert found.bytes > 1e9
+    assert found.index_bytes == pytest.approx(8.9e9, rel=0.01)
+    assert found.bytes == found.index_bytes + sum(entry.bytes for entry in found.hours) > 20e9
 
 
 def test_seeds_at_the_assumed_spread(plan: StudyPlan) -> None:
