@@ -158,7 +158,8 @@ def results_page() -> str:
         [
             "# Results",
             "`results/<study>/<unit>/seed-<n>/<run key>/` holds a run: weights, event log, `record.json`, and below "
-            "`predictions-*` its detections and scores. `reports/<study>/<version>/` holds a report: `index.html`, "
+            "`predictions-*` its detections and scores. `results/<study>/arbitrated/` keeps what nuscenes-devkit "
+            "confirmed, by the content of the scores. `reports/<study>/<version>/` holds a report: `index.html`, "
             "`table.csv`, `records.json`, `summary.json`, and `figures/` with the numbers of each figure as CSV.",
             "## The table",
             f"`table.csv`, or `labeldistill gather STUDY --format csv`: {names}.",
