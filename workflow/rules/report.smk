@@ -31,7 +31,7 @@ rule gather:
     log:
         f"{plan.folder}/logs/gather.log",
     resources:
-        **DATA,
+        **REPORT,
     params:
         **WHERE,
     shell:
@@ -46,7 +46,7 @@ rule report:
     log:
         f"{plan.folder}/logs/report.log",
     resources:
-        **DATA,
+        **REPORT,
     params:
         **WHERE,
     shell:
