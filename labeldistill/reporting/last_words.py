@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from labeldistill.config.model import RANDOM
 from labeldistill.config.study import StudySettings
 from labeldistill.reporting.answers import Answers
 from labeldistill.reporting.study_tables import StudyTables
@@ -34,6 +35,8 @@ def last_words(study: StudySettings, tables: StudyTables, answers: Answers) -> L
     shown = [_detecting(tables, detects)] + [f"a difference: {subject}" for subject in decided]
     not_shown = [f"{unit} detects" for unit in tables.judged() if unit not in detects]
     not_shown += [f"any difference of {', '.join(open_)} ({_seeds(study)})"] if open_ else []
+    if study.student.pretrained != RANDOM:
+        not_shown.append(f"what students learn from nothing: they go on from {study.student.pretrained}")
     not_shown += [] if study.comparable else [f"anything about a published number: {study.not_comparable_because}"]
     return LastWords("; ".join(shown), "; ".join(not_shown) or "-", _next(study))
 

@@ -35,6 +35,7 @@ def test_a_variant_detects_if_every_run_lies_above_zero() -> None:
     assert "lidar-only" not in words.shown
     assert "label-only" not in words.shown
     assert "lidar-only detects; label-only detects" in words.not_shown
+    assert "what students learn from nothing: they go on from workflow/weights/quickstart/student" in words.not_shown
     assert "anything about a published number: made on a synthetic world" in words.not_shown
     assert words.next.startswith("snakemake --cores all --config study=mini")
 
