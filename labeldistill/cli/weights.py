@@ -99,7 +99,8 @@ def list_(study: StudyOption, format: TableOrJsonOption = TableOrJson.table) -> 
     """
     from dataclasses import asdict
 
-    from labeldistill.config.load import load_study
+    from labeldistill.config.load import load_study, start_file
+    from labeldistill.config.run_files import RECORD
     from labeldistill.study.start_weights import starts_of
 
     found = starts_of(load_study(study))
@@ -112,6 +113,9 @@ def list_(study: StudyOption, format: TableOrJsonOption = TableOrJson.table) -> 
         if start.value is None or start.state == "random":
             continue
         typer.echo(f"  file    {start.value}")
+        if start.public is None and start_file(start.value).with_name(RECORD).is_file():
+            typer.echo(f"  a finished run's weights, beside its {RECORD}")
+            continue
         typer.echo(f"  SHA-256 of the public file: {start.sha256 + '...' if start.sha256 else 'not known'}")
         if start.public is None:
             typer.echo("  no public file of this name is known (workflow/claims/start_weights.yaml)")

@@ -56,7 +56,7 @@ def _starts(context: Context, looks: Looks) -> None:
         except LabelDistillError as error:
             looks.failed(f"{start.setting}: {error}", "import the public file again: labeldistill weights import")
             continue
-        looks.passed(f"{start.setting}: {start.value} loaded strictly, made of {start.found[:8]}")
+        looks.passed(f"{start.setting}: {start.value} loaded strictly, made of {start.found[:8] or 'a run here'}")
         if isinstance(network, ResNet):
             look_at_backbone(network, start.setting, looks)
 

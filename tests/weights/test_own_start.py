@@ -8,11 +8,15 @@ import pytest
 import torch
 from stage_runs import Runs
 
+from labeldistill.config.load import load_study, start_file
 from labeldistill.config.run_files import RECORD
 from labeldistill.config.study import RunSettings
 from labeldistill.errors import InputError
+from labeldistill.records.run_record import read_record
 from labeldistill.study.run_key import run_key
+from labeldistill.study.start_weights import starts_of
 from labeldistill.training.recipe import GEOMETRY, build_model
+from labeldistill.training.verified_weights import refuse_other_file
 from labeldistill.training.weights_file import read_weights, weights_path
 from labeldistill.weights.shrink_weights import HALF, shrink_weights
 
@@ -91,3 +95,21 @@ def test_only_finished_runs_and_named_parts_are_shrunk(runs: Runs, tmp_path: Pat
     with pytest.raises(InputError):
         shrink_weights(tmp_path / "nothing", tmp_path / "none")
     assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("study", ["quickstart", "effect", "poor-teacher"])
+def test_what_is_shipped_is_whole_and_never_saw_the_world_of_a_study_that_starts_from_it(study: str) -> None:
+    settings = load_study(study)
+    starts = starts_of(settings)
+    assert {start.setting for start in starts} == {
+        f"{part}.pretrained" for part in ("student", "teacher", "label_encoder")
+    }
+    assert settings.data.synth is not None
+    for start in starts:
+        assert start.state == "there"
+        file = start_file(str(start.value))
+        refuse_other_file(file)
+        record = read_record(file.with_name(RECORD))
+        assert record["status"] == "finished"
+        assert record["settings"]["data"]["synth"]["seed"] != settings.data.synth.seed
+        assert file.stat().st_size < 3_000_000
