@@ -49,6 +49,15 @@ def load_official(file: Path | None = None) -> dict[str, OfficialSplit]:
         raise InputError(f"can't be read as official splits ({error})", file=file, key="splits") from error
 
 
+def split_sizes() -> dict[str, int]:
+    """Number of samples of every official split.
+
+    Raises:
+        InputError: see `load_official`.
+    """
+    return {name: split.samples for name, split in load_official().items()}
+
+
 def why_not_official(name: str, facts: SplitFacts, official: OfficialSplit) -> str:
     """How the samples of a split differ from the official split; empty if no difference is known."""
     wanted = (("scenes", official.scenes), ("samples", official.samples))

@@ -45,6 +45,7 @@ def evaluate(
     from labeldistill.cli.evaluation_text import print_evaluation
     from labeldistill.evaluation.evaluate import evaluate as evaluate_file
     from labeldistill.evaluation.scoring_task import ScoringOptions, ScoringTask
+    from labeldistill.judging.which_split import samples_counted
     from labeldistill.statistics.scene_bootstrap import SceneBootstrap
 
     task = ScoringTask(dataroot, version, split, scenes=_listed(scenes), samples=_listed(samples), cache=cache)
@@ -53,7 +54,8 @@ def evaluate(
         slices=tuple(slices or ()),
         intervals=SceneBootstrap(bootstrap).bounds if bootstrap else None,
     )
-    result = evaluate_file(predictions, task, out, options)
+    with samples_counted(task):
+        result = evaluate_file(predictions, task, out, options)
     print_evaluation(result, format)
     if bootstrap and not result.intervals:
         from labeldistill.statistics.bootstrap import FEWEST_SCENES

@@ -24,7 +24,7 @@ def gather(
     from labeldistill.records.gather_rows import ALL
     from labeldistill.study.plan import StudyPlan
 
-    plan = StudyPlan.load(study, results)
+    plan = StudyPlan.of_results(study, results)
     table = gather_runs(plan)
     if write:
         write_table(table, plan.table)

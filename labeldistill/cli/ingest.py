@@ -44,25 +44,28 @@ def ingest(
     from labeldistill.errors import InputError
     from labeldistill.evaluation.ingest import Origin
     from labeldistill.evaluation.ingest import ingest as take_in
+    from labeldistill.judging.which_split import samples_counted
     from labeldistill.records.provenance import code_provenance
     from labeldistill.study.confirmed import confirm, of_ingested
     from labeldistill.study.ingested import refuse_taken
     from labeldistill.study.plan import StudyPlan
     from labeldistill.study.scoring import scoring_options, scoring_task
 
-    plan = StudyPlan.load(study, results)
+    plan = StudyPlan.of_results(study, results)
     if variant not in plan.study.variants:
         raise InputError(f"study {study} has no such variant; known: {', '.join(plan.study.variants)}", key=variant)
     refuse_taken(plan.folder, plan.ingested, (variant, seed, weights.value), file)
-    folder, scores = take_in(
-        file,
-        Origin(plan.study.name, variant, seed, weights.value, source),
-        plan.folder / variant / f"seed-{seed}",
-        scoring_task(plan),
-        scoring_options(plan, arbiter=arbiter),
-        scores=f"metrics-{plan.scorer}",
-        others={run.key: run.detections for run in plan.ingested} | _own(plan, weights.value),
-    )
+    task = scoring_task(plan)
+    with samples_counted(task):
+        folder, scores = take_in(
+            file,
+            Origin(plan.study.name, variant, seed, weights.value, source),
+            plan.folder / variant / f"seed-{seed}",
+            task,
+            scoring_options(plan, arbiter=arbiter),
+            scores=f"metrics-{plan.scorer}",
+            others={run.key: run.detections for run in plan.ingested} | _own(plan, weights.value),
+        )
     register_first_score(plan, code_provenance()["commit"], made=1)
     if agreed := scores[weights.value].agreement:
         del plan.ingested  # looked up before this file was taken in

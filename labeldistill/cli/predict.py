@@ -25,7 +25,7 @@ def predict(
     from labeldistill.study.plan import StudyPlan
     from labeldistill.training.job import Execution
 
-    plan = StudyPlan.load(study, results)
+    plan = StudyPlan.of_results(study, results)
     run = plan.run(unit, seed, key)
     execution = Execution(device=device if device != "auto" else plan.study.device, devices=devices)
     predict_run(run.located(plan.infos), plan.study.evaluation_split, plan.predictions(run), execution)

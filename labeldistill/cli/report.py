@@ -24,5 +24,5 @@ def report(
     from labeldistill.reporting.report import remake_report, write_report
     from labeldistill.study.plan import StudyPlan
 
-    plan = StudyPlan.load(study, results, reports)
+    plan = StudyPlan.of_results(study, results, reports)
     typer.echo(write_report(plan) if again is None else remake_report(plan, again))

@@ -30,7 +30,7 @@ def score(
     from labeldistill.study.plan import StudyPlan
     from labeldistill.study.scoring import scoring_options, scoring_task
 
-    plan = StudyPlan.load(study, results)
+    plan = StudyPlan.of_results(study, results)
     taken = [run for run in plan.ingested if (run.variant, run.seed, run.key) == (unit, seed, key)]
     stored = of_ingested(plan, taken[0]) if taken else of_run(plan, plan.run(unit, seed, key))
     register_first_score(plan, code_provenance()["commit"])

@@ -26,7 +26,7 @@ def show(
     from labeldistill.errors import InputError
     from labeldistill.study.plan import StudyPlan
 
-    plan = StudyPlan.load(study, results, reports)
+    plan = StudyPlan.of_results(study, results, reports)
     if not plan.report.is_file():
         raise InputError(
             f"does not exist yet; run snakemake --cores all --config study={plan.study.name}", file=plan.report

@@ -50,7 +50,7 @@ def table(
     from labeldistill.reporting.study_tables import StudyTables
     from labeldistill.study.plan import StudyPlan
 
-    plan = StudyPlan.load(study, results)
+    plan = StudyPlan.of_results(study, results)
     chosen = plan.study
     tables = StudyTables(gather(plan), tuple(chosen.variants), chosen.baseline, weights, chosen.verdict.confidence)
     if weights not in set(tables.table["weights"]):

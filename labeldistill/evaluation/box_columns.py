@@ -22,11 +22,10 @@ class BoxColumns:
 
     Args:
         path: the file, for messages.
-        known_tokens: the samples of the split; None: any token is accepted and none is required.
     """
 
-    def __init__(self, path: Path, known_tokens: frozenset[str] | None) -> None:
-        self._path, self._known = path, known_tokens
+    def __init__(self, path: Path) -> None:
+        self._path = path
         self._tokens: dict[str, None] = {}
         self._counts: list[int] = []
         self._numbers: dict[str, list[Floats]] = {name: [] for name in (*_WIDTHS, "detection_score")}
@@ -38,12 +37,10 @@ class BoxColumns:
         """Add the boxes of one sample.
 
         Raises:
-            InputError: an unknown or repeated token, too many boxes, a bad box; names the file and the token.
+            InputError: a repeated token, too many boxes, a bad box; names the file and the token.
         """
         if token in self._tokens:
             raise self._bad(token, "duplicate sample")
-        if self._known is not None and token not in self._known:
-            raise self._bad(token, "unknown sample token: the evaluated split has no such sample")
         if not isinstance(boxes, list):
             raise self._bad(token, "expected a list of boxes")
         if len(boxes) > PROTOCOL.max_boxes_per_sample:
@@ -118,15 +115,7 @@ class BoxColumns:
             raise self._bad(token, f"unknown attribute_name {name!r}; the attributes are {', '.join(ATTRIBUTES[1:])}")
 
     def finish(self, meta: dict[str, Any]) -> Predictions:
-        """All boxes as columns.
-
-        Raises:
-            InputError: a sample of the split has no entry.
-        """
-        if self._known is not None and len(self._tokens) < len(self._known):
-            missing = sorted(self._known.difference(self._tokens))
-            message = f"sample has no entry ({len(missing)} of {len(self._known)} are missing); give empty lists"
-            raise self._bad(missing[0], message)
+        """All boxes as columns."""
         vectors = {name: self._joined(name, (0, width)) for name, width in _WIDTHS.items()}
         return Predictions(
             tokens=tuple(self._tokens),

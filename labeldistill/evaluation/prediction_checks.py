@@ -17,6 +17,15 @@ from labeldistill.geometry.classes import CLASSES
 Mask = NDArray[np.bool_]
 
 
+class OtherSamplesError(InputError):
+    """Predictions of samples other than those that are scored; `tokens` are the samples that they have."""
+
+    def __init__(self, message: str, tokens: frozenset[str], *, file: str | Path | None, key: str) -> None:
+        """As `InputError`."""
+        super().__init__(message, file=file, key=key)
+        self.tokens = tokens
+
+
 def check_samples(
     predicted: Iterable[str], expected: Iterable[str], *, file: str | Path | None = None, split: Iterable[str] = ()
 ) -> None:
@@ -29,17 +38,17 @@ def check_samples(
         split: further tokens that may have an entry (the whole split if only a part is evaluated).
 
     Raises:
-        InputError: an unknown or missing sample; names the file and the token.
+        OtherSamplesError: an unknown or missing sample; names the file and the token.
     """
-    have, need = set(predicted), set(expected)
+    have, need = frozenset(predicted), frozenset(expected)
     unknown = have.difference(need, split)
     if unknown:
         message = f"unknown sample token: the evaluated split has no such sample ({len(unknown)} unknown in all)"
-        raise InputError(message, file=file, key=min(unknown))
+        raise OtherSamplesError(message, have, file=file, key=min(unknown))
     missing = need - have
     if missing:
         message = f"sample has no entry ({len(missing)} of {len(need)} are missing); samples without boxes need one too"
-        raise InputError(message, file=file, key=min(missing))
+        raise OtherSamplesError(message, have, file=file, key=min(missing))
 
 
 def check_columns(predictions: Predictions, file: str | Path) -> None:

@@ -5,7 +5,7 @@ is returned before the last byte has been checked.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -57,18 +57,17 @@ def _box(token: str, values: tuple[Any, ...]) -> dict[str, Any]:
     }
 
 
-def read_results(path: str | Path, *, known_tokens: Sequence[str] | None = None) -> Predictions:
+def read_results(path: str | Path) -> Predictions:
     """Read an official results_nusc.json of any code base.
 
     Args:
         path: the file; it is streamed, so that 700 MB do not take 4 GB of memory.
-        known_tokens: exactly the samples that must have an entry; None: any.
 
     Raises:
         InputError: bad content; the message names the file and the token.
     """
     stream = JsonStream(Path(path))
-    columns = BoxColumns(Path(path), None if known_tokens is None else frozenset(known_tokens))
+    columns = BoxColumns(Path(path))
     meta: Any = None
     seen: set[str] = set()
     for key in stream.members():

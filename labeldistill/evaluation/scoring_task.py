@@ -92,12 +92,13 @@ def read_predictions(
             dropping all its boxes with the reason in `metadata["broken"]`. JSON is always refused.
 
     Raises:
-        InputError: bad content, unknown or missing samples; names the file and the token.
+        InputError: bad content; names the file and the token.
+        OtherSamplesError: unknown or missing samples.
     """
     path = Path(path)
     whole = task.partial is None
     if path.suffix == ".json":
-        predictions = read_results(path, known_tokens=allowed if whole else None)
+        predictions = read_results(path)
         check_scores(predictions, path)
     else:
         predictions = Predictions.read(path)

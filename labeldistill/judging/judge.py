@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labeldistill.claims.claims import Claim, load_claims
-from labeldistill.claims.official import SplitFacts, load_official, why_not_official
+from labeldistill.claims.official import SplitFacts, load_official, split_sizes, why_not_official
 from labeldistill.config.metrics import HEADLINE
 from labeldistill.errors import InputError
 from labeldistill.evaluation.ground_truth import GroundTruth, read_ground_truth, split_key_frames
@@ -81,8 +81,7 @@ def score_file(file: Path, place: Place) -> ScoredFile:
         InputError: bad content, or samples that are no split; names file and key.
     """
     found = read_file(file, place.cache)
-    sizes = {name: split.samples for name, split in load_official().items()}
-    covered = find_split(found.tokens, place, sizes=sizes, file=file)
+    covered = find_split(found.tokens, place, sizes=split_sizes(), file=file)
     tables = Tables(place.dataroot, covered.version, place.cache)
     truth = (
         read_ground_truth(tables, covered.split) if place.cache is None else cached(tables, covered.split, place.cache)

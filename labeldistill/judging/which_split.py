@@ -1,12 +1,16 @@
 """Which split of a nuScenes folder a result file covers, found from its sample tokens."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow.compute as pc
 
+from labeldistill.claims.official import split_sizes
 from labeldistill.errors import InputError
+from labeldistill.evaluation.prediction_checks import OtherSamplesError
+from labeldistill.evaluation.scoring_task import ScoringTask
 from labeldistill.nuscenes.splits import official_splits, own_splits
 from labeldistill.nuscenes.tables import Tables
 
@@ -69,6 +73,25 @@ def find_split(tokens: Iterable[str], place: Place, *, sizes: Mapping[str, int],
         return fitting[0]
     best = max(found, key=lambda each: sum(count for count, _ in each.counts.values()))
     raise InputError(_mismatch(len(have), best, place.split, sizes), file=file, key="results")
+
+
+@contextmanager
+def samples_counted(task: ScoringTask) -> Iterator[None]:
+    """Whoever scores a file of other samples inside is told how many samples of which split the file has.
+
+    Raises:
+        InputError: in place of `OtherSamplesError`; names the file.
+    """
+    try:
+        yield
+    except OtherSamplesError as error:
+        split = task.split if isinstance(task.split, str) else None  # None: a list of scenes
+        place, file = Place(task.dataroot, task.version, split, task.cache), Path(error.file) if error.file else None
+        covered = find_split(error.tokens, place, sizes=split_sizes(), file=file)
+        if covered.split == split:  # a part of the split is scored, and the message says which sample is too many
+            raise
+        message = f"{len(error.tokens)} samples, exactly those of {covered.split}; other scenes are scored here"
+        raise InputError(message, file=error.file, key="results") from error
 
 
 def _covered(have: frozenset[str], tables: Tables, asked: str | None) -> Covered:

@@ -24,7 +24,7 @@ from labeldistill.study.code_version import code_version
 from labeldistill.study.data_plan import DataPlan
 from labeldistill.study.ingested import IngestedRun, ingested_under
 from labeldistill.study.run_key import digest, hashed_settings, run_key
-from labeldistill.study.start_weights import check_starts
+from labeldistill.study.start_weights import can_start, check_starts
 
 if TYPE_CHECKING:
     from labeldistill.training.job import LocatedRun
@@ -90,6 +90,19 @@ class StudyPlan(DataPlan):
         plan = cls(study, Path(results), Path(reports))
         if first:
             plan.study = study.model_copy(update={"seeds": study.seeds[: int(first)]})
+        return plan
+
+    @classmethod
+    def of_results(cls, name: str, results: str | Path = "results", reports: str | Path = "reports") -> "StudyPlan":
+        """As `load`, for verbs that read results: where the study trained nothing, its start weights may be missing.
+
+        A study may consist of adopted checkpoints and ingested files, which start from nothing.
+
+        Raises:
+            InputError: as `load`.
+        """
+        plan = cls.load(name, results, reports)
+        plan.started = any(plan.folder.glob(f"*/seed-*/*/{RECORD}")) or can_start(plan.study)
         return plan
 
     # -- training runs ------------------------------------------------------------------------------------------------

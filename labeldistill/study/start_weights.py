@@ -144,6 +144,11 @@ def source_hash(file: Path) -> str:
         return ""
 
 
+def can_start(study: StudySettings) -> bool:
+    """Whether all start weights of a study are there or waived by name."""
+    return all(start.state in USABLE for start in starts_of(study))
+
+
 def check_starts(study: StudySettings) -> None:
     """Refuse a study whose trainings can't start.
 

@@ -143,7 +143,7 @@ from labeldistill.evaluation.results_json import read_results
 from pathlib import Path
 truth = read_columns(Path(sys.argv[2]))
 path = sys.argv[1]
-found = read_results(path, known_tokens=truth.tokens) if path.endswith("json") else Predictions.read(path)
+found = read_results(path) if path.endswith("json") else Predictions.read(path)
 score = scored(found, truth).metrics.nd_score
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 print(json.dumps({"seconds": time.process_time(), "peak_gb": peak, "nds": score}))

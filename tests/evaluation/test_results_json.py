@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from labeldistill.errors import InputError
 from labeldistill.evaluation import json_stream
 from labeldistill.evaluation.json_stream import JsonStream
+from labeldistill.evaluation.prediction_checks import OtherSamplesError, check_samples
 from labeldistill.evaluation.results_json import read_results, write_results
 
 META = {"use_lidar": False, "use_camera": True, "use_radar": False, "use_map": False, "use_external": False}
@@ -99,10 +100,11 @@ def test_a_repeated_sample_is_named_although_json_libraries_hide_it(tmp_path: Pa
 
 def test_unknown_and_missing_samples_are_named(tmp_path: Path) -> None:
     file = write(tmp_path, [box()])
-    with pytest.raises(InputError, match="tok1: unknown sample"):
-        read_results(file, known_tokens=["tok0"])
-    with pytest.raises(InputError, match="tok2: sample has no entry"):
-        read_results(file, known_tokens=["tok0", "tok1", "tok2"])
+    have = read_results(file).tokens
+    with pytest.raises(OtherSamplesError, match="tok1: unknown sample"):
+        check_samples(have, ["tok0"], file=file)
+    with pytest.raises(OtherSamplesError, match="tok2: sample has no entry"):
+        check_samples(have, ["tok0", "tok1", "tok2"], file=file)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.9, 0.999])
@@ -142,7 +144,7 @@ def test_a_wrong_key_at_the_end_of_a_long_file_is_found_and_nothing_is_returned(
 def test_round_trip_keeps_every_bit(tmp_path: Path) -> None:
     before, _ = generate(Size(samples=30, scenes=3, boxes_per_sample=20))
     write_results(before, tmp_path / "p.json")
-    after = read_results(tmp_path / "p.json", known_tokens=before.tokens)
+    after = read_results(tmp_path / "p.json")
     assert after.tokens == before.tokens
     for name in ("sample", "translation", "size", "rotation", "velocity", "label", "score", "attribute"):
         np.testing.assert_array_equal(getattr(before, name), getattr(after, name))

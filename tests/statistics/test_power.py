@@ -6,7 +6,7 @@ from scipy import stats
 from statsmodels.stats.power import TTestPower
 
 from labeldistill.statistics.claim_family import Asked, judge_family
-from labeldistill.statistics.equivalence import FEWEST_RUNS, Verdict
+from labeldistill.statistics.equivalence import FEWEST_RUNS, Verdict, degrees_of_freedom
 from labeldistill.statistics.holm import holm
 from labeldistill.statistics.paired import paired_t
 from labeldistill.statistics.power import (
@@ -26,8 +26,8 @@ from labeldistill.statistics.power import (
 def test_equivalence_power_is_what_simulated_runs_give(n: int, sd: float, difference: float, noise: float) -> None:
     rng = np.random.default_rng(0)
     runs = rng.normal(difference, sd, (40_000, n))
-    error2 = runs.var(axis=1, ddof=1) / n + noise**2
-    freedom = error2**2 * (n - 1) / (runs.var(axis=1, ddof=1) / n) ** 2
+    variance = runs.var(axis=1, ddof=1) / n
+    error2, freedom = variance + noise**2, degrees_of_freedom(n - 1, noise**2 / variance)
     mean = runs.mean(axis=1) - rng.normal(0, noise, len(runs))
     shown = np.abs(mean) + stats.t.ppf(0.95, freedom) * np.sqrt(error2) <= 0.5
     assert equivalence_power(n, sd, 0.5, difference=difference, published_sd=noise) == pytest.approx(

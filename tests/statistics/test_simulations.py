@@ -73,11 +73,17 @@ def test_no_difference_is_rarely_called_one() -> None:
     [
         *(SameMethod(seeds, noise, metrics=2) for seeds, noise in ((3, 0.3), (6, 0.5), (10, 0.3))),
         *(SameMethod(seeds, noise, sd=0.5, metrics=metrics) for seeds, noise, metrics in ((3, 0.3, 1), (3, 0.5, 2))),
+        SameMethod(4, 0.1, sd=0.5),
     ],
     ids=repr,
 )
 def test_the_published_method_itself_is_called_better_or_worse_once_in_twenty(drawn: SameMethod) -> None:
     _holds(drawn.called_different(8000), 0.04, 0.06)
+
+
+def test_hardly_any_noise_beside_three_runs_is_the_worst_case() -> None:
+    """Satterthwaite's rule has 10 % there."""
+    assert SameMethod(3, 0.1, sd=0.5).called_different(8000).rate < 0.07
 
 
 def test_metrics_that_move_together_are_wrong_less_often() -> None:
