@@ -1,7 +1,7 @@
 """Inference latency of a model, whole and stage by stage."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -10,7 +10,6 @@ from torch import nn
 from labeldistill.checks.clock import Clock, Measured, StageClock
 from labeldistill.config.study import BenchmarkSettings
 from labeldistill.data.batch import Batch
-from labeldistill.data.dataset import KeyFrameDataset
 
 STAGE_OF_MODULE = {
     "backbone.img_backbone": "backbone",
@@ -30,9 +29,21 @@ STAGE_OF_MODULE = {
 """Submodule -> stage of the camera students and of the LiDAR teacher; what no module takes is decoding."""
 
 
+class KeyFrames(Protocol):
+    """A split to detect on: a `KeyFrameDataset`, or key frames of random numbers."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> Any: ...
+
+    def collate(self, items: Any) -> Batch:
+        """One batch of several key frames."""
+        ...
+
+
 @torch.inference_mode()
 def inference_speed(
-    model: nn.Module, dataset: KeyFrameDataset, settings: BenchmarkSettings, clock: Clock, full: int
+    model: nn.Module, dataset: KeyFrames, settings: BenchmarkSettings, clock: Clock, full: int
 ) -> Measured:
     """Latency with one key frame (`latency_*`) and with a full batch (`batch_*`), and samples per second of the latter.
 
@@ -54,7 +65,7 @@ def inference_speed(
 
 
 def _one_by_one(
-    model: nn.Module, dataset: KeyFrameDataset, settings: BenchmarkSettings, clock: Clock, found: Measured
+    model: nn.Module, dataset: KeyFrames, settings: BenchmarkSettings, clock: Clock, found: Measured
 ) -> None:
     loader, network = [], []
     for number in range(settings.warmup + settings.repeats):
@@ -105,7 +116,7 @@ def _repeated(settings: BenchmarkSettings, work: Callable[[], object], clock: Cl
     return seconds[settings.warmup :]
 
 
-def _batch(dataset: KeyFrameDataset, clock: Clock, numbers: Any) -> Batch:
+def _batch(dataset: KeyFrames, clock: Clock, numbers: Any) -> Batch:
     items = [dataset[number % len(dataset)] for number in numbers]
     return dataset.collate(items).to(torch.device(clock.accelerator))
 

@@ -30,9 +30,9 @@ class SyntheticItems:
     An item is a batch of one; its content depends only on (seed, epoch, index), as in a real split.
     """
 
-    def __init__(self, run: RunSettings, samples: int = SAMPLES) -> None:
+    def __init__(self, run: RunSettings, samples: int = SAMPLES, *, training: bool = True) -> None:
         self.run, self.samples = run, samples
-        self.options = LoadingOptions.from_settings(run, training=True)
+        self.options = LoadingOptions.from_settings(run, training=training)
 
     def __len__(self) -> int:
         return self.samples

@@ -7,6 +7,7 @@ from statistics import median
 from typing import Any
 
 from labeldistill.claims.claims import claims_file
+from labeldistill.claims.official import split_sizes
 from labeldistill.config.study import StudySettings
 from labeldistill.config.yaml_file import read_yaml
 from labeldistill.study.plan import PlannedRun, StudyPlan
@@ -96,6 +97,10 @@ def _assumed(run: PlannedRun, study: StudySettings, assumed: Json) -> Cost:
         cpu = (training.steps or 0) * training.batch * figure["cpu_s_per_sample"] * factor / 3600
         return Cost(cpu, 0.0, disk["gigabytes_per_run"] * 1e9, basis)
     gpu = (training.epochs or 0) * figure["gpu_hours_per_epoch"] * factor
+    frames = split_sizes().get(str(study.data.splits["train"]), figure["at_key_frames"])
+    if frames != figure["at_key_frames"]:
+        gpu *= frames / figure["at_key_frames"]
+        basis += f"; scaled from {figure['at_key_frames']:,} key frames to {frames:,}"
     return Cost(float("nan"), gpu, disk["gigabytes_per_run"] * 1e9, basis)
 
 

@@ -11,6 +11,7 @@ import yaml
 from torch import Tensor
 from workplace import Workplace
 
+from labeldistill.checks import device_rows
 from labeldistill.checks.op_oracles import FLOAT32, HALF, OpCase, op_cases, op_error
 from labeldistill.checks.selfcheck import Sizes, selfcheck
 from labeldistill.config.load import load_study
@@ -62,6 +63,15 @@ def test_what_no_time_is_left_for_is_not_run_and_not_passed() -> None:
     found = list(selfcheck(load_study("smoke"), "cpu", Sizes(batch=1, full_size=False, seconds=-1)))
     assert len(found) > 20
     assert {check.passed for check in found} == {None}
+
+
+def test_inference_and_the_sparse_race_have_their_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = device_rows.inference(load_study("smoke"), "full", "cpu", repeats=1, batch=1)
+    assert found.values["frames_per_s"] == pytest.approx(1e3 / found.values["latency_median_ms"])
+    assert {"latency_backbone_ms", "latency_head_ms", "latency_decode_ms", "inference_samples_per_s"} <= {*found.values}
+    monkeypatch.setattr(device_rows, "RACE", ((200, 4),))
+    race = list(device_rows.sparse_race("cpu", repeats=1))
+    assert [row.values["ms"] > 0 for row in race] == [True] * len(BACKENDS)
 
 
 @pytest.mark.slow

@@ -13,13 +13,15 @@ from small_nuscenes import SAMPLES, Track, write_folder
 
 from labeldistill.claims.claims import Claim
 from labeldistill.errors import InputError
+from labeldistill.evaluation.evaluate import evaluate
 from labeldistill.evaluation.predictions import Predictions
 from labeldistill.evaluation.results_json import write_results
 from labeldistill.evaluation.scoring import scored
+from labeldistill.evaluation.scoring_task import ScoringTask
 from labeldistill.judging.beside_claims import Beside, beside
 from labeldistill.judging.judge import judge
 from labeldistill.judging.read_file import read_file
-from labeldistill.judging.which_split import Place, find_split
+from labeldistill.judging.which_split import Place, find_split, samples_counted
 
 TRACK = Track("vehicle.car", 0, ((5.0, 3.0, 1.0),))
 
@@ -70,6 +72,33 @@ def test_train_and_val_in_one_file_are_counted(tmp_path: Path) -> None:
     (folder / "v1.0-mini" / "splits.json").write_text(json.dumps(halves))
     with pytest.raises(InputError, match=r"6 samples, which is not first of .*: 3 of first's 3, 3 of second's 3"):
         find_split(SAMPLES, Place(folder, split="first"), sizes={})
+
+
+@pytest.mark.parametrize(
+    ("split", "tokens", "said"),
+    [
+        ("mini_val", tuple(f"{i}" for i in range(404)), "404 samples, .*likely split: mini_train and mini_val in one"),
+        (("scene-0103",), SAMPLES, "6 samples, exactly those of mini_val; other scenes are scored here"),
+        ("mini_val", SAMPLES[1:], "5 of mini_val's 6.*samples without boxes need an entry too"),
+    ],
+)
+def test_whoever_scores_other_samples_is_told_their_split(
+    folder: Path, tmp_path: Path, split: str | tuple[str, ...], tokens: tuple[str, ...], said: str
+) -> None:
+    file = tmp_path / "mine.json"
+    write_results(boxes(tokens), file)
+    task = ScoringTask(folder, "v1.0-mini", split)
+    with pytest.raises(InputError, match=said), samples_counted(task):
+        evaluate(file, task, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_sample_outside_the_part_that_is_scored_is_named(folder: Path, tmp_path: Path) -> None:
+    file = tmp_path / "mine.json"
+    write_results(boxes((*SAMPLES[:2], "elsewhere")), file)
+    task = ScoringTask(folder, "v1.0-mini", "mini_val", samples=SAMPLES[:2])
+    with pytest.raises(InputError, match="1 that are in no table"), samples_counted(task):
+        evaluate(file, task, tmp_path / "out")
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,11 @@ def test_full_size_costs_are_assumed_and_scale_with_pixels(tmp_path: Path) -> No
     assert large.gpu_hours == pytest.approx(4 * small.gpu_hours)
     full = cost_of(plans[0].run("full", 0), plans[0], [], assumptions())
     assert full.gpu_hours > small.gpu_hours
+    mini = StudyPlan(load_study("nuscenes-mini"), tmp_path)
+    mini.data_key, mini.started = "unknown", False
+    hours = [cost_of(run, mini, [], assumptions()) for run in mini.runs]
+    assert 1 < sum(each.gpu_hours for each in hours) < 4  # 323 key frames for a few epochs
+    assert "28,130 key frames to 323" in hours[0].basis
 
 
 def test_without_the_data_root_everything_is_to_run(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from labeldistill.records import gather as gathering
 from labeldistill.records.gather import gather
 from labeldistill.reporting.paper_table import main_table
 from labeldistill.reporting.study_tables import StudyTables
+from labeldistill.study import plan as planning
 from labeldistill.study.confirmed import confirm, of_run
 from labeldistill.study.plan import StudyPlan
 from labeldistill.training.recipe import build_model, untrained_model
@@ -89,6 +90,23 @@ def test_start_weights_of_the_study_need_not_be_there(plan: StudyPlan, tmp_path:
     other = StudyPlan(study.model_copy(update={"student": student}), plan.results)
     adopt(other, _file(tmp_path, _state(plan)), "full")
     assert other.predictions(other.adopted[0]).parent.name.startswith("predictions-val-")
+
+
+def test_a_study_of_one_checkpoint_is_gathered_without_its_start_weights(
+    plan: StudyPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    student = plan.study.student.model_copy(update={"pretrained_backbone": str(tmp_path / "nobody.safetensors")})
+    study, one = plan.study.model_copy(update={"student": student, "name": "mine"}), "mine"
+    monkeypatch.setattr(planning, "load_study", lambda name: study)
+    adopt(StudyPlan.load(one, plan.results), _file(tmp_path, _state(plan)), "full")
+    _scored(StudyPlan.of_results(one, plan.results), 0.9)
+    assert set(gather(StudyPlan.of_results(one, plan.results))["variant"]) == {"full (adopted)"}
+    with pytest.raises(InputError, match=r"nobody\.safetensors is missing"):
+        gather(StudyPlan.load(one, plan.results))  # what trains stops at once
+    (plan.results / "mine" / "full" / "seed-1" / "0a").mkdir(parents=True)
+    (plan.results / "mine" / "full" / "seed-1" / "0a" / "record.json").write_text("{}")
+    with pytest.raises(InputError, match=r"nobody\.safetensors is missing"):
+        gather(StudyPlan.of_results(one, plan.results))  # as it would deny a run of its own
 
 
 def _nan(state: State) -> None:
