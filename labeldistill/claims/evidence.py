@@ -57,6 +57,15 @@ class Evidence:
             seeds: that are reported.
         """
         found = [self.registration.reservation] if self.registration.reservation else []
+        return found + self.chosen(variants, seeds)
+
+    def chosen(self, variants: Iterable[str], seeds: Sequence[int]) -> list[str]:
+        """How the reported runs of these variants are a choice among those that exist or were planned, in words.
+
+        Args:
+            variants, seeds: as in `reservations`.
+        """
+        found: list[str] = []
         for variant in dict.fromkeys(variants):
             if left := self.left_out.get(variant):
                 found.append(f"scored seeds of {variant} are left out: {', '.join(map(str, left))}")

@@ -33,6 +33,8 @@ def show_study(study: StudySettings, tables: StudyTables, evidence: Evidence, pa
         differences = [interval(row.get(f"delta_{m}")) for m in HEADLINE]  # type: ignore[arg-type]
         main.add_row(str(row["variant"]), n, *cells, *differences)
     console.print(main)
+    if chosen := evidence.chosen(study.variants, study.seeds):
+        console.print(f"nothing is settled by these runs: {'; '.join(chosen)}", highlight=False, markup=False)
     for line in claim_lines(claim_rows(study, tables, load_claims(), evidence)):
         console.print(line, highlight=False, markup=False)
     console.print(f"report: {page}", highlight=False, soft_wrap=True)

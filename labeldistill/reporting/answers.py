@@ -66,7 +66,7 @@ def study_answers(
     return Answers(
         claim_answers(claim_rows(study, tables, claims, evidence)),
         hypothesis_answers(hypothesis_rows(study, tables, scored, load_hypotheses(), claims, evidence), confidence),
-        variant_answers(pair_rows(tables, study, scored, confidence=confidence), study.baseline),
+        variant_answers(pair_rows(tables, study, scored, confidence=confidence, evidence=evidence), study.baseline),
     )
 
 

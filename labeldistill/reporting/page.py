@@ -95,7 +95,7 @@ def _statistics(made: ReportSources) -> dict[str, Any]:
     """Answers, the paper's table, intervals, paired tests, slices, and what must be said of single runs."""
     study, tables, scored = made.study, made.tables, made.scored
     confidence, claims = study.verdict.confidence, load_claims()
-    rows = pair_rows(tables, study, made.scored, confidence=confidence)
+    rows = pair_rows(tables, study, made.scored, confidence=confidence, evidence=made.evidence)
     pairs = [(row, pair_scenes(tables, scored, row, confidence=confidence)) for row in rows]
     paper = main_table(study, tables, claims, made.evidence)
     hypotheses = hypothesis_rows(study, tables, scored, load_hypotheses(), claims, made.evidence)

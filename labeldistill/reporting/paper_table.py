@@ -101,16 +101,19 @@ def main_table(
     return pd.DataFrame(rows, columns=list(MAIN))
 
 
-def pairs_table(study: StudySettings, tables: StudyTables, runs: Sequence[ScoredRun] = ()) -> pd.DataFrame:
+def pairs_table(
+    study: StudySettings, tables: StudyTables, runs: Sequence[ScoredRun] = (), evidence: Evidence | None = None
+) -> pd.DataFrame:
     """One row per variant and metric against the baseline, paired by seed; columns PAIRS.
 
     Args:
         study: whose variants they are.
         tables: the scores.
         runs: as scored, with their draws of scenes (see `pairs.pair_rows`).
+        evidence: which runs exist beside the reported ones.
     """
     rows: list[dict[str, object]] = []
-    for row in pair_rows(tables, study, runs, confidence=study.verdict.confidence):
+    for row in pair_rows(tables, study, runs, confidence=study.verdict.confidence, evidence=evidence):
         ours = _ours(row.pairs.summary, 100.0)
         pairs = zip(row.pairs.seeds, row.pairs.differences, strict=True)
         rows.append(

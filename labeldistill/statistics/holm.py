@@ -40,7 +40,7 @@ class Finding(StrEnum):
     """Every pair is equal to the last digit."""
     NOT_SHOWN = "NO DIFFERENCE SHOWN"
     CANT_TELL = "CAN'T TELL"
-    """Too few pairs to find anything."""
+    """Too few pairs to find anything, or a choice among the runs that exist."""
 
 
 def p_for_family(pairs: PairedComparison, estimate: Estimate | None = None) -> float:
