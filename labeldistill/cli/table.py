@@ -111,5 +111,5 @@ def _verdicts(which: Which, format: TableFormat, plan: "StudyPlan", tables: "Stu
         found = hypothesis_table(rows, verdict.confidence)
     else:
         caption = f"Differences to {chosen.baseline} on shared seeds: {about}; {interval}"
-        found = pairs_table(chosen, tables, scored_runs(plan, weights))
+        found = pairs_table(chosen, tables, scored_runs(plan, weights), evidence_of(plan))
     return formatted(found, format, caption, verdict.confidence, lines)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from labeldistill.claims.evidence import evidence_of
 from labeldistill.config.metrics import HEADLINE, METRICS
 from labeldistill.errors import InputError
 from labeldistill.reporting import ablation_rows
@@ -138,7 +139,14 @@ def _compared(made: Scored, what: str, about: About, columns: Mapping[str, str])
         columns: heading -> metric of the tidy table.
     """
     study, tables = made.plan.study, made.tables
-    rows = pair_rows(tables, study, made.runs, confidence=study.verdict.confidence, metrics=tuple(columns.values()))
+    rows = pair_rows(
+        tables,
+        study,
+        made.runs,
+        confidence=study.verdict.confidence,
+        metrics=tuple(columns.values()),
+        evidence=evidence_of(made.plan),
+    )
     pairs = {(row.variant, row.metric): row for row in rows}
     kinds = list(next(iter(about.values())))
     head = ["variant", *kinds, "n", *(name for column in columns for name in (column, f"Δ {column}"))]

@@ -41,9 +41,10 @@ def pair_rows(
     runs: Sequence[ScoredRun] = (),
     *,
     confidence: float = 0.95,
+    metrics: tuple[str, ...] = HEADLINE,
     evidence: Evidence | None = None,
 ) -> list[PairRow]:
-    """All variants but the baseline, own and ingested, in mAP and NDS, as one family with error rate 1 - confidence.
+    """All variants but the baseline, own and ingested, in all `metrics`, as one family with error rate 1 - confidence.
 
     Where the reported runs are a choice among more, nothing is found, and the reason begins with it.
 
@@ -51,13 +52,13 @@ def pair_rows(
         tables: the scores.
         study: the study; if given, a finding begins with the teacher that it holds for.
         runs: scored runs with their draws of scenes; without them, findings rest on the seeds alone.
-        confidence: of the family.
+        confidence, metrics: confidence and metrics of the family.
         evidence: which runs exist beside the reported ones; None: not known.
     """
     compared = [
         (variant, metric, compare_pairs(tables.deltas(variant, metric), confidence=confidence, resolution=1e-9))
         for variant in tables.compared()
-        for metric in HEADLINE
+        for metric in metrics
     ]
     estimates = [difference(tables, runs, v, tables.baseline_of(v), metric) for v, metric, _ in compared]
     p_values = [p_for_family(pairs, found) for (_, _, pairs), found in zip(compared, estimates, strict=True)]
