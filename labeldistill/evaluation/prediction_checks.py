@@ -21,7 +21,12 @@ class OtherSamplesError(InputError):
     """Predictions of samples other than those that are scored; `tokens` are the samples that they have."""
 
     def __init__(self, message: str, tokens: frozenset[str], *, file: str | Path | None, key: str) -> None:
-        """As `InputError`."""
+        """Make the message.
+
+        Args:
+            message, file, key: as in `InputError`.
+            tokens: the samples that the file has.
+        """
         super().__init__(message, file=file, key=key)
         self.tokens = tokens
 
