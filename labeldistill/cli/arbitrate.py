@@ -23,6 +23,6 @@ def arbitrate(
     from labeldistill.study.arbitration import arbitrate as arbitrate_study
     from labeldistill.study.plan import StudyPlan
 
-    plan = StudyPlan.load(study, results)
+    plan = StudyPlan.of_results(study, results)
     compared = arbitrate_study(plan)
     typer.echo(f"nuscenes-devkit confirms every run ({compared} compared now): {plan.arbitration}")

@@ -99,7 +99,9 @@ def test_a_study_of_one_checkpoint_is_gathered_without_its_start_weights(
     study, one = plan.study.model_copy(update={"student": student, "name": "mine"}), "mine"
     monkeypatch.setattr(planning, "load_study", lambda name: study)
     adopt(StudyPlan.load(one, plan.results), _file(tmp_path, _state(plan)), "full")
-    _scored(StudyPlan.of_results(one, plan.results), 0.9)
+    mine = StudyPlan.of_results(one, plan.results)
+    _scored(mine, 0.9)
+    confirm(mine, of_run(mine, mine.adopted[0]), AGREED)
     assert set(gather(StudyPlan.of_results(one, plan.results))["variant"]) == {"full (adopted)"}
     with pytest.raises(InputError, match=r"nobody\.safetensors is missing"):
         gather(StudyPlan.load(one, plan.results))  # what trains stops at once
