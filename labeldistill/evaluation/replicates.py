@@ -87,6 +87,7 @@ def _of_class(matches: Matches, name: str, weights: Floats) -> tuple[Floats, Flo
     protocol = matches.protocol
     wanted = weights @ matches.truth_count(name).astype(np.float64)
     ap, errors = np.zeros(len(weights)), np.ones((len(weights), len(TP_METRICS)))
+    defined = [column for column, metric in enumerate(TP_METRICS) if (name, metric) not in UNDEFINED_ERRORS]
     for index, threshold in enumerate(protocol.thresholds_m):
         ranking = Ranking.of(matches, name, index)
         recall = recall_points(protocol)
@@ -96,7 +97,7 @@ def _of_class(matches: Matches, name: str, weights: Floats) -> tuple[Floats, Flo
             ap[rows] += above.mean(axis=1) / (1.0 - protocol.min_precision)
             if threshold == protocol.tp_threshold_m:
                 at = confidence(ranking, cuts, weights[rows])
-                errors[rows] = mean_errors(ranking, of_hits, reached, at)
+                errors[rows] = mean_errors(ranking, of_hits, reached, at, defined)
     return ap / len(protocol.thresholds_m), errors
 
 

@@ -6,6 +6,7 @@ prediction are neighbours in the order. Only if two different predictions of a c
 devkit's order of a resampled data set interleave their copies, which is the only difference.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -110,15 +111,17 @@ class Reached:
 
     def __init__(self, of_hits: NDArray[np.int32]) -> None:
         self.rows, self.hits = of_hits.shape
-        self._flat = np.cumsum(of_hits.ravel(), dtype=np.int64)
-        ends = self._flat[self.hits - 1 :: self.hits]
+        kind = np.int32 if int(of_hits.sum(dtype=np.int64)) < 2**31 else np.int64
+        self._flat = np.cumsum(of_hits.ravel(), dtype=kind)
+        ends = self._flat[self.hits - 1 :: self.hits].astype(np.int64)
         self.total = np.diff(ends, prepend=0)
         self._start = (ends - self.total)[:, None]
         self._first = np.arange(self.rows)[:, None] * self.hits
 
     def search(self, values: NDArray[np.int64], side: Literal["left", "right"]) -> Rows:
         """Row-wise `numpy.searchsorted` of whole numbers [R, K] >= 0."""
-        found = np.searchsorted(self._flat, (values + self._start).ravel(), side=side)
+        wanted = np.minimum(values + self._start, np.iinfo(self._flat.dtype).max).astype(self._flat.dtype)
+        found = np.searchsorted(self._flat, wanted.ravel(), side=side)
         return np.asarray(np.clip(found.reshape(values.shape) - self._first, 0, self.hits))
 
     def before(self, at: Rows) -> NDArray[np.int64]:
@@ -193,12 +196,16 @@ def confidence(ranking: Ranking, cuts: Cut, weights: Floats) -> Floats:
     return np.where(cuts.inside, between, np.where(cuts.ends, before, 0.0))
 
 
-def mean_errors(ranking: Ranking, of_hits: NDArray[np.int32], reached: Reached, at_confidence: Floats) -> Floats:
+def mean_errors(
+    ranking: Ranking, of_hits: NDArray[np.int32], reached: Reached, at_confidence: Floats, wanted_errors: Sequence[int]
+) -> Floats:
     """[R, 5] errors averaged from the minimum recall to the highest one reached; 1 if that is lower.
 
     Args:
+        ranking: of the true positives.
         of_hits: [R, k] weight of each true positive. reached: its running sum.
         at_confidence: [R, K] from `confidence`.
+        wanted_errors: columns that are computed; the others are 1.
     """
     points = at_confidence.shape[1]
     nonzero = at_confidence != 0
@@ -206,8 +213,9 @@ def mean_errors(ranking: Ranking, of_hits: NDArray[np.int32], reached: Reached, 
     wanted = np.arange(points) <= last[:, None]
     place = _Places(ranking, reached, at_confidence)
     out = np.ones((reached.rows, ranking.errors.shape[1]))
-    for column, error in enumerate(ranking.errors.T):
-        curve = place.interpolated(error, of_hits)
+    weights = of_hits.astype(np.float64)
+    for column in wanted_errors:
+        curve = place.interpolated(ranking.errors[:, column], weights)
         total = np.where(wanted, curve, 0.0).sum(axis=1)
         out[:, column] = np.where(last >= 0, total / np.maximum(last + 1, 1), 1.0)
     return out
@@ -228,7 +236,7 @@ class _Places:
         gap = score[upper] - score[self.lower]
         self.part = np.where(gap > 0, (at - score[self.lower]) / np.where(gap > 0, gap, 1.0), 0.0)
 
-    def interpolated(self, error: Floats, of_hits: NDArray[np.int32]) -> Floats:
+    def interpolated(self, error: Floats, of_hits: Floats) -> Floats:
         """[R, K] running mean of `error` [k] (without NaN), interpolated over confidence as in the devkit.
 
         Among equal copies, the devkit's interpolation uses the first one from below and the last one from above.
@@ -244,7 +252,7 @@ class _Places:
         if known.all():
             counts, count = self._reached.before(self.previous + 1), self._reached.total[:, None]
         else:
-            kept = np.cumsum(of_hits * known, axis=1)
+            kept = np.cumsum(np.where(known, of_hits, 0.0), axis=1)
             counts, count = self._upto(kept), kept[:, -1:]
         above = _ratio(sums, counts)  # the last copy of the nearest one with a higher score
         first = _ratio(sums + number[self.lower], counts + known[self.lower])
