@@ -13,6 +13,7 @@ class DiffFormat(StrEnum):
     table = "table"
     json = "json"
     markdown = "markdown"
+    html = "html"
 
 
 class FailOn(StrEnum):
@@ -33,7 +34,9 @@ def diff(
     unpaired: Annotated[
         bool, typer.Option("--unpaired", help="Compare all runs of a variant regardless of seeds (Welch's test).")
     ] = False,
-    format: Annotated[DiffFormat, typer.Option("--format", "-f", help="table, json or markdown.")] = DiffFormat.table,
+    format: Annotated[
+        DiffFormat, typer.Option("--format", "-f", help="table, json, markdown or html.")
+    ] = DiffFormat.table,
     fail_on: Annotated[
         FailOn | None,
         typer.Option("--fail-on", help="Exit 1 when B is worse, lacks variants or scores, or when too few runs tell."),
@@ -63,6 +66,10 @@ def diff(
         from labeldistill.cli.diff_markdown import diff_markdown
 
         typer.echo(diff_markdown(found), nl=False)
+    elif format is DiffFormat.html:
+        from labeldistill.reporting.diff_page import diff_page
+
+        typer.echo(diff_page(found))
     else:
         from labeldistill.cli.diff_text import print_diff
 

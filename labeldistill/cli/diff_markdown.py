@@ -2,11 +2,9 @@
 
 from collections.abc import Iterator
 
-from labeldistill.cli.diff_text import row_cells, short
 from labeldistill.compare.diff import Diff
+from labeldistill.reporting.diff_words import HEAD, row_cells, short
 from labeldistill.reporting.text_table import markdown_text
-
-_HEAD = ("unit", "metric", "n", "A", "B", "difference", "interval", "p (Holm)", "finding", "why")
 
 
 def diff_markdown(diff: Diff) -> str:
@@ -21,7 +19,7 @@ def _lines(diff: Diff) -> Iterator[str]:
     percent = f"{options.confidence * 100:g} % intervals"
     yield f"**{said}**: A {markdown_text(diff.a)}, B {markdown_text(diff.b)}\n"
     yield f"B minus A on {how}, {options.weights} weights; {percent}; mAP and NDS in points.\n"
-    yield from _table(_HEAD, [[*row_cells(row), str(row.finding), row.reason] for row in diff.rows])
+    yield from _table(HEAD, [[*row_cells(row), str(row.finding), row.reason] for row in diff.rows])
     if diff.causes:
         yield "\nDifferences between paired records that could explain them:\n"
         causes = [[c.part, c.key, short(c.a), short(c.b), str(c.runs), ", ".join(c.variants)] for c in diff.causes]

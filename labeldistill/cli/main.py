@@ -22,6 +22,7 @@ from labeldistill.cli.verbs import GROUPS, VERBS  # noqa: E402
 from labeldistill.errors import LabelDistillError  # noqa: E402
 
 INTERRUPTED = 130
+_SHORT = {"--json": ("--format", "json"), "--html": ("--format", "html")}
 INTERRUPTED_TEXT = "labeldistill: interrupted; no partial file counts as a result"
 
 Verb = Callable[..., Any]
@@ -38,8 +39,8 @@ def _root(
 ) -> None:
     """Reproduce LabelDistill (ECCV 2024): four variants across seeds, scored by the devkit, with verdicts.
 
-    `--json` after a verb with `--format` is short for `--format json`. `--install-completion` completes verbs and
-    options in your shell.
+    `--json` and `--html` after a verb with `--format` are short for `--format json` and `--format html`.
+    `--install-completion` completes verbs and options in your shell.
 
     Exit codes: 0 good, 1 a verdict, check or gate failed, 2 bad input, 130 interrupted.
     """
@@ -107,7 +108,7 @@ def run() -> None:
     # what a shell asks to complete comes in the environment, and its words name the verb as a command line would
     asked = os.environ.get("_TYPER_COMPLETE_ARGS", os.environ.get("COMP_WORDS", "")).split()[1:]
     wanted = next((argument for argument in (*sys.argv[1:], *asked) if not argument.startswith("-")), None)
-    sys.argv[1:] = [part for word in sys.argv[1:] for part in (("--format", "json") if word == "--json" else (word,))]
+    sys.argv[1:] = [part for word in sys.argv[1:] for part in _SHORT.get(word, (word,))]
     try:
         build(wanted)()
     except KeyboardInterrupt:  # Ctrl-C while the verb's modules are imported
