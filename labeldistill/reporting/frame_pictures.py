@@ -73,9 +73,19 @@ def frame_pictures(plan: StudyPlan, folder: Path) -> list[Picture]:
     return [sheets.drawn(*wanted) for wanted in _wanted(shown, truth)]
 
 
+def fullest_frame(plan: StudyPlan) -> str:
+    """Token of the key frame of the evaluation split with most annotated boxes."""
+    truth, _ = scoring_task(plan).open()
+    return truth.tokens[_fullest(truth)]
+
+
+def _fullest(truth: GroundTruth) -> int:
+    return int(np.argmax(np.bincount(truth.sample, minlength=len(truth.tokens))))
+
+
 def _wanted(shown: Mapping[str, _Shown], truth: GroundTruth) -> Iterator[tuple[str, int, list[_Shown]]]:
     """Kind, row of the ground truth, and the runs to draw."""
-    fullest = int(np.argmax(np.bincount(truth.sample, minlength=len(truth.tokens))))
+    fullest = _fullest(truth)
     students = [one for unit, one in shown.items() if unit != "teacher"]
     if students:
         yield "fullest", fullest, students

@@ -58,6 +58,7 @@ def _contents(parts: dict[str, Any]) -> list[tuple[str, str]]:
         ("classes", "Classes", "per_class" in pictures),
         ("curves", "Precision and recall", "precision_recall" in pictures),
         ("key-frames", "Key frames", parts["frames"]),
+        ("features", "Features", "features" in pictures),
         ("training", "Training", "losses" in pictures),
         ("throughput", "Throughput and memory", parts["device"] and parts["throughput"]),
         ("usage", "What the runs took", parts["usage"]),

@@ -9,7 +9,8 @@ import pandas as pd
 
 from labeldistill.config.run_files import LOSSES
 from labeldistill.files import read_json, write_json
-from labeldistill.reporting.frame_pictures import frame_pictures
+from labeldistill.reporting.feature_maps import feature_maps, pictured_run
+from labeldistill.reporting.frame_pictures import frame_pictures, fullest_frame
 from labeldistill.reporting.precision_recall import curves_of, precision_recall
 from labeldistill.reporting.style import Picture
 from labeldistill.reporting.training_figures import loss_curves
@@ -36,6 +37,8 @@ def drawn(plan: StudyPlan, folder: Path) -> Drawn:
         found["losses"] = loss_curves(curves, folder)
     if not (table := curves_of(plan)).empty:
         found |= precision_recall(table, folder)
+    if (run := pictured_run(plan)) is not None and (picture := feature_maps(plan, run, fullest_frame(plan), folder)):
+        found[picture.name] = picture
     return Drawn(found, frame_pictures(plan, folder))
 
 

@@ -18,7 +18,10 @@ def test_every_stage_left_its_result(finished: Workplace) -> None:
     assert {unit for unit, _ in finished.records()} == {"teacher", "label-encoder", "baseline", "full"}
     report = next(finished.folder.glob("reports/nano/*/index.html"))
     assert {p.name for p in report.parent.iterdir()} >= {"table.csv", "records.json", "summary.json", "figures"}
+    figures = {file.name for file in (report.parent / "figures").iterdir()}
+    assert figures >= {"features.svg", "precision_recall.svg", "frame-fullest.jpg", "frame-teacher.jpg", "frames.csv"}
     page = report.read_text().partition("</style>")[2]
+    assert all(f'id="{section}"' in page for section in ("curves", "key-frames", "features", "usage", "recipe"))
     assert "NOT COMPARABLE" in page
     assert "REPRODUCED" not in page
 
