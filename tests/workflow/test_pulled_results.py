@@ -33,10 +33,11 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         plan.metrics(run).mkdir()
         run.record.touch()
         (plan.metrics(run) / "metrics.json").touch()
-    plan.report.parent.mkdir(parents=True)
+    (plan.report.parent / "figures").mkdir(parents=True)
     gates = [plan.preflight(step) for step in plan.preflight_steps]
     gates[0].parent.mkdir()
-    for file in (plan.arbitration, plan.benchmark, plan.table, plan.report, *gates):
+    table = plan.report.with_name("table.csv")
+    for file in (plan.arbitration, plan.benchmark, plan.table, plan.report, table, *gates):
         file.touch()
     return tmp_path
 

@@ -43,6 +43,14 @@ rule report:
         ancient(inputs_of(plan.report, plan.table, plan.infos_index)),
     output:
         report(plan.report, category="Study", caption="../report/study.rst"),
+        report(plan.report.parent / "table.csv", category="Table", caption="../report/table.rst"),
+        report(
+            directory(plan.report.parent / "figures"),
+            patterns=["{figure}.svg", "{figure}.jpg"],
+            category="Figures",
+            labels={"figure": "{figure}"},
+            caption="../report/figures.rst",
+        ),
     log:
         f"{plan.folder}/logs/report.log",
     resources:
