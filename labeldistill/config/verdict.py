@@ -9,6 +9,8 @@ from labeldistill.config.metrics import METRICS, Metric
 
 LEAST_CONFIDENCE = 0.8
 """A confidence at or below this would accept one false finding in five."""
+MOST_ERROR = 0.05
+"""Largest error rate of a verdict: a lower confidence narrows intervals, but makes no verdict easier to get."""
 
 
 class VerdictSettings(Settings):
@@ -23,7 +25,7 @@ class VerdictSettings(Settings):
     published_sd: dict[Metric, float] = {}
     """Standard deviation of the published value, one run of unknown seed; a metric not listed is taken as exact."""
     confidence: float = Field(0.95, gt=LEAST_CONFIDENCE, lt=1)
-    """Confidence of intervals; 1 - confidence is the error rate of every test and of every family of tests."""
+    """Confidence of intervals; 1 - confidence is the error rate of every test and family of tests, up to MOST_ERROR."""
     power: float = Field(0.8, gt=0.5, lt=1)
     """Wanted chance of a verdict, for planning."""
     assumed_sd: dict[Metric, float] = {name: spec.planning_sd for name, spec in METRICS.items() if spec.planning_sd}
@@ -44,5 +46,5 @@ class VerdictSettings(Settings):
 
     @property
     def alpha(self) -> float:
-        """Error rate: 1 - confidence."""
-        return round(1.0 - self.confidence, 12)
+        """Error rate of verdicts: 1 - confidence, at most MOST_ERROR."""
+        return min(round(1.0 - self.confidence, 12), MOST_ERROR)

@@ -57,7 +57,7 @@ def measured_switches(study: StudySettings, tables: StudyTables) -> list[Measure
     adjusted, family = holm(p_values), family_size(p_values)
     rows = []
     for (variant, switch, value, metric, pairs), p in zip(compared, adjusted, strict=True):
-        found, reason = finding(pairs, p, alpha=1 - study.verdict.confidence, higher_is_better=True, family=family)
+        found, reason = finding(pairs, p, alpha=study.verdict.alpha, higher_is_better=True, family=family)
         rows.append(MeasuredSwitch(switch, variant, value, metric, pairs, p, str(found), reason))
     return rows
 

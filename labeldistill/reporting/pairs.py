@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from labeldistill.claims.evidence import Evidence
 from labeldistill.config.metrics import HEADLINE, METRICS
 from labeldistill.config.study import StudySettings
+from labeldistill.config.verdict import MOST_ERROR
 from labeldistill.reporting.differences import difference
 from labeldistill.reporting.scope import teacher_scope
 from labeldistill.reporting.scored_runs import ScoredRun
@@ -66,7 +67,9 @@ def pair_rows(
     rows: list[PairRow] = []
     for (variant, metric, pairs), estimate, p in zip(compared, estimates, adjusted, strict=True):
         better = METRICS[metric.partition("@")[0]].higher_is_better
-        found, reason = finding(pairs, p, estimate.basis, alpha=1 - confidence, higher_is_better=better, family=family)
+        found, reason = finding(
+            pairs, p, estimate.basis, alpha=min(1 - confidence, MOST_ERROR), higher_is_better=better, family=family
+        )
         if (far := outlying(dict(zip(pairs.seeds, pairs.differences, strict=True)))) is not None:
             reason += f"; seed {far.seed} stands apart from the other pairs (Grubbs p = {far.p:.2g})"
         given = teacher_scope(study, variant, study.baseline) if study is not None else ""

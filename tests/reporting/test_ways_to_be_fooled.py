@@ -91,6 +91,14 @@ def test_a_published_number_is_one_noisy_number(study: ComparableStudy) -> None:
     assert "where 95 % of single runs like our 6 fall" in reason
 
 
+def test_a_low_confidence_makes_no_verdict_easier(study: ComparableStudy) -> None:
+    """A difference whose p value lies between 5 % and 19 %."""
+    _set("verdict", {"confidence": 0.81, "margins": {"mAP": 0.01, "NDS": 0.01}})(study)
+    study.noise(0.05)
+    study.run(lambda unit, metric, seed: as_published(unit, metric, seed) + 0.0004 * (seed - 2.5) + 0.0014)
+    assert verdicts(study)["full"][0] == "INCONCLUSIVE/INCONCLUSIVE"
+
+
 def test_a_study_takes_no_claim_for_surer_than_it_is(study: ComparableStudy) -> None:
     study.noise(0.635)
     _set("verdict", {"published_sd": {"mAP": 0.0, "NDS": 0.01}})(study)
