@@ -111,8 +111,9 @@ class Reached:
 
     def __init__(self, of_hits: NDArray[np.int32]) -> None:
         self.rows, self.hits = of_hits.shape
-        kind = np.int32 if int(of_hits.sum(dtype=np.int64)) < 2**31 else np.int64
-        self._flat = np.cumsum(of_hits.ravel(), dtype=kind)
+        small = int(of_hits.sum(dtype=np.int64)) < 2**31 - 1
+        self._flat = np.cumsum(of_hits.ravel(), dtype=np.int32 if small else np.int64)
+        self._most = int(np.iinfo(np.int32 if small else np.int64).max)
         ends = self._flat[self.hits - 1 :: self.hits].astype(np.int64)
         self.total = np.diff(ends, prepend=0)
         self._start = (ends - self.total)[:, None]
@@ -120,7 +121,7 @@ class Reached:
 
     def search(self, values: NDArray[np.int64], side: Literal["left", "right"]) -> Rows:
         """Row-wise `numpy.searchsorted` of whole numbers [R, K] >= 0."""
-        wanted = np.minimum(values + self._start, np.iinfo(self._flat.dtype).max).astype(self._flat.dtype)
+        wanted = np.minimum(values + self._start, self._most).astype(self._flat.dtype)
         found = np.searchsorted(self._flat, wanted.ravel(), side=side)
         return np.asarray(np.clip(found.reshape(values.shape) - self._first, 0, self.hits))
 
