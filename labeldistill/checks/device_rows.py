@@ -14,8 +14,8 @@ from labeldistill.config.runs import run_settings, unstarted
 from labeldistill.config.study import BenchmarkSettings, RunSettings, StudySettings
 from labeldistill.data.batch import Batch
 from labeldistill.inference.predict import detecting_precision
-from labeldistill.ops.rulebook import sort_sites, submanifold_rulebook
-from labeldistill.ops.sparse_conv import BACKENDS
+from labeldistill.ops.rulebook import sort_sites
+from labeldistill.ops.sparse_backends import BACKENDS
 from labeldistill.training.devices import resolve_device
 from labeldistill.training.recipe import build_model
 from labeldistill.training.usage import peak_memory, reset_peak_memory
@@ -73,15 +73,15 @@ def sparse_race(device: str, repeats: int = 10) -> Iterator[Check]:
     for voxels, channels in RACE:
         cells = torch.cat([torch.zeros(voxels, 1), torch.rand(voxels, 3, generator=random) * 60], 1).long()
         sites = sort_sites(torch.unique(cells, dim=0).to(accelerator), (60, 60, 60), 1)[0]
-        rulebook = submanifold_rulebook(sites, (3, 3, 3))
         features = torch.randn(len(sites.coordinates), channels, generator=random)
         weight = torch.randn(3, 3, 3, channels, channels, generator=random)
-        for name, convolve in BACKENDS.items():
+        for name, backend in BACKENDS.items():
+            book = backend.submanifold(sites, (3, 3, 3))
             rows, matrix = (x.to(accelerator).requires_grad_() for x in (features, weight))
             clock = Clock(accelerator)
             for _ in range(1 + repeats):
                 with clock.timing("both"):
-                    convolve(rows, matrix, rulebook).sum().backward()  # type: ignore[no-untyped-call]
+                    backend.convolve(rows, matrix, book).sum().backward()  # type: ignore[no-untyped-call]
             took = 1e3 * median(clock.parts["both"][1:])
             what = f"sparse convolution ({name}), {len(features):,} voxels, {channels} channels"
             yield Check(what, True, f"{took:.2f} ms forward and backward", {"ms": took})

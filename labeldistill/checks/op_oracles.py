@@ -10,8 +10,8 @@ from torch.nn import functional as F
 
 from labeldistill.ops.bev_pool import bev_pool
 from labeldistill.ops.deform_conv import deform_conv2d
-from labeldistill.ops.rulebook import sort_sites, submanifold_rulebook
-from labeldistill.ops.sparse_conv import BACKENDS
+from labeldistill.ops.rulebook import sort_sites
+from labeldistill.ops.sparse_backends import BACKENDS
 from labeldistill.ops.sparse_rows import scatter_rows
 from labeldistill.ops.voxelize import voxelize
 
@@ -118,7 +118,8 @@ def _sparse(random: torch.Generator, backend: str) -> OpCase:
 
     def run(features: Tensor, weight: Tensor) -> Tensor:
         own = sort_sites(chosen.to(features.device), (5, 7, 6), 2)[0]
-        return BACKENDS[backend](features, weight, submanifold_rulebook(own, (3, 3, 3)))
+        chosen_backend = BACKENDS[backend]
+        return chosen_backend.convolve(features, weight, chosen_backend.submanifold(own, (3, 3, 3)))
 
     def oracle(features: Tensor, weight: Tensor) -> Tensor:
         place = tuple(sites.coordinates.T)

@@ -2,7 +2,7 @@
 
 import torch
 from torch import Tensor
-from torch.nn.functional import binary_cross_entropy, one_hot
+from torch.nn.functional import binary_cross_entropy
 
 from labeldistill.distillation.term_inputs import TermInputs, TermOptions
 from labeldistill.ops.distributed import normaliser
@@ -31,7 +31,7 @@ def depth_bins(depth: Tensor, stride: int, depth_m: tuple[float, float, float]) 
     nearest = patches.amin((2, 4)).flatten()
     place = (nearest - (low - step)) / step  # bin + 1, so that 0 means none
     place = torch.where((place >= 0) & (place < bins + 1), place, 0.0)
-    return one_hot(place.long(), bins + 1)[:, 1:].float()
+    return (place.long()[:, None] == torch.arange(1, bins + 1, device=place.device)).float()
 
 
 def depth_loss(
@@ -58,8 +58,9 @@ def depth_loss(
     known = target.amax(1) > 0
     count = normaliser(known.sum().float(), least=1.0, per_device=per_device)
     with torch.autocast(probabilities.device.type, enabled=False):
-        predicted = probabilities.permute(0, 2, 3, 1).flatten(0, 2)[known].float()
-        return binary_cross_entropy(predicted, target[known], reduction="sum") / count
+        predicted = probabilities.permute(0, 2, 3, 1).flatten(0, 2).float()
+        weight = known[:, None].float()  # choosing the cells instead would wait for their number
+        return binary_cross_entropy(predicted, target, weight, reduction="sum") / count
 
 
 def depth(inputs: TermInputs, options: TermOptions) -> Tensor:

@@ -5,14 +5,16 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import one_hot
+from torch.nn import functional as F
 
 from labeldistill.config.grid import GridSettings
 from labeldistill.config.study import RunSettings
 from labeldistill.distillation.rasterise import Cells, Rectangles, overlapped_cells, polygon_cells
 from labeldistill.geometry.classes import CLASSES, TASKS
+from labeldistill.ops.constants import constant, sample_of_rows
 
 TASK_OF_CLASS: tuple[int, ...] = tuple(task for task, names in enumerate(TASKS) for _ in names)
+NOT_DRAWN = -1
 
 
 @dataclass(frozen=True)
@@ -94,12 +96,13 @@ def draw_label_maps(
     """
     sample, index = _drawing_order(labels, options.max_objects)
     box, label = _joined(boxes, 9)[index], _joined(labels)[index]
-    keep = (box[:, 3] > 0) & (box[:, 4] > 0) & torch.isfinite(box[:, :7]).all(1)
-    sample, box, label = sample[keep], box[keep], label[keep]
+    drawn = (sample >= 0) & (box[:, 3] > 0) & (box[:, 4] > 0) & torch.isfinite(box[:, :7]).all(1)
     box = torch.nan_to_num(box, nan=0.0) if options.mask_nan else box
-    sizes = box[:, 3:5] / box.new_tensor([grid.x_m[2], grid.y_m[2]])
-    outlines = Rectangles(in_cells(box[:, :2], grid), sizes, box[:, 6])
-    return draw_outlines(outlines, box, label, sample, (len(boxes), *grid.cells_xy), options)
+    place = torch.where(drawn[:, None], box[:, [0, 1, 3, 4, 6]], 0.0)  # not where they could cover a million cells
+    sizes = place[:, 2:4] / constant((grid.x_m[2], grid.y_m[2]), box)
+    outlines = Rectangles(in_cells(place[:, :2], grid), sizes, place[:, 4])
+    size = (len(boxes), *grid.cells_xy)
+    return draw_outlines(outlines, box, label, torch.where(drawn, sample, NOT_DRAWN), size, options)
 
 
 def draw_outlines(
@@ -116,19 +119,29 @@ def draw_outlines(
         outlines: position, full size and heading of the boxes in the grid.
         boxes: [K, 9].
         labels: [K] int64.
-        sample: [K] int64, the map into which each box is drawn.
+        sample: [K] int64, the map into which each box is drawn; NOT_DRAWN: into none.
         size: number of maps, cells along x, cells along y.
         options: how boxes are drawn.
     """
     winner = _winners(sample, _covered(outlines, size[1:], options), size)
     drawn = winner >= 0
-    last = winner[drawn]
-    code = relative_code(outlines.centres[last], boxes[last], drawn.nonzero()[:, 1:])
-    box_map = boxes.new_zeros(*winner.shape, options.box_features)
-    box_map[drawn] = code if options.relative_boxes else boxes[last]
-    label_map = boxes.new_zeros(*winner.shape, len(CLASSES))
-    label_map[drawn] = one_hot(labels[last], len(CLASSES)).to(boxes.dtype)
-    return LabelMaps(drawn.to(torch.uint8), box_map, label_map)
+    last = torch.where(drawn, winner, len(boxes)).flatten()  # a row of zeros behind the others stands for nothing
+    codes = boxes
+    if options.relative_boxes:
+        codes = relative_code(outlines.centres, boxes, boxes.new_zeros(len(boxes), 2, dtype=torch.int64))
+    codes = F.pad(codes, (0, 0, 0, 1))[last]
+    if options.relative_boxes:
+        columns, rows = (torch.arange(cells, device=boxes.device) for cells in size[1:])
+        codes.view(*winner.shape, -1)[..., 0] -= columns
+        codes.view(*winner.shape, -1)[..., 1] -= rows[:, None]
+    codes = torch.where(drawn.flatten()[:, None], codes, 0.0)
+    classes = F.pad(labels, (0, 1), value=NOT_DRAWN)[last]
+    one_hot = classes[:, None] == torch.arange(len(CLASSES), device=boxes.device)
+    return LabelMaps(
+        drawn.to(torch.uint8),
+        codes.view(*winner.shape, -1),
+        one_hot.to(boxes.dtype).view(*winner.shape, -1),
+    )
 
 
 def relative_code(centres: Tensor, boxes: Tensor, cells: Tensor) -> Tensor:
@@ -150,7 +163,7 @@ def relative_code(centres: Tensor, boxes: Tensor, cells: Tensor) -> Tensor:
 
 def in_cells(xy: Tensor, grid: GridSettings) -> Tensor:
     """Positions [K, 2] in metres to cells from the grid's lower corner."""
-    return (xy - xy.new_tensor([grid.x_m[0], grid.y_m[0]])) / xy.new_tensor([grid.x_m[2], grid.y_m[2]])
+    return (xy - constant((grid.x_m[0], grid.y_m[0]), xy)) / constant((grid.x_m[2], grid.y_m[2]), xy)
 
 
 def _joined(tensors: Sequence[Tensor], *shape: int) -> Tensor:
@@ -158,19 +171,18 @@ def _joined(tensors: Sequence[Tensor], *shape: int) -> Tensor:
 
 
 def _drawing_order(labels: Sequence[Tensor], max_objects: int) -> tuple[Tensor, Tensor]:
-    """Sample [K] and index [K] (into the joined boxes of all samples) of the boxes to draw, in drawing order."""
-    label = _joined(labels)
-    sample = torch.repeat_interleave(
-        torch.arange(len(labels), device=label.device), torch.tensor([len(x) for x in labels], device=label.device)
-    )
-    order = torch.argsort(sample * len(CLASSES) + label, stable=True)
-    order = order[(label[order] >= 0) & (label[order] < len(CLASSES))]
-    tasks = torch.tensor(TASK_OF_CLASS, device=label.device)
-    group = sample[order] * len(TASKS) + tasks[label[order]]
-    counts = torch.bincount(group, minlength=len(labels) * len(TASKS))
-    rank = torch.arange(len(order), device=label.device) - (counts.cumsum(0) - counts)[group]
-    order = order[rank < max_objects]
-    return sample[order], order
+    """Sample [K] and index [K] (into the joined boxes of all samples) of all boxes, in drawing order.
+
+    Those that are not drawn, of an unknown class or one too many for their task, have the sample NOT_DRAWN.
+    """
+    label, sample = _joined(labels), sample_of_rows(labels)
+    known = (label >= 0) & (label < len(CLASSES))
+    order = torch.argsort(torch.where(known, sample * len(CLASSES) + label, len(labels) * len(CLASSES)), stable=True)
+    label, sample, known = label[order], sample[order], known[order]
+    task = constant(TASK_OF_CLASS, label)[torch.where(known, label, 0)]
+    group = torch.where(known, sample * len(TASKS) + task, len(labels) * len(TASKS))
+    rank = torch.arange(len(order), device=label.device) - torch.searchsorted(group, group)
+    return torch.where(known & (rank < max_objects), sample, NOT_DRAWN), order
 
 
 def _covered(outlines: Rectangles, cells_xy: tuple[int, int], options: LabelMapOptions) -> Cells:
@@ -182,6 +194,8 @@ def _covered(outlines: Rectangles, cells_xy: tuple[int, int], options: LabelMapO
 def _winners(sample: Tensor, cells: Cells, size: tuple[int, int, int]) -> Tensor:
     """[maps, ny, nx] index of the last box drawn in each cell, -1 for none."""
     maps, nx, ny = size
-    flat = (sample[cells.box] * ny + cells.row) * nx + cells.column
+    box, owner = cells.box, F.pad(sample, (0, 1), value=NOT_DRAWN)[cells.box]  # box -1 finds the last one
+    drawn = (box >= 0) & (owner >= 0)
+    flat = torch.where(drawn, (owner * ny + cells.row) * nx + cells.column, 0)
     winner = torch.full((maps * ny * nx,), -1, dtype=torch.int64, device=sample.device)
-    return winner.scatter_reduce_(0, flat, cells.box, "amax").view(maps, ny, nx)
+    return winner.scatter_reduce_(0, flat, torch.where(drawn, box, -1), "amax").view(maps, ny, nx)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from labeldistill.ops.constants import constant
+
 
 @dataclass(frozen=True)
 class Rectangles:
@@ -38,22 +40,25 @@ class Rectangles:
         turned = self.yaws - torch.pi / 2
         cos, sin = torch.cos(turned)[:, None], torch.sin(turned)[:, None]
         length, width = self.halves[:, :1], self.halves[:, 1:]
-        x = width * self.halves.new_tensor([1, 1, -1, -1])
-        y = length * self.halves.new_tensor([1, -1, -1, 1])
+        x = width * constant((1, 1, -1, -1), self.halves)
+        y = length * constant((1, -1, -1, 1), self.halves)
         return torch.stack((x * cos - y * sin, x * sin + y * cos), dim=-1) + self.centres[:, None]
 
 
 @dataclass(frozen=True)
 class Cells:
-    """M (box, cell) pairs: [M] index of the box, row (y) and column (x) of the cell; never negative."""
+    """M (box, cell) pairs: [M] index of the box, row (y) and column (x) of the cell; never negative.
+
+    A pair whose box is -1 doesn't count: removing it would wait for the number of those that do.
+    """
 
     box: Tensor
     row: Tensor
     column: Tensor
 
     def kept(self, keep: Tensor) -> "Cells":
-        """The pairs for which `keep` [M] holds."""
-        return Cells(self.box[keep], self.row[keep], self.column[keep])
+        """Only the pairs for which `keep` [M] holds count."""
+        return Cells(torch.where(keep, self.box, -1), self.row, self.column)
 
     def inside(self, cells_xy: tuple[int, int]) -> "Cells":
         """The pairs whose cell exists in a grid of nx by ny cells."""

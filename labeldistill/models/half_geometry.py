@@ -33,11 +33,17 @@ def half_frustum_to_ego(frustum: Tensor, cameras: CameraMatrices, frame: int) ->
         [B, N, D, h, w, 3] metres, float32 values that halves can hold; NaN where a product overflowed.
     """
     with torch.autocast(frustum.device.type, enabled=False):
-        u, v, depth, one = _product(cameras.ida[:, frame].inverse(), frustum.unbind(-1))
+        u, v, depth, one = _product(inverse(cameras.ida[:, frame]), frustum.unbind(-1))
         ray = (_half(u * depth), _half(v * depth), depth, one)
-        combined = _half(_matrix_product(cameras.sensor2ego[:, frame], cameras.intrinsics[:, frame].inverse()))
+        combined = _half(_matrix_product(cameras.sensor2ego[:, frame], inverse(cameras.intrinsics[:, frame])))
         placed = _product(cameras.bda[:, None], _product(combined, ray))
         return torch.stack(placed[:3], -1)
+
+
+def inverse(matrix: Tensor) -> Tensor:
+    """Inverse of [.., 4, 4]; a singular one is an error on a CPU only, where nobody has to wait for the answer."""
+    found: Tensor = torch.linalg.inv_ex(matrix, check_errors=matrix.device.type == "cpu").inverse
+    return found
 
 
 def without_nan(position: Tensor) -> Tensor:

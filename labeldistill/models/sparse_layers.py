@@ -2,13 +2,14 @@
 
 import math
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from labeldistill.ops.rulebook import Rulebook, Sites, Triple, strided_rulebook, submanifold_rulebook
-from labeldistill.ops.sparse_conv import BACKENDS
+from labeldistill.ops.rulebook import Sites, Triple
+from labeldistill.ops.sparse_backends import BACKENDS, backend_for
 
 
 @dataclass(frozen=True)
@@ -18,15 +19,15 @@ class SparseVoxels:
     Attributes:
         features: [N, C] in the order of `sites`.
         sites: the voxels that the rows belong to.
-        rulebooks: rulebooks of these sites that layers have built so far, by kernel.
+        books: what layers have found out about neighbours of these sites so far, by backend and kernel.
     """
 
     features: Tensor
     sites: Sites
-    rulebooks: dict[Triple, Rulebook] = field(default_factory=dict)
+    books: dict[tuple[str, Triple], Any] = field(default_factory=dict)
 
     def with_features(self, features: Tensor) -> "SparseVoxels":
-        """The same voxels and rulebooks with other features."""
+        """The same voxels and books with other features."""
         return replace(self, features=features)
 
     def dense(self) -> Tensor:
@@ -43,7 +44,7 @@ class SparseConv3d(nn.Module):
     """Sparse 3D convolution without bias; without a stride it is submanifold: outputs are at the input voxels.
 
     The weight is laid out (kz, ky, kx, in, out), as in mmcv's sparse convolutions. Submanifold layers on the same
-    voxels share one rulebook.
+    voxels share one book.
 
     Args:
         in_channels: channels per input voxel.
@@ -51,7 +52,7 @@ class SparseConv3d(nn.Module):
         kernel: size along z, y, x.
         stride: None for submanifold, else along z, y, x.
         padding: along z, y, x; used with a stride only.
-        backend: a name of `ops.sparse_conv.BACKENDS`.
+        backend: a name of `ops.sparse_backends.BACKENDS`; None: that of the device.
     """
 
     def __init__(
@@ -61,23 +62,25 @@ class SparseConv3d(nn.Module):
         kernel: Triple = (3, 3, 3),
         stride: Triple | None = None,
         padding: Triple = (0, 0, 0),
-        backend: str = "reference",
+        backend: str | None = None,
     ) -> None:
         super().__init__()
         self.kernel, self.stride, self.padding = kernel, stride, padding
-        self.convolve = BACKENDS[backend]
+        self.backend = backend
         self.weight = nn.Parameter(torch.empty(*kernel, in_channels, out_channels))
         bound = 1 / math.sqrt(math.prod(kernel) * in_channels)  # nn.Conv3d's
         nn.init.uniform_(self.weight, -bound, bound)
 
     def forward(self, voxels: SparseVoxels) -> SparseVoxels:
         """Convolve [N, in] at the voxels' sites to [M, out] at the output sites (M = N for submanifold)."""
+        name = self.backend or backend_for(voxels.features.device)
+        backend = BACKENDS[name]
         if self.stride is not None:
-            book = strided_rulebook(voxels.sites, self.kernel, self.stride, self.padding)
-            return SparseVoxels(self.convolve(voxels.features, self.weight, book), book.sites)
-        if self.kernel not in voxels.rulebooks:
-            voxels.rulebooks[self.kernel] = submanifold_rulebook(voxels.sites, self.kernel)
-        return voxels.with_features(self.convolve(voxels.features, self.weight, voxels.rulebooks[self.kernel]))
+            book = backend.strided(voxels.sites, self.kernel, self.stride, self.padding)
+            return SparseVoxels(backend.convolve(voxels.features, self.weight, book), book.sites)
+        if (name, self.kernel) not in voxels.books:
+            voxels.books[name, self.kernel] = backend.submanifold(voxels.sites, self.kernel)
+        return voxels.with_features(backend.convolve(voxels.features, self.weight, voxels.books[name, self.kernel]))
 
     def extra_repr(self) -> str:
         """Kernel, stride and channels, for printing."""

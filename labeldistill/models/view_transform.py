@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from labeldistill.data.batch import CameraMatrices
-from labeldistill.models.half_geometry import without_nan
+from labeldistill.models.half_geometry import inverse, without_nan
 
 
 def create_frustum(
@@ -55,23 +55,25 @@ def frustum_to_ego(frustum: Tensor, cameras: CameraMatrices, frame: int) -> Tens
         [B, N, D, h, w, 3] x, y, z in metres.
     """
     with torch.autocast(frustum.device.type, enabled=False):
-        u, v, depth = _affine(cameras.ida[:, frame].inverse(), frustum.unbind(-1)[:3])
-        ray = (u * depth, v * depth, depth)
-        camera_to_ego = cameras.sensor2ego[:, frame] @ cameras.intrinsics[:, frame].inverse()
-        return torch.stack(_affine(cameras.bda[:, None], _affine(camera_to_ego, ray)), -1)
+        u, v, depth = _rows(_affine(inverse(cameras.ida[:, frame]), frustum.unbind(-1)[:3]))
+        camera_to_ego = cameras.sensor2ego[:, frame] @ inverse(cameras.intrinsics[:, frame])
+        ego = _rows(_affine(camera_to_ego, (u * depth, v * depth, depth)))
+        return _affine(cameras.bda[:, None], ego).movedim(2, -1)
 
 
-def _affine(matrix: Tensor, point: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-    """Apply [B, N, 4, 4] to x, y, z broadcastable to [B, N, D, h, w].
+def _affine(matrix: Tensor, point: Sequence[Tensor]) -> Tensor:
+    """Apply [B, N, 4, 4] to x, y, z broadcastable to [B, N, 1, D, h, w]: [B, N, 3, D, h, w].
 
     Each product and each sum is rounded separately, left to right. A matrix product may fuse them, differently on each
     machine, and move points at a border into other voxels.
     """
-    m = matrix[..., None, None, None]
-    x, y, z = (
-        m[:, :, r, 0] * point[0] + m[:, :, r, 1] * point[1] + m[:, :, r, 2] * point[2] + m[:, :, r, 3] for r in range(3)
-    )
-    return x, y, z
+    m = matrix[:, :, :3, :, None, None, None]
+    return m[:, :, :, 0] * point[0] + m[:, :, :, 1] * point[1] + m[:, :, :, 2] * point[2] + m[:, :, :, 3]
+
+
+def _rows(points: Tensor) -> tuple[Tensor, ...]:
+    """x, y, z [B, N, 1, D, h, w] of what `_affine` gives."""
+    return torch.split(points, 1, dim=2)
 
 
 def voxel_indices(points: Tensor, low: Tensor, size: Tensor, *, truncate: bool = True) -> Tensor:

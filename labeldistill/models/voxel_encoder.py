@@ -2,6 +2,7 @@
 
 from torch import Tensor, nn
 
+from labeldistill.ops.constants import constant
 from labeldistill.ops.voxelize import Triple, Voxels, voxelize
 
 
@@ -43,4 +44,4 @@ class MeanVoxelEncoder(nn.Module):
     def forward(self, voxels: Voxels) -> Tensor:
         """V voxels of C channels to [V, C]."""
         mean: Tensor = voxels.points.sum(1) / voxels.counts.to(voxels.points.dtype).unsqueeze(1)
-        return mean if self.scale is None else mean * mean.new_tensor(self.scale)
+        return mean if self.scale is None else mean * constant(self.scale, mean)

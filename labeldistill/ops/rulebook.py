@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from labeldistill.ops.constants import constant
+
 BLOCK_ROWS = 8192
 
 Triple = tuple[int, int, int]
@@ -47,8 +49,8 @@ def _key_weights(shape: Triple) -> tuple[int, int, int, int]:
 
 
 def pack(coordinates: Tensor, shape: Triple) -> Tensor:
-    """[N, 4] int64 sample, z, y, x to [N] int64 keys that sort in that order."""
-    sample, *axes = coordinates.unbind(1)
+    """[..., 4] int64 sample, z, y, x to int64 keys that sort in that order."""
+    sample, *axes = coordinates.unbind(-1)
     keys = sample * _key_weights(shape)[0]
     for axis, weight in zip(axes, _key_weights(shape)[1:], strict=True):
         keys = keys + (axis + 1) * weight
@@ -79,11 +81,12 @@ def sort_sites(coordinates: Tensor, shape: Triple, batch: int) -> tuple[Sites, T
     Raises:
         ValueError: a duplicate cell, or one outside the grid.
     """
-    size = coordinates.new_tensor((batch, *shape))
-    if not bool(((coordinates >= 0) & (coordinates < size)).all()):
-        raise ValueError(f"voxel coordinates outside a grid of {batch} samples and {shape} cells (z, y, x)")
+    inside = ((coordinates >= 0) & (coordinates < constant((batch, *shape), coordinates))).all()
     keys, order = torch.sort(pack(coordinates, shape))
-    if bool((keys[1:] == keys[:-1]).any()):
+    different = (keys[1:] != keys[:-1]).all()
+    if not bool(inside & different):  # one question to the device for both
+        if not bool(inside):
+            raise ValueError(f"voxel coordinates outside a grid of {batch} samples and {shape} cells (z, y, x)")
         raise ValueError("duplicate voxel coordinates")
     return Sites(coordinates[order], shape, batch), order
 
@@ -162,13 +165,18 @@ class Rulebook:
         return Pairs(tuple((outputs, inputs) for inputs, outputs in self.pairs.groups), self.input_rows)
 
 
+def submanifold_kernel(kernel: Triple) -> None:
+    """Raise ValueError unless sizes are 1 or 3: keys have a margin of one cell, which bounds the reach of a kernel."""
+    if any(size not in (1, 3) for size in kernel):
+        raise ValueError(f"a submanifold convolution needs kernel sizes of 1 or 3, got {kernel}")
+
+
 def submanifold_rulebook(sites: Sites, kernel: Triple) -> Rulebook:
     """Pairs of a submanifold convolution: outputs are the inputs, odd kernels are centred on them.
 
     Only the first half of the offsets is searched: the pairs of the mirrored offset are the same pairs swapped.
     """
-    if any(size not in (1, 3) for size in kernel):  # keys have a margin of one cell, which bounds the reach of a kernel
-        raise ValueError(f"a submanifold convolution needs kernel sizes of 1 or 3, got {kernel}")
+    submanifold_kernel(kernel)
     keys = sites.keys
     offsets = list(product(*(range(-(size // 2), size // 2 + 1) for size in kernel)))
     rows = torch.arange(len(keys), dtype=torch.int32, device=keys.device)

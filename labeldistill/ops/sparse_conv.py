@@ -5,7 +5,7 @@ output row sums its pairs one after the other in the rulebook's order, and the m
 BLAS rounds small matrices differently when it splits them between threads.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,12 +15,10 @@ from torch.nn import functional as F
 
 from labeldistill.ops.rulebook import Block, Pairs, Rulebook
 
-Convolve = Callable[[Tensor, Tensor, Rulebook], Tensor]
-"""features [N, in], weight [kz, ky, kx, in, out], rulebook -> [M, out]."""
-
 
 @contextmanager
-def _one_thread(device: torch.device) -> Iterator[None]:
+def one_thread(device: torch.device) -> Iterator[None]:
+    """Matrix products on a CPU in one thread; nothing on other devices."""
     threads = torch.get_num_threads()
     if device.type != "cpu" or threads == 1:
         yield
@@ -35,7 +33,7 @@ def _one_thread(device: torch.device) -> Iterator[None]:
 def _multiply(gathered: Sequence[Tensor], weight: Tensor, block: Block) -> Tensor:
     """Rows of a block's pairs (one tensor per offset) times `weight` [offsets, in, out], summed: [output rows, out]."""
     products = weight.new_empty(len(block.inputs), weight.shape[2])
-    with _one_thread(weight.device):
+    with one_thread(weight.device):
         for rows, matrix, product in zip(gathered, weight, torch.split(products, block.counts), strict=True):
             torch.mm(rows, matrix, out=product)
     if len(products) == 0:
@@ -55,7 +53,7 @@ def _add_weight_gradient(result: Tensor, features: Tensor, gathered: Sequence[Te
     `block` leads from output to input voxels: `gathered` are gradients, `features` those of the block's rows.
     """
     inputs = torch.split(features[block.rows].index_select(0, block.outputs), block.counts)
-    with _one_thread(result.device):
+    with one_thread(result.device):
         for matrix, left, right in zip(result, inputs, gathered, strict=True):
             matrix.addmm_(left.t(), right)
 
@@ -116,7 +114,3 @@ def reference_convolve(features: Tensor, weight: Tensor, rulebook: Rulebook) -> 
         flat = weight.to(wide.dtype).flatten(0, 2)
         result: Tensor = _SparseConvolution.apply(wide, flat, rulebook)  # type: ignore[no-untyped-call]
         return result
-
-
-BACKENDS: dict[str, Convolve] = {"reference": reference_convolve}
-"""Every implementation by name; the tests check each one added here against `reference`."""

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from labeldistill.ops.constants import constant
+
 Triple = tuple[float, float, float]
 
 
@@ -41,39 +43,50 @@ def voxelize(
     """
     batch, length = points.shape[:2]
     flat = points.flatten(0, 1)
-    columns = [torch.floor((flat[:, a] - flat.new_tensor(low[a])) / flat.new_tensor(size[a])) for a in range(3)]
+    origin, step = constant(tuple(low), flat), constant(tuple(size), flat)
+    cell = torch.floor((flat[:, :3] - origin) / step)
     inside = flat.sum(1).isfinite()  # one value that is not finite makes the sum not finite
-    for column, count in zip(columns, cells, strict=True):
-        inside &= (column >= 0) & (column < count)
-    rows = inside.nonzero()[:, 0]
-    sample = rows.div(length, rounding_mode="floor")
-    x, y, z = (column.index_select(0, rows).long() for column in columns)
+    inside &= ((cell >= 0) & (cell < constant(tuple(cells), cell))).all(1)
+    x, y, z = torch.where(inside[:, None], cell, 0).long().unbind(1)
+    sample = torch.arange(batch, device=flat.device)[:, None].expand(batch, length).flatten()
     keys = ((sample * cells[2] + z) * cells[1] + y) * cells[0] + x
-    voxel, rank, first = _in_order_of_first_point(keys)
-    first_sample = sample[first]
-    before = torch.searchsorted(first_sample, torch.arange(batch, device=points.device))  # voxels of earlier samples
-    opened = torch.arange(len(first), device=points.device) - before[first_sample] < max_voxels
-    kept = opened[voxel] & (rank < max_points)
-    number = opened.cumsum(0) - 1  # only voxels that were opened are numbered
-    gathered = flat.new_zeros(int(opened.sum()), max_points, flat.shape[1])
-    gathered[number[voxel[kept]], rank[kept]] = flat[rows[kept]]
-    counts = torch.bincount(voxel, minlength=len(first)).clamp(max=max_points)
-    coordinates = torch.stack((first_sample, z[first], y[first], x[first]), dim=1)
-    return Voxels(gathered, counts[opened], coordinates[opened])
+    place = _places(torch.where(inside, keys, OUTSIDE))
+    opens = place.first & inside  # the first point of a voxel opens it, up to the limit of its sample
+    number = opens.view(batch, length).cumsum(1)
+    opens &= (number <= max_voxels).flatten()
+    place_of = opens.cumsum(0) - 1
+    total = int(opens.sum())  # the one number that the host has to know
+    voxel = torch.where(opens[place.opener] & inside, place_of[place.opener], total)  # `total`: in none
+    kept = (voxel < total) & (place.rank < max_points)
+    slots = torch.where(kept, voxel * max_points + place.rank, total * max_points)
+    gathered = flat.new_zeros(total * max_points + 1, flat.shape[1]).index_put((slots,), flat)
+    opener = torch.where(opens, place_of, total)
+    about = torch.stack((sample, z, y, x), dim=1)
+    coordinates = about.new_zeros(total + 1, 4).index_put((opener,), about)
+    counts = torch.zeros(total + 1, dtype=torch.int64, device=flat.device).scatter_add_(0, voxel, kept.long())
+    return Voxels(gathered[:-1].view(total, max_points, flat.shape[1]), counts[:-1], coordinates[:-1])
 
 
-def _in_order_of_first_point(keys: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Number the distinct keys by their first occurrence.
+OUTSIDE = torch.iinfo(torch.int64).max
+"""Key of the points that belong to no voxel; sorted last."""
 
-    Returns:
-        number [P] of each entry's key; rank [P] of the entry among those of its key; first [V] entry of each key.
-    """
-    order = torch.sort(keys, stable=True).indices
-    _, group, sizes = torch.unique_consecutive(keys[order], return_inverse=True, return_counts=True)
-    starts = sizes.cumsum(0) - sizes
-    first, by_first = torch.sort(order[starts])
-    number_of_group = torch.empty_like(by_first).index_copy_(0, by_first, torch.arange(len(first), device=keys.device))
-    number, rank = torch.empty_like(order), torch.empty_like(order)
-    number[order] = number_of_group[group]
-    rank[order] = torch.arange(len(keys), device=keys.device) - starts[group]
-    return number, rank, first
+
+@dataclass(frozen=True)
+class _Places:
+    """For each of P entries: whether it is the `first` of its key, which one that is (`opener`), its `rank` there."""
+
+    first: Tensor
+    opener: Tensor
+    rank: Tensor
+
+
+def _places(keys: Tensor) -> _Places:
+    """Find the entries [P] of equal keys, which keep their order; nothing here depends on how many keys there are."""
+    ordered, order = torch.sort(keys, stable=True)
+    new = torch.ones_like(ordered, dtype=torch.bool)
+    new[1:] = ordered[1:] != ordered[:-1]
+    numbers = torch.arange(len(keys), device=keys.device)
+    start = torch.where(new, numbers, 0).cummax(0).values
+    first, opener, rank = torch.empty_like(new), torch.empty_like(order), torch.empty_like(order)
+    first[order], opener[order], rank[order] = new, order[start], numbers - start
+    return _Places(first, opener, rank)

@@ -1,7 +1,9 @@
 """The centre head and the student's BEV half: names, initial values, precision, outputs."""
 
 import math
+from copy import deepcopy
 
+import pytest
 import torch
 
 from labeldistill.geometry.classes import TASKS
@@ -72,3 +74,30 @@ def test_features_carry_gradients_to_the_input():
     head(x)[1][1].square().sum().backward()
     assert x.grad is not None
     assert x.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("mixed", [False, True])
+def test_joined_branches_are_the_branches_one_by_one(training: bool, mixed: bool) -> None:
+    """Outputs, gradients and running statistics; `mixed`: norms that can't be joined, as those over all processes."""
+    torch.manual_seed(0)
+    head = CentreHead(6, 5, 4, half=True).double().train(training)  # otherwise it computes in single precision
+    for name, buffer in head.named_buffers():
+        if name.endswith("running_mean"):
+            buffer.normal_()
+        elif name.endswith("running_var"):
+            buffer.uniform_(0.5, 2)
+    if mixed:
+        head.task_heads[1].dim[0].bn.momentum = 0.3
+    alone = deepcopy(head)
+    x = torch.randn(2, 6, 7, 9, dtype=torch.float64)
+    joined = [value for maps in head(x) for value in maps.values()]
+    shared = alone.shared_conv(x)
+    separate = [task.get_submodule(name)(shared) for task in alone.task_heads for name in task.branches]
+    weights = [torch.randn_like(value) for value in separate]
+    for values in (joined, separate):
+        torch.stack([(value * w).sum() for value, w in zip(values, weights, strict=True)]).sum().backward()
+    torch.testing.assert_close(joined, separate)
+    torch.testing.assert_close([p.grad for p in head.parameters()], [p.grad for p in alone.parameters()])
+    torch.testing.assert_close(head.state_dict(), alone.state_dict())
+    assert int(head.task_heads[0].reg[0].bn.num_batches_tracked) == int(training)

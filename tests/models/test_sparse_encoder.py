@@ -1,5 +1,6 @@
 """The sparse encoder against the same network built of dense convolutions and masks."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -11,6 +12,7 @@ from labeldistill.models.sparse_encoder import SparseEncoder, encoded_shape
 from labeldistill.models.sparse_layers import SparseBasicBlock, SparseConv3d, SparseVoxels, VoxelNorm
 from labeldistill.ops import rulebook
 from labeldistill.ops.rulebook import Triple, sort_sites
+from labeldistill.ops.sparse_backends import BACKENDS
 
 STAGES = ((4, 4, 6), (6, 6, 8), (8, 8, 10), (10, 10))
 SHAPE = (41, 16, 24)
@@ -132,13 +134,13 @@ def test_the_order_of_voxels_does_not_matter() -> None:
 
 def test_layers_on_the_same_voxels_share_one_rulebook(monkeypatch: pytest.MonkeyPatch) -> None:
     built = []
-    plain = rulebook.submanifold_rulebook
+    plain = BACKENDS["reference"]
 
     def counting(*arguments: object) -> rulebook.Rulebook:
         built.append(arguments)
-        return plain(*arguments)  # type: ignore[arg-type]
+        return plain.submanifold(*arguments)  # type: ignore[arg-type, no-any-return]
 
-    monkeypatch.setattr("labeldistill.models.sparse_layers.submanifold_rulebook", counting)
+    monkeypatch.setitem(BACKENDS, "reference", replace(plain, submanifold=counting))
     features, cells = voxels()
     encoder().eval()(features, cells, BATCH)
     assert len(built) == len(STAGES)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from labeldistill.ops import rulebook
+from labeldistill.ops import gathered_conv, rulebook
 from labeldistill.ops.rulebook import (
     Rulebook,
     Sites,
@@ -17,7 +17,8 @@ from labeldistill.ops.rulebook import (
     strided_rulebook,
     submanifold_rulebook,
 )
-from labeldistill.ops.sparse_conv import BACKENDS, reference_convolve
+from labeldistill.ops.sparse_backends import BACKENDS
+from labeldistill.ops.sparse_conv import reference_convolve
 
 SHAPE = (5, 7, 6)
 STRIDED = [
@@ -67,9 +68,11 @@ def test_submanifold_is_a_dense_convolution_at_the_occupied_cells(
     backend: str, block_rows: int, kernel: Triple, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rulebook, "BLOCK_ROWS", block_rows)
+    monkeypatch.setattr(gathered_conv, "GATHERED", 100 * block_rows)
     sites = random_sites(count)
     features, weight = inputs(sites, kernel)
-    out = BACKENDS[backend](features, weight, submanifold_rulebook(sites, kernel))
+    chosen = BACKENDS[backend]
+    out = chosen.convolve(features, weight, chosen.submanifold(sites, kernel))
     expected = dense_convolve(features, weight, sites)[
         sites.coordinates[:, 0], :, sites.coordinates[:, 1], sites.coordinates[:, 2], sites.coordinates[:, 3]
     ]
@@ -85,10 +88,11 @@ def test_strided_is_a_dense_convolution(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setattr(rulebook, "BLOCK_ROWS", block_rows)
+    monkeypatch.setattr(gathered_conv, "GATHERED", 100 * block_rows)
     sites = random_sites(count)
     features, weight = inputs(sites, kernel)
-    book = strided_rulebook(sites, kernel, stride, padding)
-    out = BACKENDS[backend](features, weight, book)
+    book = BACKENDS[backend].strided(sites, kernel, stride, padding)
+    out = BACKENDS[backend].convolve(features, weight, book)
     expected = dense_convolve(features, weight, sites, stride, padding)
     assert book.sites.shape == expected.shape[2:]
     check_with_gradients(dense(out, book.sites), expected, (features, weight))
@@ -148,24 +152,26 @@ def test_bits_do_not_depend_on_the_number_of_threads(c_in: int, c_out: int, monk
             assert torch.equal(first, second)
 
 
-def test_no_voxel_at_all() -> None:
-    sites = random_sites(0)
-    for book in books(sites):
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_no_voxel_at_all(backend: str) -> None:
+    sites, chosen = random_sites(0), BACKENDS[backend]
+    for book in (chosen.submanifold(sites, (3, 3, 3)), chosen.strided(sites, (3, 3, 3), (2, 2, 2), (1, 1, 1))):
         features, weight = inputs(sites, (3, 3, 3))
-        out = reference_convolve(features, weight, book)
+        out = chosen.convolve(features, weight, book)
         assert out.shape == (0, 3)
         to_features, to_weight = torch.autograd.grad(out.sum(), (features, weight))
         assert to_features.shape == (0, 4)
         assert not to_weight.any()
 
 
-def test_half_precision_is_widened() -> None:
-    sites = random_sites(40)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_half_precision_is_widened(backend: str) -> None:
+    sites, chosen = random_sites(40), BACKENDS[backend]
     features, weight = (leaf.detach().half() for leaf in inputs(sites, (3, 3, 3)))
-    book = submanifold_rulebook(sites, (3, 3, 3))
-    expected = reference_convolve(features.float(), weight.float(), book)
+    book = chosen.submanifold(sites, (3, 3, 3))
+    expected = chosen.convolve(features.float(), weight.float(), book)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        out = reference_convolve(features, weight, book)
+        out = chosen.convolve(features, weight, book)
     assert out.dtype == torch.float32
     assert torch.equal(out, expected)
 
@@ -194,7 +200,10 @@ def test_kernels_that_do_not_fit_are_refused() -> None:
         reference_convolve(features, weight, submanifold_rulebook(sites, (3, 1, 1)))
     with pytest.raises(ValueError, match="rows"):
         reference_convolve(features[1:], weight, submanifold_rulebook(sites, (3, 3, 3)))
-    with pytest.raises(ValueError, match="1 or 3"):
-        submanifold_rulebook(sites, (3, 5, 3))
+    for backend in BACKENDS.values():
+        with pytest.raises(ValueError, match="1 or 3"):
+            backend.submanifold(sites, (3, 5, 3))
+    with pytest.raises(ValueError, match="rows"):
+        gathered_conv.gathered_convolve(features[1:], weight, BACKENDS["gathered"].submanifold(sites, (3, 3, 3)))
     with pytest.raises(ValueError, match="too small"):
         output_shape((2, 8, 8), (3, 1, 1), (2, 1, 1), (0, 0, 0))

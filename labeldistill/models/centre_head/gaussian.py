@@ -51,16 +51,32 @@ def draw_gaussians(planes: Tensor, plane: Tensor, column: Tensor, row: Tensor, r
         plane: [n] int64, which plane each bump goes to.
         column: [n] int64 centre, in 0..W-1.
         row: [n] int64 centre, in 0..H-1.
-        radius: [n] int64, in cells.
+        radius: [n] int64, in cells; negative: no bump.
     """
     if plane.numel() == 0:
         return
-    height, width = planes.shape[-2:]
-    reach = min(int(radius.max()), max(height, width) - 1)
-    offset = torch.arange(-reach, reach + 1, device=planes.device)
+    if planes.device.type == "cpu":
+        _draw_windows(planes, plane, column, row, radius)
+        return
+    rows, columns = (torch.arange(size, device=planes.device) for size in planes.shape[-2:])
+    down, across = _profile(rows - row[:, None], radius), _profile(columns - column[:, None], radius)
+    bump = (down[:, :, None] * across[:, None, :]).float().flatten(1)
+    planes.flatten(1).scatter_reduce_(0, plane[:, None].expand_as(bump), bump, "amax")
+
+
+def _profile(offset: Tensor, radius: Tensor) -> Tensor:
+    """A bump along one axis, [n, cells]; the bump is separable."""
     sigma = (2 * radius + 1).double() / 6
-    profile = torch.exp(-(offset**2) / (2 * sigma[:, None] ** 2))  # [n, 2 reach + 1]; the bump is separable
-    profile = torch.where(offset.abs() <= radius[:, None], profile, 0.0)
+    profile = torch.exp(-(offset**2) / (2 * sigma[:, None] ** 2))
+    return torch.where(offset.abs() <= radius[:, None], profile, 0.0)
+
+
+def _draw_windows(planes: Tensor, plane: Tensor, column: Tensor, row: Tensor, radius: Tensor) -> None:
+    """Only the square around each centre, for which the host has to know the largest radius."""
+    height, width = planes.shape[-2:]
+    reach = max(0, min(int(radius.max()), max(height, width) - 1))
+    offset = torch.arange(-reach, reach + 1, device=planes.device)
+    profile = _profile(offset, radius)
     rows, columns = row[:, None] + offset, column[:, None] + offset
     across = torch.where((columns >= 0) & (columns < width), profile, 0.0)
     down = torch.where((rows >= 0) & (rows < height), profile, 0.0)

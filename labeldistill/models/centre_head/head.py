@@ -1,11 +1,12 @@
 """The centre head: a shared convolution and, for each task, six small branches (mmdet3d 1.0.0rc4, CenterHead)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from labeldistill.geometry.classes import TASKS
+from labeldistill.models.centre_head.branches import run_branches
 
 HeadOutput = list[dict[str, Tensor]]
 """One dict per task. reg [B,2,H,W]: offset inside the cell, in cells; height [B,1,H,W]: z of the box centre, metres;
@@ -54,7 +55,7 @@ class SeparateHead(nn.Module):
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
         """[B, in_channels, H, W] to one map per branch."""
-        return {name: self.get_submodule(name)(x) for name in self.branches}
+        return _apply([self], x)[0]
 
 
 class CentreHead(nn.Module):
@@ -89,8 +90,7 @@ class CentreHead(nn.Module):
     def forward(self, x: Tensor) -> HeadOutput:
         """[B, in_channels, H, W] (rows y, columns x) to one dict of maps per task."""
         if self.half_precision:
-            shared = self.shared_conv(x)
-            return [task(shared) for task in self.task_heads]
+            return _apply(self.task_heads, self.shared_conv(x))
         return predict_tasks(self.shared_conv, self.task_heads, x)
 
 
@@ -100,5 +100,18 @@ def predict_tasks(shared_conv: nn.Module, task_heads: nn.ModuleList, x: Tensor) 
     The released head disables mixed precision, so half-precision features are widened first.
     """
     with torch.autocast(x.device.type, enabled=False):
-        shared = shared_conv(x.float())
-        return [task(shared) for task in task_heads]
+        return _apply(task_heads, shared_conv(x.float()))
+
+
+def _apply(tasks: Iterable[nn.Module], x: Tensor) -> HeadOutput:
+    """Run the branches of several `SeparateHead` side by side."""
+    names: list[tuple[int, str]] = []
+    branches = []
+    for number, task in enumerate(tasks):
+        assert isinstance(task, SeparateHead)
+        names += [(number, name) for name in task.branches]
+        branches += [task.get_submodule(name) for name in task.branches]
+    output: HeadOutput = [{} for _ in range(names[-1][0] + 1)]
+    for (number, name), value in zip(names, run_branches(branches, x), strict=True):
+        output[number][name] = value
+    return output

@@ -8,6 +8,7 @@ from torch import Tensor
 from labeldistill.config.model import HeadSettings
 from labeldistill.models.centre_head.head import BRANCHES, HeadOutput
 from labeldistill.models.centre_head.targets import Targets
+from labeldistill.ops.constants import constant
 from labeldistill.ops.distributed import reduce_mean, shared_counts, world_size
 
 SIGMOID_MARGIN = 1e-4
@@ -98,9 +99,8 @@ def response_loss(
 
 
 def clipped_sigmoid(maps: dict[str, Tensor], *, in_place: bool) -> Tensor:
-    """Heatmap probabilities [B, classes, H, W] clipped to 1e-4 .. 1 - 1e-4; `in_place` also stores them in `maps`."""
-    logits = maps["heatmap"]
-    probability = (logits.sigmoid_() if in_place else logits.sigmoid()).clamp(SIGMOID_MARGIN, 1 - SIGMOID_MARGIN)
+    """Heatmap probabilities [B, classes, H, W] clipped to 1e-4 .. 1 - 1e-4; `in_place` stores them in `maps`."""
+    probability = maps["heatmap"].sigmoid().clamp(SIGMOID_MARGIN, 1 - SIGMOID_MARGIN)
     if in_place:
         maps["heatmap"] = probability
     return probability.float()
@@ -134,7 +134,7 @@ def _slot_weights(targets: Targets, task: int, head: HeadSettings) -> Tensor:
     """Weight of every target entry [B, slots, 10]: box weight times code weight in used slots, 0 for NaN entries."""
     boxes = targets.boxes[task]
     used = targets.masks[task].unsqueeze(2) & ~boxes.isnan()
-    return used * (boxes.new_tensor(head.code_weights) * head.box_loss_weight)
+    return used * (constant(tuple(head.code_weights), boxes) * head.box_loss_weight)
 
 
 def positive_counts(targets: Targets) -> Tensor:
@@ -151,5 +151,5 @@ def _divisors(targets: Targets, clamp_mean: bool) -> Tensor:
     """
     share = 1 if clamp_mean else world_size()
     counts = reduce_mean(shared_counts(positive_counts(targets)))
-    least = counts.new_tensor([[1.0], [1e-4]]) / share
+    least = constant(((1.0,), (1e-4,)), counts) / share
     return torch.maximum(counts, least) + MEAN_EPSILON / share

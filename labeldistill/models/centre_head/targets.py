@@ -10,6 +10,7 @@ from labeldistill.config.grid import GridSettings
 from labeldistill.config.model import HeadSettings
 from labeldistill.geometry.classes import CLASSES, TASKS
 from labeldistill.models.centre_head.gaussian import draw_gaussians, gaussian_radius, whole_radius
+from labeldistill.ops.constants import constant, sample_of_rows
 
 CODE_SIZE = 10
 _TASK_OF_CLASS = tuple(task for task, names in enumerate(TASKS) for _ in names)
@@ -35,13 +36,17 @@ class Targets:
 
 @dataclass(frozen=True)
 class _Objects:
-    """The n boxes of a batch that have a slot, ordered by sample, task, class and position in the input."""
+    """The n boxes of a batch, ordered by sample, task, class and position in the input.
+
+    All of them: how many are used is known to the device, and asking it would make it wait.
+    """
 
     boxes: Tensor  # [n, 9]
     labels: Tensor  # [n]
     sample: Tensor  # [n]
     task: Tensor  # [n]
     slot: Tensor  # [n]
+    used: Tensor  # [n] of a known class and with a slot
 
 
 def build_targets(
@@ -71,50 +76,50 @@ def build_targets(
     objects = _with_slots(boxes, labels, head.max_objects)
     centre, extent = _in_cells(objects.boxes, grid)
     whole = torch.trunc(centre) if truncate_centres else torch.floor(centre)
-    used = (extent > 0).all(1) & (whole >= 0).all(1) & (whole[:, 0] < columns) & (whole[:, 1] < rows)
-    objects = _Objects(*(value[used] for value in vars(objects).values()))
-    centre, extent, whole = centre[used], extent[used], whole[used]
+    used = objects.used & (extent > 0).all(1) & (whole >= 0).all(1) & (whole[:, 0] < columns) & (whole[:, 1] < rows)
+    extent, whole = (torch.where(used[:, None], value, 1.0) for value in (extent, whole))
 
     device, count = centre.device, len(boxes)
     column, row = whole.long().unbind(1)
     radius = gaussian_radius(extent[:, 0], extent[:, 1], head.gaussian_overlap, old_formula=old_radius)
+    radius = torch.where(used, whole_radius(radius, head.min_gaussian_radius), -1)
     heatmaps = torch.zeros(count, len(CLASSES), rows, columns, device=device)
     plane = objects.sample * len(CLASSES) + objects.labels
-    draw_gaussians(heatmaps.flatten(0, 1), plane, column, row, whole_radius(radius, head.min_gaussian_radius))
+    draw_gaussians(heatmaps.flatten(0, 1), plane, column, row, radius)
 
-    shape = (len(TASKS), count, head.max_objects)
+    shape = (len(TASKS), count, head.max_objects + 1)  # the last slot takes the boxes that are skipped
     codes = torch.zeros(*shape, CODE_SIZE, device=device)
     indices = torch.zeros(shape, dtype=torch.int64, device=device)
     masks = torch.zeros(shape, dtype=torch.bool, device=device)
-    where = (objects.task, objects.sample, objects.slot)
+    where = (objects.task, objects.sample, torch.where(used, objects.slot, head.max_objects))
     codes[where] = _box_code(objects.boxes, centre - whole)
     indices[where] = row * columns + column
-    masks[where] = True
+    masks[where] = used
+    codes, indices, masks = (values[:, :, :-1].contiguous() for values in (codes, indices, masks))
     by_task = torch.split(heatmaps, [len(task) for task in TASKS], dim=1)
     return Targets(list(by_task), list(codes), list(indices), list(masks))
 
 
 def _with_slots(boxes: Sequence[Tensor], labels: Sequence[Tensor], max_objects: int) -> _Objects:
-    """Order the batch's boxes as the release does, and number them within their task."""
+    """Order the batch's boxes as the release does, and number them within their task; unknown classes come last."""
     flat = torch.cat([b.float() if len(b) else b.new_zeros(0, 9) for b in boxes])  # empty ones may be [0, 7]
     label = torch.cat([x.long() for x in labels])
-    sizes = torch.tensor([x.numel() for x in labels], device=label.device)
-    sample = torch.arange(len(labels), device=label.device).repeat_interleave(sizes)
-    known = ((label >= 0) & (label < len(CLASSES))).nonzero().squeeze(1)
-    key = (sample * len(CLASSES) + label)[known]
-    order = known[torch.argsort(key, stable=True)]
-    flat, label, sample = flat[order], label[order], sample[order]
-    task = torch.tensor(_TASK_OF_CLASS, device=label.device)[label]
-    group = sample * len(TASKS) + task
+    sample = sample_of_rows(labels)
+    known = (label >= 0) & (label < len(CLASSES))
+    key = torch.where(known, sample * len(CLASSES) + label, len(labels) * len(CLASSES))
+    order = torch.argsort(key, stable=True)
+    flat, sample, known = flat[order], sample[order], known[order]
+    label = torch.where(known, label[order], 0)
+    task = constant(_TASK_OF_CLASS, label)[label]
+    group = torch.where(known, sample * len(TASKS) + task, len(labels) * len(TASKS))
     slot = torch.arange(len(group), device=group.device) - torch.searchsorted(group, group)
-    kept = slot < max_objects
-    return _Objects(flat[kept], label[kept], sample[kept], task[kept], slot[kept])
+    return _Objects(flat, label, sample, task, slot, known & (slot < max_objects))
 
 
 def _in_cells(boxes: Tensor, grid: GridSettings) -> tuple[Tensor, Tensor]:
     """Centres [n, 2] (x, y from the grid's lower corner) and extents [n, 2] (dx, dy) in cells."""
-    low = boxes.new_tensor([grid.x_m[0], grid.y_m[0]])
-    step = boxes.new_tensor([grid.x_m[2], grid.y_m[2]])
+    low = constant((grid.x_m[0], grid.y_m[0]), boxes)
+    step = constant((grid.x_m[2], grid.y_m[2]), boxes)
     return (boxes[:, :2] - low) / step, boxes[:, 3:5] / step
 
 
