@@ -24,7 +24,7 @@ def _draw(made: ReportSources, folder: Path) -> Drawn:
     there = [unit for unit in tables.units_present() if tables.summary(unit, HEADLINE[0]).n]
     wanted = {
         "scores": score_figures.scores if {*there} & {*tables.variants} else None,
-        "deltas": score_figures.deltas if any(row.get(f"delta_{HEADLINE[0]}") for row in tables.main()) else None,
+        "deltas": score_figures.deltas if tables.compared() else None,
         "per_class": class_figures.per_class if not tables.per_class().empty else None,
         "class_intervals": class_figures.class_intervals if not tables.per_class().empty and there else None,
         "slices": score_figures.slices if tables.slices() and there else None,

@@ -9,6 +9,7 @@ from labeldistill.config.metrics import HEADLINE
 from labeldistill.reporting.study_tables import StudyTables
 from labeldistill.reporting.style import INK, Picture, colours, figure, markers, save
 from labeldistill.reporting.words import seeds_words
+from labeldistill.statistics.summary import summarise
 
 SIDE_BY_SIDE = 8
 """More names than these stand upright below an axis."""
@@ -78,8 +79,7 @@ def deltas(tables: StudyTables, folder: Path) -> Picture:
             axis.scatter(
                 [place - 0.12] * len(pairs), list(pairs.values()), color=tint[variant], s=26, marker=sign[variant]
             )
-            row = next(row for row in tables.main() if row["variant"] == variant)
-            found: Any = row[f"delta_{metric}"]
+            found = summarise(list(tables.deltas(variant, metric).values()), confidence=tables.confidence)
             if found.n > 1:
                 half = (found.high - found.mean) * 100
                 axis.errorbar(place + 0.14, found.mean * 100, half, fmt="_", color=INK, capsize=4, ms=11, lw=1.4)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -26,6 +27,11 @@ class StudyTables:
     baseline: str
     weights: str = "ema"
     confidence: float = 0.95
+
+    @cached_property
+    def _of_unit(self) -> dict[str, pd.DataFrame]:
+        """Rows of each unit, found once: a page asks for thousands of numbers."""
+        return {str(unit): rows for unit, rows in self.table.groupby("variant", sort=False)}
 
     def values(self, variant: str, metric: str, class_: str = "all", weights: str | None = None) -> dict[int, float]:
         """Value per seed of one metric of one unit; with several teachers their mean.
@@ -56,7 +62,7 @@ class StudyTables:
         Returns:
             Seed -> seed of the teacher (None if there was none or it is unknown) -> value; NaN for a run without one.
         """
-        rows = self.table[self.table["variant"] == variant]
+        rows = self._of_unit.get(variant, self.table.iloc[:0])
         teachers = rows["teacher"] if "teacher" in rows else pd.Series(pd.NA, rows.index, dtype="Int64")
         rows = rows.assign(teacher=teachers.astype("Int64").fillna(NO_TEACHER))
         runs = rows[["seed", "teacher"]].drop_duplicates().sort_values(["seed", "teacher"])
