@@ -49,6 +49,7 @@ def read_annotations(tables: Tables, sample_tokens: Any) -> Annotations:
     category = _categories(tables, chosen["instance_token"])
     label = pc.index_in(_classes(category), value_set=pa.array(CLASSES)).fill_null(-1)
     _check_attributes(tables, chosen, label)
+    _check_once(tables, chosen)
     return Annotations(
         sample=pc.take(sample, order).to_numpy().astype(np.int64),
         token=flat(chosen["token"]),
@@ -74,6 +75,17 @@ def _check_attributes(tables: Tables, chosen: Any, label: Any) -> None:
         at = pc.index(several, True).as_py()
         message = f"`{chosen['token'][at].as_py()}` has {count[at].as_py()} attributes, at most one is allowed"
         raise InputError(message, file=tables.file("sample_annotation"), key="attribute_tokens")
+
+
+def _check_once(tables: Tables, chosen: Any) -> None:
+    """Refuse an instance with two boxes in one key frame: it would be trained and scored twice."""
+    pair = pc.binary_join_element_wise(chosen["sample_token"], chosen["instance_token"], " ")
+    if pc.count_distinct(pair).as_py() < len(pair):
+        counts = pc.value_counts(flat(pair))
+        twice = pc.filter(counts, pc.greater(pc.struct_field(counts, [1]), 1))[0].as_py()
+        sample, instance = twice["values"].split(" ", 1)
+        message = f"`{instance}` has {twice['counts']} boxes in sample `{sample}`"
+        raise InputError(message, file=tables.file("sample_annotation"), key="instance_token")
 
 
 def vectors(column: Any, width: int = 3) -> Array:
@@ -123,6 +135,7 @@ def _velocities(tables: Tables, rows: Integers) -> Array:
     """Velocity [n, 3] in the global frame of annotation rows: from the previous to the next box of the instance."""
     table = tables["sample_annotation"]
     previous, following = (_neighbours(tables, name, rows) for name in ("prev", "next"))
+    _check_links(tables, rows, {"prev": previous, "next": following})
     first = np.where(previous >= 0, previous, rows)
     last = np.where(following >= 0, following, rows)
     places = vectors(table["translation"])
@@ -143,6 +156,19 @@ def _neighbours(tables: Tables, name: str, rows: Integers) -> Integers:
         message = f"`{token}` is not a token of this table"
         raise InputError(message, file=tables.file("sample_annotation"), key=name)
     return np.asarray(known.fill_null(-1).to_numpy().astype(np.int64))
+
+
+def _check_links(tables: Tables, rows: Integers, links: dict[str, Integers]) -> None:
+    """Each neighbour must be the same instance's and lead back; otherwise a velocity would be that of two objects."""
+    table = tables["sample_annotation"]
+    for (name, linked), back in zip(links.items(), reversed(links), strict=True):
+        here, there = rows[linked >= 0], linked[linked >= 0]
+        same = pc.equal(pc.take(table["instance_token"], here), pc.take(table["instance_token"], there))
+        good = pc.and_(same, pc.equal(pc.take(table[back], there), pc.take(table["token"], here)))
+        if (at := pc.index(good, False).as_py()) >= 0:
+            token = table["token"][int(here[at])].as_py()
+            message = f"`{token}`: `{name}` leads to another instance, or to a box whose `{back}` does not lead back"
+            raise InputError(message, file=tables.file("sample_annotation"), key=name)
 
 
 def _timestamps(tables: Tables, rows: Integers) -> Integers:

@@ -14,6 +14,7 @@ from labeldistill.nuscenes.annotations import flat, vectors
 from labeldistill.nuscenes.columns import Cameras, Integers, Samples, Scenes, Sweeps
 from labeldistill.nuscenes.splits import SPLITS, Split
 from labeldistill.nuscenes.tables import Tables
+from labeldistill.nuscenes.timing_checks import check_files, check_motion, check_times
 
 LIDAR = "LIDAR_TOP"
 
@@ -77,7 +78,7 @@ def read_cameras(tables: Tables, samples: Samples) -> Cameras:
 
     Raises:
         InputError: a sample without one of the cameras (named), or an image row whose pinhole matrix or size is
-            missing or do not fit each other.
+            missing or do not fit each other, images of another time or place.
     """
     data = _sensor_rows(tables, samples, key_frames_only=True)
     channel = pc.index_in(data["channel"], value_set=pa.array(CAMERAS))
@@ -87,10 +88,13 @@ def read_cameras(tables: Tables, samples: Samples) -> Cameras:
     order = np.argsort(place, kind="stable")
     _check_complete(tables, samples, place, wanted)
     data = data.take(order)
+    check_times(tables, data, np.repeat(samples.timestamp_us, len(CAMERAS)))
+    check_files(tables, data)
     sensor_rotation, sensor_translation, intrinsics = _calibration(tables, data, cameras=True)
     ego_rotation, ego_translation = _ego_poses(tables, data)
     size_px = np.stack([data["height"].to_numpy(), data["width"].to_numpy()], axis=1)
     _check_centres(tables, data, intrinsics, size_px)
+    check_motion(tables, data["token"], data["timestamp"].to_numpy(), ego_translation, wanted - wanted % len(CAMERAS))
     return Cameras(
         file=flat(data["filename"]),
         size_px=size_px,
@@ -127,13 +131,16 @@ def read_sweeps(tables: Tables, samples: Samples, past: int, future: int) -> Swe
         future: the most clouds after each key frame.
 
     Raises:
-        InputError: a sample without a LiDAR key frame, a dangling `prev` or `next`, clouds that go backwards in time.
+        InputError: a sample without a LiDAR key frame, a dangling `prev` or `next`, clouds that go backwards in time,
+            clouds of another time or place.
     """
     data = _sensor_rows(tables, samples, key_frames_only=False)
     data = data.filter(pc.equal(data["channel"], LIDAR)).combine_chunks()
     key = data["is_key_frame"].to_numpy(zero_copy_only=False)
     of_sample = data["sample"].to_numpy()
     start = _key_rows(tables, samples, np.flatnonzero(key), of_sample[key])
+    check_times(tables, data.take(start), samples.timestamp_us)
+    check_files(tables, data.take(start))
     previous, following = (_links(tables, data, name) for name in ("prev", "next"))
     _check_forwards(tables, data, following)
     scene = samples.scene[of_sample]
@@ -155,6 +162,8 @@ def read_sweeps(tables: Tables, samples: Samples, past: int, future: int) -> Swe
 def _sweeps(tables: Tables, data: Any, sample: Integers, slot: Integers) -> Sweeps:
     sensor_rotation, sensor_translation, _ = _calibration(tables, data, cameras=False)
     ego_rotation, ego_translation = _ego_poses(tables, data)
+    own = np.flatnonzero(slot == 0)[sample]
+    check_motion(tables, data["token"], data["timestamp"].to_numpy(), ego_translation, own)
     return Sweeps(
         sample=sample,
         slot=slot,

@@ -54,6 +54,19 @@ def _no_time(column: Any) -> Mask:
     return np.asarray((values < _MICROSECONDS[0]) | (values > _MICROSECONDS[1]))
 
 
+def _beyond(limit: float) -> Callable[[Any], Mask]:
+    def beyond(column: Any) -> Mask:
+        values, lengths = _lists(column)
+        return _per_row(np.abs(values) > limit, lengths)
+
+    return beyond
+
+
+def _no_visibility(column: Any) -> Mask:
+    known = pc.is_in(column, value_set=pa.array(["", "1", "2", "3", "4"]))
+    return np.asarray(~known.to_numpy(zero_copy_only=False))
+
+
 def _negative(column: Any) -> Mask:
     return np.asarray(column.to_numpy() < 0)
 
@@ -67,21 +80,26 @@ FINITE: Rule = (_not_finite, "holds NaN or infinity")
 POSITIVE: Rule = (_not_positive, "holds a number that is not positive")
 ROTATION: Rule = (_no_rotation, "is a zero quaternion")
 TIME: Rule = (_no_time, "is not a Unix time in microseconds")
+ON_A_MAP: Rule = (_beyond(1e6), "lies more than 1,000 km from the map's origin")
+ON_A_CAR: Rule = (_beyond(20.0), "lies more than 20 m from the vehicle's origin")
+IN_METRES: Rule = (_beyond(200.0), "is larger than 200 m")
+VISIBILITY: Rule = (_no_visibility, "is no visibility of 1 to 4")
 COUNT: Rule = (_negative, "is negative")
 INSIDE: Rule = (_leaves_folder, "leads out of the data root")
 
 RULES: dict[str, dict[str, tuple[Rule, ...]]] = {
     "sample": {"timestamp": (TIME,)},
     "sample_data": {"timestamp": (TIME,), "height": (COUNT,), "width": (COUNT,), "filename": (INSIDE,)},
-    "ego_pose": {"rotation": (FINITE, ROTATION), "translation": (FINITE,)},
+    "ego_pose": {"rotation": (FINITE, ROTATION), "translation": (FINITE, ON_A_MAP)},
     "calibrated_sensor": {
         "rotation": (FINITE, ROTATION),
-        "translation": (FINITE,),
+        "translation": (FINITE, ON_A_CAR),
         "camera_intrinsic": (FINITE,),
     },
     "sample_annotation": {
-        "translation": (FINITE,),
-        "size": (FINITE, POSITIVE),
+        "visibility_token": (VISIBILITY,),
+        "translation": (FINITE, ON_A_MAP),
+        "size": (FINITE, POSITIVE, IN_METRES),
         "rotation": (FINITE, ROTATION),
         "num_lidar_pts": (COUNT,),
         "num_radar_pts": (COUNT,),
@@ -113,11 +131,13 @@ def check_values(file: Path, table: str, rows: pa.RecordBatch) -> None:
 
 
 def check_tokens(file: Path, tokens: Any) -> None:
-    """Refuse a token that identifies two rows.
+    """Refuse a token that identifies two rows or is empty, which as a link means that there is none.
 
     Raises:
         InputError: names the file and the token.
     """
+    if pc.any(pc.equal(tokens, "")).as_py():
+        raise InputError(f"row {pc.index(tokens, '').as_py()} has an empty token", file=file, key="token")
     if pc.count_distinct(tokens).as_py() == len(tokens):
         return
     counts = pc.value_counts(tokens)

@@ -76,7 +76,7 @@ SCHEMA: dict[str, dict[str, Any]] = {
 
 _PIECE_CHARACTERS = 1 << 24
 _BATCH_ROWS = 20_000
-_CACHE_FORMAT = 2
+_CACHE_FORMAT = 3
 """Version of the cached columns and of the checks that they have passed."""
 
 

@@ -40,6 +40,10 @@ BAD: dict[str, tuple[str, Callable[[Row], None], str]] = {
     "NaN ego pose": ("ego_pose", _nth("translation", 1, math.inf), "translation: .* holds NaN or infinity"),
     "zero ego rotation": ("ego_pose", _set("rotation", [0.0, 0.0, 0.0, 1e-9]), "rotation: .* a zero quaternion"),
     "NaN calibration": ("calibrated_sensor", _nth("rotation", 3, math.nan), "rotation: .* holds NaN"),
+    "far away": ("sample_annotation", _nth("translation", 0, 1e9), "translation: .* 1,000 km"),
+    "centimetres": ("sample_annotation", _nth("size", 1, 460.0), "size: .* larger than 200 m"),
+    "unknown visibility": ("sample_annotation", _set("visibility_token", "9"), "visibility_token: .* no visibility"),
+    "sensor beside the car": ("calibrated_sensor", _nth("translation", 0, 1700.0), "translation: .* 20 m"),
     "way out": ("sample_data", _set("filename", "../../etc/passwd"), "leads out of the data root"),
     "absolute": ("sample_data", _set("filename", "/etc/passwd"), "leads out of the data root"),
 }
@@ -112,6 +116,61 @@ def test_a_cloud_before_the_one_before_it_is_named(own: Path) -> None:
     file.write_text(json.dumps(rows))
     with pytest.raises(InputError, match=r"sample_data\.json: next: .* not later in time"):
         check_data(DATA, own)
+
+
+def _change(root: Path, table: str, change: Callable[[list[Row]], object]) -> None:
+    file = root / VERSION / f"{table}.json"
+    rows: list[Row] = json.loads(file.read_text())
+    change(rows)
+    file.write_text(json.dumps(rows))
+
+
+def _front(rows: list[Row], key_frame: int = 0) -> Row:
+    return [row for row in rows if row["filename"].startswith("samples/CAM_FRONT/")][key_frame]
+
+
+def _late(rows: list[Row]) -> None:
+    _front(rows)["timestamp"] += 400_000
+
+
+def _shared(rows: list[Row]) -> None:
+    _front(rows)["filename"] = _front(rows, 1)["filename"]
+
+
+def _elsewhere(rows: list[Row]) -> None:
+    cloud = next(row for row in rows if "sweeps/LIDAR" in row["filename"])
+    cloud["ego_pose_token"] = rows[-1]["ego_pose_token"]
+
+
+def _own_next(rows: list[Row]) -> None:
+    row = next(row for row in rows if row["next"])
+    row["next"] = row["token"]
+
+
+def _other_instance(rows: list[Row]) -> None:
+    row = next(row for row in rows if row["next"])
+    other = next(each for each in rows if each["instance_token"] != row["instance_token"] and each["prev"])
+    row["next"] = other["token"]
+
+
+ODD: dict[str, tuple[str, Callable[[list[Row]], object], str]] = {
+    "image of another time": ("sample_data", _late, r"sample_data\.json: timestamp: .*taken \+0\.\d+ s from"),
+    "one image for two key frames": ("sample_data", _shared, r"filename: .*the key-frame file of 2 rows"),
+    "sweep of another scene's place": ("sample_data", _elsewhere, r"ego_pose\.json: translation: .*the vehicle is"),
+    "box that follows itself": ("sample_annotation", _own_next, "prev: .*does not lead back"),
+    "box that follows another": ("sample_annotation", _other_instance, "prev: .*leads to another instance"),
+    "box given twice": ("sample_annotation", lambda rows: rows.append({**rows[0], "token": "t"}), "has 2 boxes in"),
+    "empty token": ("instance", lambda rows: rows.append({**rows[0], "token": ""}), "token: row .* an empty token"),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_rows_that_do_not_belong_together_are_named(own: Path, name: str) -> None:
+    table, change, words = ODD[name]
+    _change(own, table, change)
+    with pytest.raises(InputError, match=words) as caught:
+        check_data(DATA, own)
+    assert caught.value.exit_code == 2
 
 
 def test_a_matrix_of_another_image_size_is_named(own: Path) -> None:

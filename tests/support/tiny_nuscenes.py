@@ -94,7 +94,7 @@ class TinyWorld:
         self.add("calibrated_sensor", row | {"rotation": turn.elements.tolist(), "camera_intrinsic": matrix})
 
     def _ego(self, token: str, name: str, timestamp: int) -> None:
-        seconds = (timestamp % 60_000_000) / 1e6
+        seconds = ((timestamp + 30_000_000) % 60_000_000 - 30_000_000) / 1e6  # images are a little earlier than 0
         turn = Quaternion(axis=[0.01, -0.02, 1], radians=-2.0 + 0.1 * seconds)
         place = [1000.0 + 4 * seconds, 600.0 - 2 * seconds, 0.02 * seconds]
         row = {"token": token, "timestamp": timestamp, "rotation": turn.elements.tolist(), "translation": place}
