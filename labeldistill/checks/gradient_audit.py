@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -50,10 +50,17 @@ class PartGradient:
 
 @dataclass(frozen=True)
 class GradientAudit:
-    """The two tables of an audit."""
+    """The two tables of an audit, and layers that nothing trains.
+
+    Attributes:
+        channels: one row per term, scale, frame and group.
+        parts: one row per term and part.
+        idle: layers of the student that no term depends on through a gradient, frozen ones among them.
+    """
 
     channels: list[ChannelGradient]
     parts: list[PartGradient]
+    idle: list[str] = field(default_factory=list)
 
 
 def gradient_audit(model: DistilledStudent, batch: Batch) -> GradientAudit:
@@ -66,7 +73,7 @@ def gradient_audit(model: DistilledStudent, batch: Batch) -> GradientAudit:
     seen = model.term_inputs(batch)
     names, parameters = zip(*[(k, p) for k, p in model.named_parameters() if p.requires_grad], strict=True)
     behind = _frames_with_parameters(model, seen)
-    audit = GradientAudit([], [])
+    audit, reached = GradientAudit([], []), set[str]()
     for term, compared_at, value in _sources(model, seen):
         wanted = [*seen.features, *parameters]
         gradients = torch.autograd.grad(value, wanted, retain_graph=True, allow_unused=True)
@@ -76,7 +83,19 @@ def gradient_audit(model: DistilledStudent, batch: Batch) -> GradientAudit:
         for part, _ in model.named_children():
             own = [g for k, g in zip(names, gradients[2:], strict=True) if k.split(".")[0] == part and g is not None]
             audit.parts.append(PartGradient(term, compared_at, part, _norm(own)))
+        # a gradient of zeros is no fault: blocks start as zeros, and a batch may lack a class
+        reached |= {k for k, g in zip(names, gradients[2:], strict=True) if g is not None}
+    audit.idle.extend(_idle(model, reached))
     return audit
+
+
+def _idle(model: DistilledStudent, reached: set[str]) -> Iterator[str]:
+    """Layers of the student none of whose parameters was reached."""
+    for part in ("backbone", "head"):
+        for name, layer in model.get_submodule(part).named_modules(prefix=part):
+            own = [f"{name}.{key}" for key, _ in layer.named_parameters(recurse=False)]
+            if own and reached.isdisjoint(own):
+                yield name
 
 
 def _norm(gradients: Sequence[Tensor]) -> float:

@@ -102,7 +102,7 @@ def gradient_gate(dry_run: DryRun, found: StudentAudit) -> None:
 
 def judge_gradients(run: RunSettings, audit: GradientAudit) -> list[Finding]:
     """Hold an audit against what the terms and the switches of a run ask for."""
-    findings = [_no_gradient_into_frozen(audit.parts)]
+    findings = [_no_gradient_into_frozen(audit.parts), _every_layer_learns(run, audit.idle)]
     for term, compared_at in dict.fromkeys((row.term, row.compared_at) for row in audit.parts):
         parts = [row for row in audit.parts if (row.term, row.compared_at) == (term, compared_at)]
         if term_spec(term).group is None:
@@ -120,6 +120,18 @@ def _no_gradient_into_frozen(parts: Sequence[PartGradient]) -> Finding:
     if reached:
         return Finding("gradient", about, Verdict.failed, f"gradient flows into {', '.join(reached)}")
     return Finding("gradient", about, Verdict.passed, "no term sends gradient into them")
+
+
+def _every_layer_learns(run: RunSettings, idle: Sequence[str]) -> Finding:
+    """Nothing of the student stands still but the first stages of its backbone, where the settings freeze them."""
+    stages = run.student.backbone_frozen_stages if run.student else -1
+    names = [*(("conv1", "bn1") if stages >= 0 else ()), *(f"layer{stage}" for stage in range(1, stages + 1))]
+    meant = tuple(f"backbone.img_backbone.{name}" for name in names)
+    lost = [name for name in idle if not f"{name}.".startswith(tuple(f"{each}." for each in meant))]
+    if not lost:
+        return Finding("gradient", "layers", Verdict.passed, "every layer that is not frozen by its settings learns")
+    shown = ", ".join(lost[:3]) + (f" and {len(lost) - 3} more" if len(lost) > 3 else "")
+    return Finding("gradient", "layers", Verdict.failed, f"no term trains {shown}")
 
 
 def _into_student(parts: Sequence[PartGradient]) -> float:

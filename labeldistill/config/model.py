@@ -95,6 +95,8 @@ class StudentSettings(Settings):
             raise ValueError("`frame_offsets` must start with 0, the current key frame")
         if any(o >= 0 for o in self.frame_offsets[1:]):
             raise ValueError("`frame_offsets` after the first must be negative (past key frames)")
+        if not all(0 < factor < float("inf") for factor in self.neck_upsample):
+            raise ValueError(f"`neck_upsample` {self.neck_upsample} must be positive")
         if any(side % 32 for side in self.image.size_px) and self.stride >= 16:
             raise ValueError(f"`image.size_px` {self.image.size_px} must be multiples of 32")
         if any(side % 16 for side in self.image.size_px):

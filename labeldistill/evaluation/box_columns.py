@@ -69,7 +69,7 @@ class BoxColumns:
             attributes = [_ATTRIBUTE_CODE.get(box["attribute_name"], -1) for box in boxes]
             for name, width in _WIDTHS.items():
                 self._numbers[name].append(self._vectors(token, name, [box[name] for box in boxes], width))
-            scores = np.array([box["detection_score"] for box in boxes])
+            scores = self._scores(token, [box["detection_score"] for box in boxes])
         except KeyError as error:
             raise self._bad(token, f"a box has no key {error}; expected {', '.join(_KEYS)}") from error
         except TypeError as error:
@@ -77,12 +77,21 @@ class BoxColumns:
         if owners != {token}:
             other = next(owner for owner in owners if owner != token)
             raise self._bad(token, f"a box says sample_token {other!r}")
-        if scores.dtype.kind not in "fiu" or not np.isfinite(scores).all():
-            raise self._bad(token, "detection_score must be a finite number")
-        self._numbers["detection_score"].append(scores.astype(np.float64))
+        self._numbers["detection_score"].append(scores)
         self._check_names(token, boxes, labels, attributes)
         self._labels += labels
         self._attributes += attributes
+
+    def _scores(self, token: str, given: list[Any]) -> Floats:
+        if not {*map(type, given)} <= {float, int}:
+            raise self._bad(token, "detection_score must be a finite number")
+        try:
+            scores = np.array(given, dtype=np.float64)
+        except OverflowError:  # a whole number of hundreds of digits
+            scores = np.array([np.inf])
+        if not np.isfinite(scores).all():
+            raise self._bad(token, "detection_score must be a finite number")
+        return scores
 
     def _vectors(self, token: str, name: str, rows: list[Any], width: int) -> Floats:
         try:

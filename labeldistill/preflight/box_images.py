@@ -30,6 +30,12 @@ RIG: dict[str, tuple[float, float, float, float]] = {
 }
 """nuScenes' rig: x, y, z in the ego frame (metres) and the heading of the optical axis, the LiDAR's of its x axis."""
 AWAY_M, AWAY_DEG = 0.4, 8.0
+"""A sensor farther from its place is another rig's."""
+ODD_M, ODD_DEG = 0.2, 4.0
+"""Over v1.0-mini's ten drives with two cars the most is 0.085 m and 2.6 degrees."""
+FOCAL = dict.fromkeys(CAMERAS, 0.787) | {"CAM_BACK": 0.502}
+"""Focal length as a share of the image's width; over the same drives 0.781 to 0.796, and 0.498 to 0.506."""
+FOCAL_OFF = 0.05
 
 
 def look_at_rig(infos: Infos, looks: Looks) -> None:
@@ -40,17 +46,37 @@ def look_at_rig(infos: Infos, looks: Looks) -> None:
         for row, channel in enumerate(CAMERAS)
     ]
     placed.append(("LIDAR_TOP", sweeps.sensor_translation, sweeps.sensor_rotation))
-    away = {}
+    away, odd = dict[str, str](), dict[str, str]()
     for channel, translation, rotation in placed:
         x, y, z, degrees = RIG[channel]
         distance = float(np.linalg.norm(translation - (x, y, z), axis=1).max())
         turn = float(np.degrees(_off(channel, rotation, np.radians(degrees))).max())
-        if distance > AWAY_M or turn > AWAY_DEG:
-            away[channel] = f"{channel} {distance:.2f} m and {turn:.1f} degrees from its place"
+        found = away if distance > AWAY_M or turn > AWAY_DEG else odd
+        if distance > ODD_M or turn > ODD_DEG:
+            found[channel] = f"{channel} {distance:.2f} m and {turn:.1f} degrees from its place"
+    advice = "calibrated_sensor.json is not nuScenes' (shifted or turned); waive this gate for a rig of your own"
+    if odd and not away:
+        looks.warned("; ".join(odd.values()), advice)
+    else:
+        looks.judged(
+            not away, "; ".join([*away.values(), *odd.values()]) or "sensors stand as on nuScenes' cars", advice
+        )
+    _look_at_lenses(infos, looks)
+
+
+def _look_at_lenses(infos: Infos, looks: Looks) -> None:
+    """Hold focal lengths against nuScenes': intrinsics of another image size, or scaled with one axis."""
+    odd = []
+    for row, channel in enumerate(CAMERAS):
+        matrices = infos.cameras.intrinsics[row :: len(CAMERAS)].reshape(-1, 9)
+        widths = infos.cameras.size_px[row :: len(CAMERAS), 1]
+        share = matrices[:, [0, 4]] / widths[:, None]
+        if (np.abs(share / FOCAL[channel] - 1) > FOCAL_OFF).any():
+            odd.append(f"{channel} {share.min():.3f} to {share.max():.3f} instead of {FOCAL[channel]}")
     looks.judged(
-        not away,
-        "; ".join(away.values()) or "sensors stand as on nuScenes' cars",
-        "calibrated_sensor.json is not nuScenes' (shifted or turned); waive this gate for a rig of your own",
+        not odd,
+        f"focal lengths as a share of the image's width: {', '.join(odd)}" if odd else "focal lengths are nuScenes'",
+        "camera_intrinsic of calibrated_sensor.json belongs to another camera or image size; waive it for your own rig",
     )
 
 

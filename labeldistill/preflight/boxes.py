@@ -10,6 +10,7 @@ from labeldistill.nuscenes.study_files import sampled
 from labeldistill.preflight.box_images import look_at_images, look_at_rig
 from labeldistill.preflight.box_points import look_at_points
 from labeldistill.preflight.box_round_trip import look_at_round_trip
+from labeldistill.preflight.box_sizes import look_at_sizes
 from labeldistill.preflight.context import Context
 from labeldistill.preflight.gate import Gate, Looks
 
@@ -26,6 +27,7 @@ def look(context: Context) -> Gate:
         chosen = sampled(plain.tokens, KEY_FRAMES)
         look_at_round_trip(context, (plain, augmented), chosen, looks)
         look_at_points(context.infos, (plain, augmented), chosen, looks)
+        look_at_sizes(context.infos, looks)
         look_at_rig(context.infos, looks)
         look_at_images(context, chosen, looks)
     except LabelDistillError as error:

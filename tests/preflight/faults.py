@@ -13,12 +13,16 @@ import torch
 from gated_study import GatedStudy, backbone_state, save_backbone
 from PIL import Image
 from pyquaternion import Quaternion
+from safetensors import safe_open
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from labeldistill.data import augmentation, ground_truth, images
 from labeldistill.data.loading import LoadingOptions
 from labeldistill.distillation.model import DistilledStudent
 from labeldistill.inference import format_boxes
+from labeldistill.models.camera_backbone import CameraBackbone
+from labeldistill.preflight import adapted_features, box_round_trip, environment
 from labeldistill.training.weights_file import weights_path
 
 Plant = Callable[[GatedStudy, pytest.MonkeyPatch], None]
@@ -99,6 +103,131 @@ def turned_camera(study: GatedStudy, patch: pytest.MonkeyPatch) -> None:
         row["rotation"] = list(turned.elements)
 
     _moved(study, "CAM_FRONT_LEFT", turn)
+
+
+def scaled_intrinsics(study: GatedStudy, patch: pytest.MonkeyPatch) -> None:
+    """Focal lengths a tenth longer; the principal point stays, so the data check has nothing to say."""
+
+    def scale(row: dict[str, Any]) -> None:
+        for axis in (0, 1):
+            row["camera_intrinsic"][axis][axis] *= 1.1
+
+    _moved(study, "CAM_FRONT", scale)
+
+
+def camera_a_little_off(study: GatedStudy, patch: pytest.MonkeyPatch) -> None:
+    def shift(row: dict[str, Any]) -> None:
+        row["translation"][2] += 0.28
+
+    _moved(study, "CAM_BACK_LEFT", shift)
+
+
+def raised_boxes(study: GatedStudy, patch: pytest.MonkeyPatch) -> None:
+    """Centres at the bottom for centres in the middle."""
+
+    def raise_(row: dict[str, Any]) -> None:
+        row["translation"][2] -= row["size"][2] / 2
+
+    _boxes(study, raise_)
+
+
+def swapped_categories(study: GatedStudy, patch: pytest.MonkeyPatch) -> None:
+    rows = study.table("category")
+    swap = {"vehicle.car": "human.pedestrian.adult", "human.pedestrian.adult": "vehicle.car"}
+    study.write_table("category", [{**row, "name": swap.get(row["name"], row["name"])} for row in rows])
+
+
+def permuted_classes(study: GatedStudy, patch: pytest.MonkeyPatch) -> None:
+    """Result files name the next class of the list."""
+    sound = box_round_trip.predictions_from_detections
+
+    def permuted(found: Any, *given: Any) -> Any:
+        return sound([replace(each, labels=(each.labels + 1) % 10) for each in found], *given)
+
+    patch.setattr(box_round_trip, "predictions_from_detections", permuted)
+
+
+def velocity_of_the_vehicle(study: GatedStudy, patch: pytest.MonkeyPatch) -> None:
+    """Result files have velocities along the vehicle's axes."""
+    out = format_boxes.ego_to_global
+
+    def left(boxes: Any, *pose: Any) -> Any:
+        return (*out(boxes, *pose)[:3], boxes[:, 7:])
+
+    patch.setattr(format_boxes, "ego_to_global", left)
+
+
+def late_camera(study: GatedStudy, patch: pytest.MonkeyPatch) -> None:
+    rows = study.table("sample_data")
+    for row in rows:
+        if row["is_key_frame"] and "CAM_FRONT_RIGHT/" in row["filename"]:
+            row["timestamp"] += 400_000
+    study.write_table("sample_data", rows)
+
+
+def mean_for_std(study: GatedStudy, patch: pytest.MonkeyPatch) -> None:
+    sound = images.Normalisation.__init__
+
+    def swapped(self: Any, image: Any, *, bgr: bool) -> None:
+        sound(self, image.model_copy(update={"mean": image.std, "std": image.mean}), bgr=bgr)
+
+    patch.setattr(images.Normalisation, "__init__", swapped)
+
+
+def weights_of_another_epoch(study: GatedStudy, patch: pytest.MonkeyPatch) -> None:
+    """The teacher's file was replaced by one that loads as well; the record knows the one before."""
+    run = next(run for run in study.plan.runs if run.unit == "teacher")
+    file = weights_path(run.folder, "ema")
+    with safe_open(file, framework="pt") as stream:
+        about = stream.metadata()
+    other = {name: value * 1.01 if value.is_floating_point() else value for name, value in load_file(file).items()}
+    study.replace(file, save(other, about))
+
+
+def frozen_neck(study: GatedStudy, patch: pytest.MonkeyPatch) -> None:
+    """Half of the student never learns."""
+    sound = DistilledStudent.__init__
+
+    def frozen(self: Any, *given: Any, **named: Any) -> None:
+        sound(self, *given, **named)
+        for part in (self.get_submodule("backbone.img_backbone"), self.get_submodule("backbone.img_neck")):
+            part.requires_grad_(False)
+
+    patch.setattr(DistilledStudent, "__init__", frozen)
+
+
+def cut_before_the_bird(study: GatedStudy, patch: pytest.MonkeyPatch) -> None:
+    """Images reach the BEV, gradients don't reach the images."""
+    sound = CameraBackbone.forward
+
+    def cut(self: Any, *given: Any, **named: Any) -> Any:
+        made = sound(self, *given, **named)
+        return made.detach() if isinstance(made, Tensor) else type(made)(*(part.detach() for part in made))
+
+    patch.setattr(CameraBackbone, "forward", cut)
+
+
+def flipped_features(study: GatedStudy, patch: pytest.MonkeyPatch) -> None:
+    """The student learnt the teacher's features mirrored."""
+    sound = adapted_features._pairs
+
+    def mirrored(*given: Any) -> Any:
+        pairs = sound(*given)
+        return {
+            group: [replace(pair, adapted=[y.flip(-1) for y in pair.target]) for pair in each]
+            for group, each in pairs.items()
+        }
+
+    patch.setattr(adapted_features, "_pairs", mirrored)
+
+
+def missing_package(study: GatedStudy, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(environment, "PACKAGES", (*environment.PACKAGES, "a-package-that-is-not-there"))
+
+
+def other_pillow(study: GatedStudy, patch: pytest.MonkeyPatch) -> None:
+    known = environment.locked()
+    patch.setattr(environment, "locked", lambda: known | {"pillow": "1.0"})
 
 
 def blue_for_red(study: GatedStudy, patch: pytest.MonkeyPatch) -> None:
@@ -212,6 +341,8 @@ def loss_that_is_no_number(study: GatedStudy, patch: pytest.MonkeyPatch) -> None
 
 
 FAULTS: dict[str, tuple[Plant, dict[str, str]]] = {
+    "package not installed": (missing_package, {"environment": "FAIL"}),
+    "another Pillow than the lock's": (other_pillow, {"environment": "WARN"}),
     "truncated JPEG": (truncated_jpeg, {"data": "FAIL"}),
     "JPEG of another size": (jpeg_of_another_size, {"data": "FAIL"}),
     "no maps": (missing_map, {"data": "FAIL", "boxes": "FAIL"}),
@@ -224,15 +355,30 @@ FAULTS: dict[str, tuple[Plant, dict[str, str]]] = {
     "LiDAR shifted by 0.3 m": (shifted_lidar, {"boxes": "FAIL"}),
     "camera shifted by 0.6 m": (shifted_camera, {"boxes": "FAIL"}),
     "camera turned by 10 degrees": (turned_camera, {"boxes": "FAIL"}),
+    "camera 0.28 m too high": (camera_a_little_off, {"boxes": "WARN"}),
+    "focal length times 1.1": (scaled_intrinsics, {"boxes": "FAIL"}),
+    "camera 0.4 s late": (late_camera, {"data": "FAIL", "boxes": "FAIL", "label-encoder": "FAIL"}),
+    "centres of boxes at their bottom": (raised_boxes, {"boxes": "FAIL"}),
+    "cars and pedestrians swapped in the tables": (swapped_categories, {"boxes": "FAIL"}),
+    "classes permuted in result files": (permuted_classes, {"boxes": "FAIL"}),
+    "velocities in the vehicle's frame": (velocity_of_the_vehicle, {"boxes": "FAIL"}),
     "empty ground truth in evaluation": (empty_ground_truth, {"boxes": "FAIL"}),
     "BGR for RGB under `corrected`": (blue_for_red, {"preprocessing": "FAIL"}),
+    "mean and std swapped": (mean_for_std, {"preprocessing": "FAIL"}),
     "bilinear for bicubic": (other_resampling, {"preprocessing": "FAIL"}),
     "matrix of another flip": (matrix_of_another_flip, {"preprocessing": "FAIL"}),
     "raw for EMA": (ema_for_raw, {"start-weights": "FAIL"}),
+    "weights of another epoch": (
+        weights_of_another_epoch,
+        {"start-weights": "FAIL", "teacher": "FAIL", "label-encoder": "FAIL"},
+    ),
     "one renamed key": (renamed_key, {"start-weights": "FAIL"}),
     "random stem": (random_stem, {"start-weights": "FAIL"}),
     "empty label maps": (empty_label_maps, {"label-encoder": "FAIL"}),
     "gradient cut before an adaptor": (detached_adaptor, {"gradients": "FAIL"}),
+    "half of the student frozen": (frozen_neck, {"gradients": "FAIL"}),
+    "gradient cut before the BEV": (cut_before_the_bird, {"gradients": "FAIL"}),
+    "adapted features mirrored": (flipped_features, {"gradients": "WARN"}),
     "learning rate times four": (learning_rate_times_four, {"recipe": "WARN"}),
     "one key frame per device": (one_key_frame_a_device, {"recipe": "WARN", "first-steps": "FAIL"}),
     "loss that is no number": (loss_that_is_no_number, {"first-steps": "FAIL"}),
