@@ -24,9 +24,14 @@ def findings(metrics: Metrics) -> list[str]:
     means = [float(np.nanmean([of[metric] for of in found])) for metric in ("trans_err", "scale_err", "orient_err")]
     if lost and not _marked(*means):
         return [f"{text}: sizes and headings look bad only because {', '.join(lost)} were never found (each counts 1)"]
+    if means[1] <= MAX_SCALE:
+        return [
+            f"{text}: headings are hardly better than chance: not learnt yet, as after a short training, or a "
+            "box-convention error (the sign or the zero of yaw, the frame of the boxes)"
+        ]
     return [
-        f"box-convention error: {text}; centres are found, sizes or headings are not: check the order of width and "
-        "length, the sign and the zero of yaw, and the frame of the boxes"
+        f"box-convention error: {text}; centres are found, sizes are not: check the order of width and length, and the "
+        "frame of the boxes"
     ]
 
 

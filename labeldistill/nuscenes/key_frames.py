@@ -242,7 +242,17 @@ def _calibration(tables: Tables, data: Any, *, cameras: bool) -> tuple[Array, Ar
             message = f"`{token}` of a camera has no 3 x 3 matrix"
             raise InputError(message, file=tables.file("calibrated_sensor"), key="camera_intrinsic")
         intrinsics = vectors(chosen["camera_intrinsic"], 9)
+        _check_invertible(tables, chosen["token"], intrinsics)
     return vectors(chosen["rotation"], 4), vectors(chosen["translation"]), intrinsics
+
+
+def _check_invertible(tables: Tables, tokens: Any, intrinsics: Array) -> None:
+    """Refuse matrices that no ray can be computed from: the view transform inverts them without asking."""
+    volume = np.linalg.det(intrinsics.reshape(-1, 3, 3))
+    bad = np.flatnonzero(volume == 0)
+    if len(bad):
+        message = f"`{tokens[int(bad[0])].as_py()}` has a matrix without an inverse: {intrinsics[bad[0]].tolist()}"
+        raise InputError(message, file=tables.file("calibrated_sensor"), key="camera_intrinsic")
 
 
 def _ego_poses(tables: Tables, data: Any) -> tuple[Array, Array]:

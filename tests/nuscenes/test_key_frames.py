@@ -57,6 +57,17 @@ def test_rows_in_any_order_give_the_same_samples(own: Path):
     assert read_cameras(tables, after).file[6].as_py().startswith("samples/CAM_FRONT_LEFT/scene-0001-s1")
 
 
+def test_a_camera_matrix_without_an_inverse_is_named(own: Path):
+    file = own / VERSION / "calibrated_sensor.json"
+    rows = json.loads(file.read_text())
+    camera = next(row for row in rows if row["camera_intrinsic"])
+    camera["camera_intrinsic"][1][1] = 0.0
+    file.write_text(json.dumps(rows))
+    tables, _, samples = read(own)
+    with pytest.raises(InputError, match=f"camera_intrinsic: `{camera['token']}` has a matrix without an inverse"):
+        read_cameras(tables, samples)
+
+
 def test_cameras_are_the_devkits_records(tiny: TinyWorld, devkit: NuScenes):
     tables, _, samples = read(tiny.root)
     cameras = read_cameras(tables, samples)

@@ -115,11 +115,11 @@ def test_one_seed_has_no_interval_and_no_finding() -> None:
 
 
 @pytest.fixture
-def verb(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    """The verb `table` on a study that was gathered."""
+def verb(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Any]:
+    """The verb `table` on a study that was gathered, in no folder where one has run."""
     gathered = _tables().table
     monkeypatch.setattr("labeldistill.records.gather.gather", lambda plan: gathered)
-    return lambda *arguments: CliRunner().invoke(build("table"), ["table", *arguments])
+    return lambda *arguments: CliRunner().invoke(build("table"), ["table", *arguments, "--results", str(tmp_path)])
 
 
 def test_the_verb_prints_each_format(verb: Callable[..., Any]) -> None:
