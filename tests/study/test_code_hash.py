@@ -175,6 +175,7 @@ def _with_words(node: ast.AST, texts: bool, words: bool = False) -> Iterator[tup
 NOT_COUNTED = {
     "evaluation_replicates: int = Field(1000, ge=0)": "its value enters the key of the scores",
     'names = ", ".join(f"{run.unit} seed {run.seed}" for run in missing[:4])': "for a message",
+    'names = ", ".join(run.name for run in missing[:4])': "for a message",
     "first = table[repeated].iloc[0]": "for a message",
     "fitting = free // max(batch_bytes * (PREFETCH + 1), 1)": "for a message",
 }
