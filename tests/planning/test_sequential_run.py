@@ -111,7 +111,7 @@ def test_a_restart_goes_on_with_the_looks_it_remembers(plan: StudyPlan) -> None:
     assert [look["look"] for look in looks.made] == [1, 2]
 
 
-@pytest.mark.parametrize("change", [{"seeds_per_look": 2}, {"confidence": 0.9}, {"margins": {"mAP": 9.0}}])
+@pytest.mark.parametrize("change", [{"seeds_per_look": 2}, {"confidence": 0.99}, {"margins": {"mAP": 9.0}}])
 def test_the_rule_can_not_be_changed_after_a_look(plan: StudyPlan, change: dict[str, Any]) -> None:
     _leave(plan, range(6), _clear)
     _drive(plan)

@@ -72,7 +72,7 @@ def taken_away(place: Workplace, pattern: str, keep: Path) -> Iterator[list[Path
 def contents(path: Path) -> dict[str, bytes]:
     files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
     found = {str(file.relative_to(path)): file.read_bytes() for file in files}
-    others = re.compile(r"\.snakemake_timestamp|predictions-\S+/|tensorboard/")
+    others = re.compile(r"(figures/)?\.snakemake_timestamp|predictions-\S+/|tensorboard/")
     return {name: content for name, content in found.items() if not others.match(name)}
 
 
