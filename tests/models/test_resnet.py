@@ -1,9 +1,13 @@
 """ResNet: torchvision's parameter counts, the start as an identity, frozen stages, the trunk's variant."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
 
-from labeldistill.models.resnet import ResNet
+from labeldistill.models.resnet import Projection, ResNet
 
 
 @pytest.mark.parametrize(("depth", "count"), [(18, 11_176_512), (34, 21_284_672), (50, 23_508_032), (101, 42_500_160)])
@@ -59,3 +63,46 @@ def test_frozen_stage_stays_in_eval_mode_after_train() -> None:
 def test_unknown_depth_is_named() -> None:
     with pytest.raises(ValueError, match="got 20"):
         ResNet(20)
+
+
+@pytest.mark.parametrize("in_channels", [4, 7, 8])
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_a_projection_is_a_plain_strided_convolution(
+    in_channels: int, stride: int, layout: torch.memory_format
+) -> None:
+    ours, plain = Projection(in_channels, 12, stride), torch.nn.Conv2d(in_channels, 12, 1, stride, bias=False).double()
+    plain.load_state_dict(ours.state_dict())
+    x = torch.randn(2, in_channels, 9, 14).contiguous(memory_format=layout).requires_grad_()
+    exact = x.detach().double().requires_grad_()
+    out, expected = ours(x), plain(exact)
+    torch.testing.assert_close(out.double(), expected, rtol=1e-5, atol=1e-5)
+    out.sin().sum().backward()
+    expected.sin().sum().backward()
+    torch.testing.assert_close(x.grad.double(), exact.grad, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(ours.weight.grad.double(), plain.weight.grad, rtol=1e-4, atol=1e-4)
+
+
+NARROW_STEPS = """
+import torch
+from labeldistill.models.resnet import Projection
+kept = []
+for _ in range(400):
+    x = torch.randn(4, 4, 32, 64).contiguous(memory_format=torch.channels_last).requires_grad_()
+    layer = Projection(4, 8, 2)
+    layer(x).square().sum().backward()
+    kept.append((x.grad.clone(), layer.weight.grad.clone()))
+    kept = kept[-20:]
+"""
+
+
+def test_a_narrow_projection_does_not_write_behind_its_buffers() -> None:
+    """With a plain convolution this process dies on a processor without AVX-512 (oneDNN 3.12)."""
+    done = subprocess.run(
+        [sys.executable, "-c", NARROW_STEPS],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "MALLOC_CHECK_": "3"},
+    )
+    assert done.returncode == 0, done.stderr[-500:]
